@@ -1,0 +1,154 @@
+package config
+
+// What the daemon does with a message that is not part of the session protocol.
+const (
+	ModeHandlers = "handlers" // it goes to the registered handlers
+	ModeForward  = "forward"  // it goes to every other session
+	ModeEcho     = "echo"     // it goes back to its sender
+)
+
+// What happens to a connection, or a message for it, when its outbound queue is full.
+const (
+	PolicyClose      = "close"       // the connection is closed with 1013
+	PolicyDropNewest = "drop_newest" // the message that does not fit is dropped
+	PolicyDropOldest = "drop_oldest" // whole messages waiting longest are dropped to make room
+)
+
+// Entries with a meaning of their own in Handshake.Origins and Handshake.TrustedProxies.
+const (
+	OriginSame = "same" // the Origin's host name is the Host header's
+	OriginAny  = "*"    // any Origin
+	ProxyUnix  = "unix" // whoever may connect to a unix listener
+)
+
+// Config is everything the file can say. Each field is described in configs/nvsess.toml, under its key.
+type Config struct {
+	Listen       []string // addresses, "%t" not yet expanded: see ListenAddrs
+	Mode         string
+	Subprotocols []string // in order of preference
+	Paths        []string // exact, or a prefix when ending in "/*"; none: any path
+	TLSCert      string
+	TLSKey       string
+	Loops        int // 0: one per core
+
+	Socket    Socket
+	Admin     Admin
+	Handshake Handshake
+	Message   Message
+	Keepalive Keepalive
+	Close     Close
+	Outbound  Outbound
+	Requests  Requests
+	Shutdown  Shutdown
+	Log       Log
+}
+
+// Socket is how the unix listeners the daemon creates itself look in the file system.
+type Socket struct {
+	Mode  FileMode
+	Owner string // name or number; empty: the daemon's own
+	Group string
+}
+
+// Admin is the operator's socket.
+type Admin struct {
+	Listen      string // an address, "%t" not yet expanded: see AdminAddr
+	Mode        FileMode
+	Owner       string
+	Group       string
+	AllowUsers  []string // besides root and the daemon's own user
+	AllowGroups []string
+}
+
+// Handshake bounds and judges the HTTP request that opens a connection.
+type Handshake struct {
+	Timeout        Duration
+	MaxBytes       int
+	MaxHeaders     int
+	Rate           int // per second; 0: unlimited
+	Origins        []string
+	TrustedProxies []string
+}
+
+// Message bounds what is received and shapes what is sent.
+type Message struct {
+	MaxFrameBytes          int
+	MaxMessageBytes        int // at least MaxFrameBytes
+	MaxFragments           int
+	FragmentOutgoing       bool
+	FragmentThresholdBytes int
+}
+
+// Keepalive is how a silent session is noticed.
+type Keepalive struct {
+	Enabled     bool
+	Interval    Duration
+	Drop        bool
+	Grace       Duration // counted as Interval when longer
+	NativePings bool
+}
+
+// Close is the closing handshake.
+type Close struct {
+	Timeout Duration
+}
+
+// Outbound is what may wait for a peer that reads slowly.
+type Outbound struct {
+	QueueBytes int
+	Policy     string
+}
+
+// Requests are the questions a peer must answer.
+type Requests struct {
+	Timeout    Duration
+	MaxPending int // per session
+}
+
+// Shutdown is the way out.
+type Shutdown struct {
+	Deadline Duration
+}
+
+// Log is what is written about all this.
+type Log struct {
+	Level  string
+	Format string
+}
+
+// Default gives the configuration of a daemon that was told nothing.
+func Default() Config {
+	return Config{
+		Listen:       []string{"unix:%t/nvsess.sock"},
+		Mode:         ModeHandlers,
+		Subprotocols: []string{},
+		Paths:        []string{},
+		Socket:       Socket{Mode: 0o660},
+		Admin: Admin{
+			Listen:      "unix:%t/admin.sock",
+			Mode:        0o600,
+			AllowUsers:  []string{},
+			AllowGroups: []string{},
+		},
+		Handshake: Handshake{
+			Timeout:        10 * second,
+			MaxBytes:       16 << 10,
+			MaxHeaders:     100,
+			Origins:        []string{OriginSame},
+			TrustedProxies: []string{ProxyUnix},
+		},
+		Message: Message{
+			MaxFrameBytes:          1 << 20,
+			MaxMessageBytes:        1 << 20,
+			MaxFragments:           1024,
+			FragmentOutgoing:       true,
+			FragmentThresholdBytes: 16 << 10,
+		},
+		Keepalive: Keepalive{Enabled: true, Interval: 20 * second, Drop: true, Grace: 10 * second},
+		Close:     Close{Timeout: 5 * second},
+		Outbound:  Outbound{QueueBytes: 1 << 20, Policy: PolicyClose},
+		Requests:  Requests{Timeout: 15 * second, MaxPending: 64},
+		Shutdown:  Shutdown{Deadline: 10 * second},
+		Log:       Log{Level: "info", Format: "auto"},
+	}
+}

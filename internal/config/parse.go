@@ -1,0 +1,163 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// maxFileBytes is far above any configuration; more is a mistake.
+const maxFileBytes = 1 << 20
+
+// Load reads a file over the defaults. An error about its contents is a Problems.
+func Load(path string) (Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	}
+	if len(data) > maxFileBytes {
+		return Config{}, fmt.Errorf("config: %s: more than %d bytes", path, maxFileBytes)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads data over the defaults; name is for errors, which are a Problems.
+func Parse(name string, data []byte) (Config, error) {
+	c := Default()
+	d, err := decode(name, data)
+	if err != nil {
+		return Config{}, err
+	}
+	ps := d.apply(&c)
+	ps = append(ps, c.problems(ps, d.lines)...)
+	for i := range ps {
+		ps[i].File = name
+	}
+	if err := ps.err(); err != nil {
+		return Config{}, err
+	}
+	return c, nil
+}
+
+// Validate says whether c could have come from a file: for a Config changed since, by flags for example. The error is a Problems.
+func (c *Config) Validate() error {
+	return c.problems(nil, nil).err()
+}
+
+// document is a TOML file taken apart.
+type document struct {
+	keys   []toml.Key     // in order, tables too
+	values map[string]any // by dotted key
+	lines  map[string]int // by dotted key
+}
+
+// probe takes a value and refuses it: the decoder tells where a key stands only when it complains about it.
+type probe struct{ value any }
+
+var errProbe = errors.New("probe")
+
+func (p *probe) UnmarshalTOML(v any) error {
+	p.value = v
+	return errProbe
+}
+
+func decode(name string, data []byte) (document, error) {
+	var root map[string]toml.Primitive
+	md, err := toml.Decode(string(data), &root)
+	if err != nil {
+		p := Problem{File: name, What: err.Error()}
+		if pe := (toml.ParseError{}); errors.As(err, &pe) {
+			p.Line, p.What = pe.Position.Line, strings.ReplaceAll(pe.Message, "\n", `\n`)
+		}
+		return document{}, Problems{p}
+	}
+	d := document{values: map[string]any{}, lines: map[string]int{}}
+	d.walk(&md, root, nil)
+	for _, k := range md.Keys() {
+		if _, ok := d.values[k.String()]; ok { // else inside a list of tables
+			d.keys = append(d.keys, k)
+		}
+	}
+	return d, nil
+}
+
+// walk notes value and line of each key in a table and the tables below.
+func (d *document) walk(md *toml.MetaData, table map[string]toml.Primitive, prefix toml.Key) {
+	for name, prim := range table {
+		k := append(slices.Clone(prefix), name)
+		var p probe
+		var pe toml.ParseError
+		if err := md.PrimitiveDecode(prim, &p); errors.As(err, &pe) {
+			d.lines[k.String()] = pe.Position.Line
+		}
+		d.values[k.String()] = p.value
+		var below map[string]toml.Primitive
+		if _, ok := p.value.(map[string]any); ok && md.PrimitiveDecode(prim, &below) == nil {
+			d.walk(md, below, k)
+		}
+	}
+}
+
+// apply sets in c what d says, and tells what it could not.
+func (d *document) apply(c *Config) (ps Problems) {
+	for _, tk := range d.keys {
+		name := tk.String()
+		if slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == name || strings.HasPrefix(name, p.Key+".") }) {
+			continue // refused already, itself or its table
+		}
+		p := Problem{Line: d.lines[name], Key: name}
+		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+		siblings := namesIn(name + ".")
+		_, isTable := d.values[name].(map[string]any)
+		switch {
+		case i >= 0:
+			if err := keys[i].set(c, d.values[name]); err != nil {
+				p.What, p.Allowed = err.Error(), keys[i].allowed
+				ps = append(ps, p)
+			}
+		case siblings == "":
+			p.What, p.Allowed = "unknown key", namesIn(parent(name))
+			if p.Allowed == "" {
+				p.Allowed = namesIn("")
+			}
+			ps = append(ps, p)
+		case !isTable:
+			p.What, p.Allowed = mismatch("a table", d.values[name]).Error(), siblings
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// parent is the dotted prefix of a key: "admin." of "admin.mode".
+func parent(name string) string {
+	return name[:strings.LastIndexByte(name, '.')+1]
+}
+
+// namesIn lists the keys and tables right below a prefix.
+func namesIn(prefix string) string {
+	var names []string
+	for _, k := range keys {
+		rest, ok := strings.CutPrefix(k.name, prefix)
+		if !ok {
+			continue
+		}
+		if table, _, dotted := strings.Cut(rest, "."); dotted {
+			rest = "[" + table + "]"
+		}
+		if !slices.Contains(names, rest) {
+			names = append(names, rest)
+		}
+	}
+	return strings.Join(names, ", ")
+}

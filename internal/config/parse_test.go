@@ -1,0 +1,142 @@
+package config
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+func TestParseNothing(t *testing.T) {
+	c, err := Parse("empty.toml", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(c, Default()) {
+		t.Errorf("got %+v", c)
+	}
+}
+
+func TestParseReportsEverythingWithItsLine(t *testing.T) {
+	for name, tt := range map[string]struct {
+		doc  string
+		want []string // prefixes, one a line
+	}{
+		"several at once, in order": {
+			"loops = -1\nmodus = \"echo\"\n\n[keepalive]\ninterval = 20\n[log]\nlevel = \"loud\"\n",
+			[]string{
+				`f:1: loops: -1 is out of range; allowed: 0 to 1024`,
+				`f:2: modus: unknown key; allowed: listen, mode, subprotocols, paths, tls_cert, tls_key, loops, [socket], [admin], `,
+				`f:5: keepalive.interval: must be a duration in quotes, such as "20s", not 20; allowed: "100ms" to "24h"`,
+				`f:7: log.level: "loud" is not one of them; allowed: "debug", "info", "warn", "error"`,
+			},
+		},
+		"unknown key in a table":  {"[close]\n\ntimeout_ms = 5", []string{`f:3: close.timeout_ms: unknown key; allowed: timeout`}},
+		"wrong case":              {"\n[close]\nTimeout = \"5s\"", []string{`f:3: close.Timeout: unknown key; allowed: timeout`}},
+		"unknown table, once":     {"[sockets]\nmode = \"0660\"\n[sockets.x]\ny = 1", []string{`f:1: sockets: unknown key; allowed: listen, `}},
+		"unknown table below":     {"\n[admin.allow.users]\na = 1", []string{`f:2: admin.allow.users: unknown key; allowed: listen, mode, `}},
+		"dotted":                  {"\nkeepalive.intervall = \"20s\"\n", []string{`f:2: keepalive.intervall: unknown key; allowed: enabled, interval, drop, grace, native_pings`}},
+		"quoted key":              {"\"a key\" = 1", []string{`f:1: "a key": unknown key; allowed: `}},
+		"inline table":            {"\n\nclose = { timeout = 5 }", []string{`f:3: close.timeout: must be a duration`}},
+		"a table that is not one": {"close = \"5s\"", []string{`f:1: close: must be a table, not "5s"; allowed: timeout`}},
+		"a list of tables":        {"\n[[close]]\ntimeout = \"5s\"\n[[close]]\ntimeout = \"6s\"", []string{`f:4: close: must be a table, not a list of tables; allowed: timeout`}},
+		"a key that is a table":   {"[mode]\nx = 1", []string{`f:1: mode: must be text in quotes, not a table; allowed: "handlers", "forward", "echo"`}},
+		"look-alikes": {
+			"listen = [\n  \"tcp::1\",\n]\n# rate = 1\npaths = ['''\n[handshake]\nrate = -5''']\n[handshake] # [x]\nrate = -5",
+			[]string{`f:5: paths: "[handshake]\nrate = -5" does not begin with "/"; allowed: `, `f:9: handshake.rate: -5 is out of range; allowed: 0 to 1000000`},
+		},
+		"crlf":                     {"[log]\r\n\r\nlevel = 1\r\n", []string{`f:3: log.level: must be text in quotes, not 1`}},
+		"syntax":                   {"mode = \"echo\"\nloops = \n", []string{`f:2: `}},
+		"twice":                    {"loops = 1\n\nloops = 2\n", []string{`f:3: Key 'loops' has already been defined.`}},
+		"not UTF-8":                {"mode = \"\xff\"", []string{`f:1: invalid UTF-8`}},
+		"cert without key":         {"\ntls_cert = \"/c\"", []string{`f:2: tls_cert: tls_cert and tls_key need each other; allowed: both or neither`}},
+		"key without cert":         {"\n\ntls_key = \"/c\"", []string{`f:3: tls_key: tls_cert and tls_key need each other; allowed: both or neither`}},
+		"message below the frames": {"[message]\nmax_message_bytes = 65536", []string{`f:2: message.max_message_bytes: a message is at least one frame, but message.max_message_bytes is 65536 and message.max_frame_bytes is 1048576; allowed: `}},
+		"frame above the message":  {"[message]\nmax_frame_bytes = 1048577", []string{`f:2: message.max_frame_bytes: a message is at least one frame, but`}},
+		"no rule about the broken": {"[message]\nmax_frame_bytes = 1048577\nmax_message_bytes = \"x\"", []string{`f:3: message.max_message_bytes: must be an integer, not "x"; allowed: 125 to 1073741824`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("f", []byte(tt.doc))
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			if ps := (Problems{}); !errors.As(err, &ps) || len(ps) != len(tt.want) {
+				t.Errorf("%d problems wanted, got %#v", len(tt.want), err)
+			}
+			got := strings.Split(err.Error(), "\n")
+			if len(got) != len(tt.want) {
+				t.Fatalf("got\n%s", err)
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], tt.want[i]) {
+					t.Errorf("got\n%s, want\n%s", got[i], tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestValidateAfterFlags(t *testing.T) {
+	c := Default()
+	c.Mode, c.TLSCert = "ecko", "/c"
+	err := c.Validate()
+	want := "mode: \"ecko\" is not one of them; allowed: \"handlers\", \"forward\", \"echo\"\n" +
+		"tls_cert: tls_cert and tls_key need each other; allowed: both or neither"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "c.toml")
+	if _, err := Load(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing: %v", err)
+	}
+	if _, err := Load(dir); err == nil {
+		t.Error("a directory was accepted")
+	}
+	for content, want := range map[string]string{
+		"mode = \"echo\"":                   "",
+		"mode = 1":                          path + `:1: mode: must be text in quotes, not 1; allowed: "handlers", "forward", "echo"`,
+		strings.Repeat("#", maxFileBytes+1): "config: " + path + ": more than 1048576 bytes",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(path)
+		if want == "" && (err != nil || c.Mode != ModeEcho) || want != "" && (err == nil || err.Error() != want) {
+			t.Errorf("%.20q: %v", content, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	data, err := os.ReadFile(shipped)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte("[[close]]\n\"\" = 1\na.b.c = [{}]\n[a.\"\"]\nx = 1"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("f", data)
+		if err == nil {
+			err = c.Validate()
+		} else if ps := (Problems{}); !errors.As(err, &ps) {
+			t.Errorf("%T", err)
+		} else {
+			for _, p := range ps {
+				if p.Line < 1 || p.What == "" || strings.Contains(p.String(), "\n") {
+					t.Errorf("%#v", p)
+				}
+			}
+			return
+		}
+		if err != nil {
+			t.Errorf("accepted, but %v", err)
+		}
+	})
+}

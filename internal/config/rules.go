@@ -1,0 +1,60 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// A rule ties keys together. It is tried when each of them is right by itself.
+type rule struct {
+	keys    []string
+	allowed string
+	check   func(*Config) error
+}
+
+// rules are what no key can tell alone.
+var rules = []rule{{
+	keys:    []string{"tls_cert", "tls_key"},
+	allowed: "both or neither",
+	check: func(c *Config) error {
+		if (c.TLSCert == "") != (c.TLSKey == "") {
+			return errors.New("tls_cert and tls_key need each other")
+		}
+		return nil
+	},
+}, {
+	keys:    []string{"message.max_message_bytes", "message.max_frame_bytes"},
+	allowed: "message.max_frame_bytes up to message.max_message_bytes",
+	check: func(c *Config) error {
+		if m := c.Message; m.MaxMessageBytes < m.MaxFrameBytes {
+			return fmt.Errorf("a message is at least one frame, but message.max_message_bytes is %d and message.max_frame_bytes is %d",
+				m.MaxMessageBytes, m.MaxFrameBytes)
+		}
+		return nil
+	},
+}}
+
+// problems checks each key, and each rule whose keys are right, also according to what is known to be wrong. lines has the keys
+// the file sets; a broken rule is reported at the first of its keys among them.
+func (c *Config) problems(known Problems, lines map[string]int) Problems {
+	var ps Problems
+	for _, k := range keys {
+		if known.has(k.name) {
+			continue
+		}
+		if err := k.check(c); err != nil {
+			ps = append(ps, Problem{Line: lines[k.name], Key: k.name, What: err.Error(), Allowed: k.allowed})
+		}
+	}
+	for _, r := range rules {
+		if slices.ContainsFunc(r.keys, func(k string) bool { return ps.has(k) || known.has(k) }) {
+			continue
+		}
+		if err := r.check(c); err != nil {
+			at := max(0, slices.IndexFunc(r.keys, func(k string) bool { return lines[k] > 0 }))
+			ps = append(ps, Problem{Line: lines[r.keys[at]], Key: r.keys[at], What: err.Error(), Allowed: r.allowed})
+		}
+	}
+	return ps
+}

@@ -1,0 +1,109 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+func checkAddr(s string) error {
+	_, err := addrOf(s)
+	return err
+}
+
+func checkAdminAddr(s string) error {
+	a, err := addrOf(s)
+	if err == nil && !a.IsUnix() {
+		err = fmt.Errorf("%q: callers are known by their unix credentials", s)
+	}
+	return err
+}
+
+// addrOf parses an address of the file without the "allowed" of ParseAddr's error, which the key says itself. How long the
+// runtime directory is must not decide whether a file is right, so "%t" is short here; ListenAddrs judges the real path.
+func addrOf(s string) (Addr, error) {
+	a, err := expandAddr(s, "/run")
+	if err != nil {
+		what, _, _ := strings.Cut(err.Error(), "; allowed:")
+		return a, errors.New(what)
+	}
+	return a, nil
+}
+
+// token is RFC 9110's, which RFC 6455 section 4.1 wants a subprotocol to be.
+var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
+
+func checkToken(s string) error {
+	if !token.MatchString(s) {
+		return fmt.Errorf("%q is not a token", s)
+	}
+	return nil
+}
+
+func checkPath(s string) error {
+	exact, _ := strings.CutSuffix(s, "/*")
+	switch {
+	case !strings.HasPrefix(s, "/"):
+		return fmt.Errorf(`%q does not begin with "/"`, s)
+	case strings.ContainsAny(exact, "*?#") || strings.ContainsFunc(exact, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+		return fmt.Errorf("%q is not the path of a URL", s)
+	}
+	return nil
+}
+
+func checkFile(s string) error {
+	if s != "" && !filepath.IsAbs(s) {
+		return fmt.Errorf("%q must be an absolute path", s)
+	}
+	return nil
+}
+
+var accountName = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_.-]{0,31}\$?|[0-9]{1,9})$`)
+
+// account is a user or group by name or number. Whether it exists is found out when it is used.
+func account(what string, optional bool) kind[string] {
+	allowed := fmt.Sprintf("the name or number of a %s", what)
+	if optional {
+		allowed += `, or "" for the daemon's own`
+	}
+	return text(allowed, func(s string) error {
+		if !accountName.MatchString(s) && (s != "" || !optional) {
+			return fmt.Errorf("%q cannot be a %s", s, what)
+		}
+		return nil
+	})
+}
+
+func checkOrigin(s string) error {
+	if s == OriginSame || s == OriginAny {
+		return nil
+	}
+	// A wildcard stands for one or more whole labels, so that "*.example.com" never matches "badexample.com".
+	u, err := url.Parse(strings.Replace(s, "://*.", "://", 1))
+	if err != nil || u.Scheme == "" || u.Hostname() == "" || strings.Contains(u.Host, "*") || u.Scheme+"://"+u.Host != strings.Replace(s, "://*.", "://", 1) {
+		return fmt.Errorf("%q is not an origin", s)
+	}
+	if s != strings.ToLower(s) {
+		return fmt.Errorf("%q must be in lower case, as browsers send it", s)
+	}
+	return nil
+}
+
+func checkProxy(s string) error {
+	if s == ProxyUnix {
+		return nil
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return nil
+	}
+	if p, err := netip.ParsePrefix(s); err != nil {
+		return fmt.Errorf("%q is neither an address nor a network", s)
+	} else if p != p.Masked() {
+		return fmt.Errorf("%q has bits beyond its prefix length: %q is meant?", s, p.Masked())
+	}
+	return nil
+}
