@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "loadgen:", err)
+		os.Exit(1)
+	}
+}
+
+// stallLimit is how long nothing may move before a scenario gives up.
+const stallLimit = 10 * time.Second
+
+// scenario runs one measurement and fills in the result.
+type scenario func(ctx context.Context, o *options, r *result) error
+
+var scenarios = map[string]scenario{
+	"echo":      echo,
+	"fanout":    fanout,
+	"idle":      idle,
+	"handshake": handshake,
+	"seed":      seed,
+}
+
+// run does one scenario and prints its report, also of one that failed.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parseOptions(args, stderr)
+	if err != nil {
+		return err
+	}
+	// epoll has one thread to come back to.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	ctx, cancel := context.WithTimeout(ctx, o.limit())
+	defer cancel()
+	r := o.result()
+	if err = scenarios[o.scenario](ctx, o, r); err != nil {
+		err = fmt.Errorf("%s: %w", o.scenario, err)
+		r.Error = err.Error()
+	}
+	r.OK = err == nil
+	return errors.Join(err, r.print(stdout, o.json))
+}

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+)
+
+var errNoServer = errors.New("-addr and -pid are required")
+
+// options are the command line. Zero counts mean the scenario's own default.
+type options struct {
+	scenario string
+	target   address
+	server   process
+	json     bool
+
+	connections int
+	inFlight    int
+	bytes       int
+	payload     string
+	duration    time.Duration
+	warmup      time.Duration
+	total       int
+	parallel    int
+	settle      time.Duration
+	watch       time.Duration
+	keepalive   time.Duration
+	sendEvery   time.Duration
+	closing     bool
+}
+
+const usage = `usage: loadgen -addr unix:/path|tcp:host:port -pid PID [flags] echo|fanout|idle|handshake|seed
+
+  echo       every connection keeps messages in flight, each must come back unchanged
+  fanout     one sender; each message must reach all the others before the next goes out
+  idle       opens connections and leaves them alone: memory for each
+  handshake  opens, upgrades and closes: CPU for each
+  seed       nv-session-simple's published load: keepalive of all, a message to all now and then
+
+flags:
+`
+
+func parseOptions(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	var addr string
+	fs := flag.NewFlagSet("loadgen", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.StringVar(&addr, "addr", "", "`address` of the server, unix:/path or tcp:host:port")
+	fs.IntVar(&o.server.pid, "pid", 0, "process `id` of the server, for its CPU time and memory")
+	fs.BoolVar(&o.json, "json", false, "print the report as JSON")
+	fs.IntVar(&o.connections, "c", 0, "connections, for fanout the receivers (echo 200, fanout 10000, idle 15000, seed 10000)")
+	fs.IntVar(&o.inFlight, "inflight", 0, "messages under way per connection (echo 4), or in all (fanout 1)")
+	fs.IntVar(&o.bytes, "bytes", 0, "size of a message (echo 128, fanout 512, seed 900)")
+	fs.StringVar(&o.payload, "payload", "json", "`kind` of payload: json, text, binary")
+	fs.DurationVar(&o.duration, "duration", 0, "time measured, after the warm-up (echo, fanout 5s; seed 60s)")
+	fs.DurationVar(&o.warmup, "warmup", time.Second, "time before counting starts (echo, fanout, seed)")
+	fs.IntVar(&o.total, "total", 20000, "handshakes in all (handshake)")
+	fs.IntVar(&o.parallel, "parallel", 100, "connections being opened at once")
+	fs.DurationVar(&o.settle, "settle", 2*time.Second, "wait before memory is read (idle)")
+	fs.DurationVar(&o.watch, "watch", 12*time.Second, "time of keepalive traffic before memory is read again, 0 for none (idle)")
+	fs.DurationVar(&o.keepalive, "keepalive", 10*time.Second, "keepalive interval of the clients, who ping at a quarter of it (seed)")
+	fs.DurationVar(&o.sendEvery, "send-every", 10*time.Second, "time between two messages to all (seed)")
+	fs.BoolVar(&o.closing, "closing-handshake", false, "send a close frame and wait for the answer, instead of just closing (handshake)")
+	fs.Usage = func() {
+		fmt.Fprint(stderr, usage)
+		fs.PrintDefaults()
+	}
+	if err := fs.Parse(args); err != nil {
+		return nil, err
+	}
+	if fs.NArg() != 1 || scenarios[fs.Arg(0)] == nil {
+		return nil, fmt.Errorf("scenario %q: %w: echo, fanout, idle, handshake, seed", fs.Arg(0), errBadChoice)
+	}
+	o.scenario = fs.Arg(0)
+	if addr == "" || o.server.pid <= 0 {
+		return nil, errNoServer
+	}
+	o.defaults()
+	var err error
+	o.target, err = parseAddress(addr)
+	return o, err
+}
+
+func (o *options) defaults() {
+	or := func(p *int, n int) {
+		if *p <= 0 {
+			*p = n
+		}
+	}
+	duration := 5 * time.Second
+	switch o.scenario {
+	case "echo":
+		or(&o.connections, 200)
+		or(&o.inFlight, 4)
+		or(&o.bytes, 128)
+	case "fanout":
+		or(&o.connections, 10000)
+		or(&o.inFlight, 1)
+		or(&o.bytes, 512)
+	case "idle":
+		or(&o.connections, 15000)
+	case "seed":
+		or(&o.connections, 10000)
+		or(&o.bytes, 900)
+		duration = time.Minute
+	}
+	or(&o.parallel, 100)
+	or(&o.total, 20000)
+	if o.duration <= 0 {
+		o.duration = duration
+	}
+}
+
+// limit is when a scenario is ended whatever it is doing.
+func (o *options) limit() time.Duration {
+	return o.duration + o.warmup + o.settle + o.watch + 2*time.Minute
+}
+
+func (o *options) result() *result {
+	r := &result{Scenario: o.scenario}
+	switch o.scenario {
+	case "handshake":
+		r.Handshakes = o.total
+	case "idle":
+		r.Connections = o.connections
+	default:
+		r.Connections, r.InFlight, r.Bytes, r.Payload = o.connections, o.inFlight, o.bytes, o.payload
+	}
+	return r
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// seed is the load nv-session-simple was published with: all clients keep
+// themselves alive as its stock Node client does, at a quarter of the interval
+// and spread evenly in time, and now and then one sends a message to all.
+func seed(ctx context.Context, o *options, r *result) error {
+	shape, err := newPayload(o.payload, o.bytes)
+	if err != nil {
+		return err
+	}
+	s, err := newSwarm(o, shape)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	defer func() { r.Traffic = s.traffic }()
+	if r.RSSBefore, err = o.server.rss(); err != nil {
+		return err
+	}
+	if err := s.open(ctx, o.connections, o.parallel, newKeys(256, o.target.host)); err != nil {
+		return err
+	}
+	s.tolerateClose = true // counted, and judged at the end
+
+	l := &seedLoad{swarm: s, every: int64(o.keepalive / 4), sendEvery: int64(o.sendEvery)}
+	l.sender = &s.conns[0]
+	l.sender.frame = shape.frame(l.sender.id)
+	s.onMessage = l.receive
+	s.tick()
+	l.from = s.now
+	// No message while memory and CPU of the warm-up are settling, none so late
+	// that its deliveries would fall out of the measurement.
+	l.nextSend = s.now + int64(o.warmup+min(o.sendEvery/2, o.duration/2))
+	l.lastSend = s.now + int64(o.warmup+o.duration-min(2*time.Second, o.duration/4))
+
+	if err := l.run(ctx, o.warmup); err != nil {
+		return err
+	}
+	w, err := openWindow(o.server)
+	if err != nil {
+		return err
+	}
+	for end := s.now + int64(o.duration); s.now < end; {
+		if err := l.run(ctx, min(time.Second, time.Duration(end-s.now))); err != nil {
+			return err
+		}
+		rss, err := o.server.roughRSS()
+		if err != nil {
+			return err
+		}
+		r.RSSPeak = max(r.RSSPeak, rss)
+	}
+	if err := w.close(r); err != nil {
+		return err
+	}
+	if r.RSSAfter, err = o.server.rss(); err != nil {
+		return err
+	}
+	r.RSSPeak = max(r.RSSPeak, r.RSSAfter)
+	if err := l.drain(ctx); err != nil {
+		return err
+	}
+	r.Messages, r.Broadcast, r.Latency = l.delivered, uint64(len(l.sentAt)), l.times.report()
+	r.Lost = l.expected - l.delivered
+	r.Unanswered = l.unanswered()
+	if r.Lost > 0 || s.traffic.Closes > 0 || r.Unanswered > 0 {
+		return fmt.Errorf("%w: %d deliveries, %d answers to pings; the server closed %d connections",
+			errLost, r.Lost, r.Unanswered, s.traffic.Closes)
+	}
+	return nil
+}
+
+// seedLoad is the load's clock and its books.
+type seedLoad struct {
+	*swarm
+	sender              *conn
+	from                int64 // when keepalives began
+	every, sendEvery    int64
+	nextSend, lastSend  int64
+	pinged              uint64  // keepalive turns taken, the n-th by client n modulo all
+	pings               uint64  // of these, by clients still connected
+	sentAt              []int64 // when each message to all was sent
+	expected, delivered uint64
+	times               histogram
+}
+
+// run keeps the load up for d.
+func (l *seedLoad) run(ctx context.Context, d time.Duration) error {
+	for end := l.now + int64(d); l.now < end; {
+		if err := l.keepalives(); err != nil {
+			return err
+		}
+		if l.now >= l.nextSend && l.now < l.lastSend {
+			if err := l.sendToAll(); err != nil {
+				return err
+			}
+			l.nextSend += l.sendEvery
+		}
+		if err := l.step(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepalives sends those that are due. The message and the ping frame are two
+// writes, as they are in the stock client.
+func (l *seedLoad) keepalives() error {
+	n := int64(len(l.conns))
+	for due := uint64((l.now - l.from) * n / l.every); l.pinged < due; l.pinged++ {
+		c := &l.conns[l.pinged%uint64(n)]
+		if c.state != stateOpen {
+			continue
+		}
+		l.pings++
+		for _, frame := range [][]byte{l.keepalive.jsonPing, l.keepalive.ping} {
+			c.out = append(c.out, frame...)
+			if err := l.flush(c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (l *seedLoad) sendToAll() error {
+	if l.sender.state != stateOpen {
+		return fmt.Errorf("sender: %w", errDropped)
+	}
+	l.shape.stamp(l.sender.frame, uint64(len(l.sentAt)))
+	l.tick()
+	l.sentAt = append(l.sentAt, l.now)
+	l.expected += uint64(len(l.conns) - 1)
+	l.sender.out = append(l.sender.out, l.sender.frame...)
+	return l.flush(l.sender)
+}
+
+func (l *seedLoad) receive(c *conn, opcode byte, b []byte) error {
+	if c == l.sender || c.got == uint64(len(l.sentAt)) {
+		return fmt.Errorf("%w: the sender's own, or one not sent yet", errRepeated)
+	}
+	if err := l.shape.check(opcode, b, l.sender.id, c.got); err != nil {
+		return err
+	}
+	l.times.add(time.Duration(l.now - l.sentAt[c.got]))
+	c.got++
+	l.delivered++
+	return nil
+}
+
+func (l *seedLoad) unanswered() uint64 {
+	missing := func(answers uint64) uint64 { return l.pings - min(answers, l.pings) }
+	return missing(l.traffic.JSONPongs) + missing(l.traffic.PongFrames)
+}
+
+// drain waits for what is under way, for a while: what has not come then is lost.
+func (l *seedLoad) drain(ctx context.Context) error {
+	for end := l.now + int64(5*time.Second); l.now < end; {
+		if l.delivered == l.expected && l.unanswered() == 0 {
+			return nil
+		}
+		if err := l.step(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return nil
+}
