@@ -98,7 +98,7 @@ func (s *swarm) open(ctx context.Context, n, parallel int, ks keys) error {
 		}
 		if s.opened != last {
 			last, progress = s.opened, time.Now()
-		} else if time.Since(progress) > stallLimit {
+		} else if time.Since(progress) > s.stall {
 			return fmt.Errorf("opening connections, %d of %d open: %w", s.opened, n, errStalled)
 		}
 	}

@@ -78,10 +78,10 @@ func (d *decoder) feed(b []byte, deliver func(opcode byte, payload []byte) error
 		}
 	}
 	switch {
-	case len(b) > 0:
-		d.rest = append(d.rest[:0], b...)
-	case held:
+	case len(b) == 0 && held:
 		d.rest = nil
+	case len(b) < len(d.rest) || !held:
+		d.rest = append(d.rest[:0], b...) // else it is there, at the start
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (s *swarm) handshakes(ctx context.Context, total, parallel int, ks keys) er
 		}
 		if started-busy != last {
 			last, progress = started-busy, time.Now()
-		} else if time.Since(progress) > stallLimit {
+		} else if time.Since(progress) > s.stall {
 			return fmt.Errorf("%d of %d handshakes done: %w", last, total, errStalled)
 		}
 		if started == total && busy == 0 {

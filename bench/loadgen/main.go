@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,9 +22,6 @@ func main() {
 		os.Exit(1)
 	}
 }
-
-// stallLimit is how long nothing may move before a scenario gives up.
-const stallLimit = 10 * time.Second
 
 // scenario runs one measurement and fills in the result.
 type scenario func(ctx context.Context, o *options, r *result) error

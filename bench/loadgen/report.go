@@ -85,12 +85,15 @@ func (r *result) print(w io.Writer, asJSON bool) error {
 		line("FAILED", "%s", r.Error)
 	}
 	r.printLoad(line)
+	r.printMemory(line)
+	if r.Seconds < 0.01 {
+		return tw.Flush() // no window of time: idle that was not watched
+	}
 	line("server CPU", "%.3f s in %.2f s (%.1f %% of a core)", r.ServerCPU, r.Seconds, r.ServerPercent)
 	line("own CPU", "%.3f s (%.1f %% of a core)", r.OwnCPU, r.OwnPercent)
 	if r.Latency != nil {
 		line("latency", "p50 %.0f us, p99 %.0f us, max %.0f us", r.Latency.P50, r.Latency.P99, r.Latency.Max)
 	}
-	r.printMemory(line)
 	t := r.Traffic
 	if t != (traffic{}) {
 		line("beside payload", "cfg %d, JSON pings %d, JSON pongs %d, other envelopes %d, ping frames %d, pong frames %d, closed by server %d",
@@ -107,7 +110,10 @@ func (r *result) printLoad(line func(name, format string, args ...any)) {
 	case r.Payload == "":
 		line("connections", "%d", r.Connections)
 	default:
-		line("load", "%d connections, %d in flight, %d B %s", r.Connections, r.InFlight, r.Bytes, r.Payload)
+		line("load", "%d connections, messages of %d B %s", r.Connections, r.Bytes, r.Payload)
+		if r.InFlight > 0 {
+			line("in flight", "%d", r.InFlight)
+		}
 		line("messages", "%d (%.0f/s), lost %d", r.Messages, r.PerSecond, r.Lost)
 		line("per server CPU second", "%.0f", r.PerServerCPUSecond)
 	}

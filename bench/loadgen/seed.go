@@ -161,7 +161,7 @@ func (l *seedLoad) unanswered() uint64 {
 
 // drain waits for what is under way, for a while: what has not come then is lost.
 func (l *seedLoad) drain(ctx context.Context) error {
-	for end := l.now + int64(5*time.Second); l.now < end; {
+	for end := l.now + int64(l.stall); l.now < end; {
 		if l.delivered == l.expected && l.unanswered() == 0 {
 			return nil
 		}

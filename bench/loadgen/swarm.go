@@ -43,6 +43,7 @@ type conn struct {
 // swarm drives all connections from one thread.
 type swarm struct {
 	target    address
+	stall     time.Duration // how long nothing may move
 	epfd      int
 	conns     []conn
 	buf       []byte
@@ -72,7 +73,7 @@ func newSwarm(o *options, shape *payload) (*swarm, error) {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
 	}
 	s := &swarm{
-		target: o.target, epfd: epfd, shape: shape,
+		target: o.target, stall: o.stall, epfd: epfd, shape: shape,
 		buf: make([]byte, 256<<10), started: time.Now(),
 		keepalive: newKeepalive(int(o.keepalive.Milliseconds())),
 	}
@@ -128,7 +129,7 @@ func (s *swarm) step(ctx context.Context, timeout time.Duration) error {
 func (s *swarm) tick() { s.now = int64(time.Since(s.started)) }
 
 // stepUntil steps until done says so, and gives up when count stands still for
-// stallLimit.
+// too long.
 func (s *swarm) stepUntil(ctx context.Context, count *uint64, done func() bool) error {
 	last, since := *count, s.now
 	for !done() {
@@ -137,7 +138,7 @@ func (s *swarm) stepUntil(ctx context.Context, count *uint64, done func() bool) 
 		}
 		if *count != last {
 			last, since = *count, s.now
-		} else if s.now-since > int64(stallLimit) {
+		} else if s.now-since > int64(s.stall) {
 			return errStalled
 		}
 	}
