@@ -1,0 +1,238 @@
+package client
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha1"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	maxHandshakeBytes = 64 << 10 // response head
+	maxRefusalBody    = 4 << 10  // kept of a refusal's body
+	readBufferSize    = 4 << 10
+)
+
+// source is the reading half of the socket. It bounds the handshake's bytes and
+// each wait for more. Only the goroutine that reads uses it.
+type source struct {
+	nc     net.Conn
+	idle   time.Duration // longest silence; 0: no limit
+	budget int           // bytes that may still come; negative: no limit
+}
+
+var errHandshakeTooBig = fmt.Errorf("%w: response head larger than %d bytes", ErrHandshake, maxHandshakeBytes)
+
+func (s *source) Read(p []byte) (int, error) {
+	if s.budget == 0 {
+		return 0, errHandshakeTooBig
+	}
+	if s.budget > 0 && len(p) > s.budget {
+		p = p[:s.budget]
+	}
+	if s.idle > 0 {
+		if err := s.nc.SetReadDeadline(time.Now().Add(s.idle)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := s.nc.Read(p)
+	if s.budget > 0 {
+		s.budget -= n
+	}
+	return n, err
+}
+
+// Dial connects and upgrades. ctx bounds only that: the connection outlives it.
+func Dial(ctx context.Context, rawURL string, opts ...Option) (*Conn, error) {
+	t, err := parseURL(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("client: dial: %w", err)
+	}
+	o, err := newOptions(opts)
+	if err != nil {
+		return nil, fmt.Errorf("client: dial: %w", err)
+	}
+	c, err := dial(ctx, t, o)
+	if err != nil {
+		return nil, fmt.Errorf("client: dial %s: %w", t.display(), err)
+	}
+	return c, nil
+}
+
+// display names the peer in errors, without credentials and query.
+func (t target) display() string {
+	if t.network == "unix" {
+		return "unix:" + t.addr
+	}
+	return t.addr
+}
+
+func dial(ctx context.Context, t target, o *options) (*Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, o.handshakeTimeout,
+		fmt.Errorf("%w: no answer within %v", ErrHandshake, o.handshakeTimeout))
+	defer cancel()
+	nc, err := (&net.Dialer{}).DialContext(ctx, t.network, t.addr)
+	if err != nil {
+		return nil, because(ctx, err)
+	}
+	// From here on the context works by making reads and writes fail.
+	stop := context.AfterFunc(ctx, func() { nc.SetDeadline(time.Unix(1, 0)) })
+	c, err := upgrade(ctx, nc, t, o)
+	if !stop() && err == nil {
+		err = context.Cause(ctx) // too late: the deadline is poisoned
+	}
+	if err != nil {
+		nc.Close()
+		return nil, because(ctx, err)
+	}
+	c.start()
+	return c, nil
+}
+
+// because prefers the context's end over the network error it caused.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
+}
+
+func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, error) {
+	if t.tls {
+		cfg := &tls.Config{}
+		if o.tls != nil {
+			cfg = o.tls.Clone()
+		}
+		if cfg.ServerName == "" {
+			cfg.ServerName = t.hostname
+		}
+		cfg.NextProtos = []string{"http/1.1"} // there is no Upgrade in HTTP/2
+		tc := tls.Client(nc, cfg)
+		if err := tc.HandshakeContext(ctx); err != nil {
+			return nil, err
+		}
+		nc = tc
+	}
+	var nonce [16]byte
+	rand.Read(nonce[:]) // never fails
+	key := base64.StdEncoding.EncodeToString(nonce[:])
+	if _, err := nc.Write(handshakeRequest(t, o, key)); err != nil {
+		return nil, err
+	}
+	src := &source{nc: nc, budget: maxHandshakeBytes}
+	br := bufio.NewReaderSize(src, readBufferSize)
+	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodGet})
+	if err != nil {
+		if src.budget == 0 { // net/http takes the end for a broken line
+			return nil, errHandshakeTooBig
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return nil, fmt.Errorf("%w: server hung up without an answer", ErrHandshake)
+		}
+		var ne net.Error
+		if errors.Is(err, ErrHandshake) || errors.As(err, &ne) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: not HTTP: %q", ErrHandshake, err.Error())
+	}
+	if resp.StatusCode != http.StatusSwitchingProtocols {
+		src.budget = maxRefusalBody + readBufferSize
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBody)) // what came is enough
+		return nil, &HandshakeError{Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
+	}
+	subprotocol, err := checkResponse(resp, key, o.subprotocols)
+	if err != nil {
+		return nil, err
+	}
+	src.budget = -1
+	c := newConn(nc, src, br, o)
+	c.subprotocol = subprotocol
+	return c, c.announce()
+}
+
+// handshakeRequest writes the request of RFC 6455, section 4.1, with the RFC's
+// own spelling of the names.
+func handshakeRequest(t target, o *options, key string) []byte {
+	h := o.header.Clone()
+	host := t.host
+	if v := h.Get("Host"); v != "" {
+		host = v
+	}
+	h.Del("Host")
+	if t.auth != "" && h.Get("Authorization") == "" {
+		h.Set("Authorization", t.auth)
+	}
+	if _, set := h["User-Agent"]; !set {
+		h.Set("User-Agent", "nvsess-client")
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"+
+		"Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n", t.resource, host, key)
+	if len(o.subprotocols) > 0 {
+		fmt.Fprintf(&b, "Sec-WebSocket-Protocol: %s\r\n", strings.Join(o.subprotocols, ", "))
+	}
+	h.Write(&b) // a buffer takes everything
+	b.WriteString("\r\n")
+	return b.Bytes()
+}
+
+// checkResponse is RFC 6455, section 4.1, the client's part after a 101.
+func checkResponse(resp *http.Response, key string, offered []string) (subprotocol string, err error) {
+	h := resp.Header
+	bad := func(format string, args ...any) (string, error) {
+		return "", fmt.Errorf("%w: %s", ErrHandshake, fmt.Sprintf(format, args...))
+	}
+	if !resp.ProtoAtLeast(1, 1) {
+		return bad("the answer is %s", resp.Proto)
+	}
+	if v := h.Values("Upgrade"); len(v) != 1 || !strings.EqualFold(v[0], "websocket") {
+		return bad("Upgrade is %q, not websocket", v)
+	}
+	if !hasListItem(h.Values("Connection"), "upgrade") {
+		return bad("Connection is %q, without upgrade", h.Values("Connection"))
+	}
+
+	if v := h.Values("Sec-Websocket-Accept"); len(v) != 1 || v[0] != acceptOf(key) {
+		return bad("wrong Sec-WebSocket-Accept %q", v)
+	}
+	if v := h.Values("Sec-Websocket-Extensions"); len(v) > 0 {
+		return bad("extension %q was not offered", v)
+	}
+	v := h.Values("Sec-Websocket-Protocol")
+	if len(v) == 0 {
+		return "", nil
+	}
+	if len(v) > 1 || !slices.Contains(offered, v[0]) {
+		return bad("subprotocol %q was not offered", v)
+	}
+	return v[0], nil
+}
+
+// hasListItem looks in comma-separated header values, ignoring case.
+func hasListItem(values []string, item string) bool {
+	for _, v := range values {
+		for part := range strings.SplitSeq(v, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), item) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// acceptOf is the Sec-WebSocket-Accept for a Sec-WebSocket-Key.
+func acceptOf(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}

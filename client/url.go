@@ -1,0 +1,114 @@
+package client
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"strings"
+)
+
+// target is an address taken apart.
+type target struct {
+	network  string // "tcp" or "unix"
+	addr     string // for net.Dial
+	tls      bool
+	hostname string // for the certificate
+	host     string // Host header
+	resource string // request path and query
+	auth     string // Authorization header, from user:password@
+}
+
+func urlError(raw, format string, args ...any) error {
+	return fmt.Errorf("%w %q: %s", ErrURL, raw, fmt.Sprintf(format, args...))
+}
+
+// CheckURL tells whether Dial would accept the address, without dialing.
+func CheckURL(rawURL string) error {
+	_, err := parseURL(rawURL)
+	return err
+}
+
+func parseURL(raw string) (target, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		if ue, ok := err.(*url.Error); ok {
+			err = ue.Err
+		}
+		return target{}, urlError(raw, "%v", err)
+	}
+	// RFC 6455, section 3: a fragment is meaningless and must not be used.
+	if u.Fragment != "" || strings.HasSuffix(raw, "#") {
+		return target{}, urlError(raw, "a WebSocket URL has no #fragment")
+	}
+	switch u.Scheme {
+	case "ws", "wss":
+		return parseNetURL(raw, u)
+	case "ws+unix":
+		return parseUnixURL(raw, u)
+	case "":
+		return target{}, urlError(raw, "no scheme: use ws://, wss:// or ws+unix:///path")
+	}
+	return target{}, urlError(raw, "unknown scheme %q: use ws://, wss:// or ws+unix:///path", u.Scheme)
+}
+
+func parseNetURL(raw string, u *url.URL) (target, error) {
+	if u.Opaque != "" || u.Hostname() == "" {
+		return target{}, urlError(raw, "no host")
+	}
+	t := target{network: "tcp", hostname: u.Hostname(), host: u.Host, tls: u.Scheme == "wss"}
+	port := u.Port()
+	if port == "" {
+		port = "80"
+		if t.tls {
+			port = "443"
+		}
+		t.host = strings.TrimSuffix(t.host, ":")
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return target{}, urlError(raw, "port %q is not a port", port)
+	}
+	t.addr = net.JoinHostPort(t.hostname, port)
+	if u.User != nil {
+		password, _ := u.User.Password()
+		t.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
+	}
+	t.resource = resource(u.EscapedPath(), u)
+	return t, nil
+}
+
+// parseUnixURL splits ws+unix:///path/to.sock:/request/path at the first colon;
+// a colon of the socket's own path is written %3A.
+func parseUnixURL(raw string, u *url.URL) (target, error) {
+	if u.Host != "" || u.User != nil || u.Opaque != "" {
+		return target{}, urlError(raw, "a socket's path is absolute: ws+unix:///path/to.sock")
+	}
+	escaped, request, _ := strings.Cut(u.EscapedPath(), ":")
+	sock, err := url.PathUnescape(escaped)
+	if err != nil {
+		return target{}, urlError(raw, "%v", err)
+	}
+	if sock == "" || path.Clean(sock) == "/" {
+		return target{}, urlError(raw, "no socket path")
+	}
+	if strings.ContainsRune(sock, 0) {
+		return target{}, urlError(raw, "the socket path contains a NUL")
+	}
+	if request != "" && !strings.HasPrefix(request, "/") {
+		return target{}, urlError(raw, "the request path after the colon begins with /")
+	}
+	return target{network: "unix", addr: sock, host: "localhost", resource: resource(request, u)}, nil
+}
+
+// resource is the resource name of RFC 6455, section 3.
+func resource(escapedPath string, u *url.URL) string {
+	if escapedPath == "" {
+		escapedPath = "/"
+	}
+	if u.ForceQuery || u.RawQuery != "" {
+		// url.Parse lets a space through in a query; a request line cannot.
+		escapedPath += "?" + strings.ReplaceAll(u.RawQuery, " ", "%20")
+	}
+	return escapedPath
+}

@@ -1,0 +1,171 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+)
+
+// SendString sends a string. A server takes text that is a JSON object or array
+// for JSON, whichever method sent it.
+//
+// ctx bounds the wait for other senders. A message once begun is finished, or
+// the write timeout ends the connection.
+func (c *Conn) SendString(ctx context.Context, s string) error {
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("client: send string: %w: not UTF-8", ErrMessage)
+	}
+	return c.send(ctx, "send string", ws.OpText, []byte(s))
+}
+
+// SendJSON sends v as JSON: an object or an array, since the protocol takes
+// anything else for a string.
+func (c *Conn) SendJSON(ctx context.Context, v any) error {
+	text, err := encodeJSON(v)
+	if err != nil {
+		return fmt.Errorf("client: send JSON: %w: %w", ErrMessage, err)
+	}
+	if !IsJSON(text) {
+		return fmt.Errorf("client: send JSON: %w: neither an object nor an array", ErrMessage)
+	}
+	return c.send(ctx, "send JSON", ws.OpText, text)
+}
+
+// SendBinary sends bytes.
+func (c *Conn) SendBinary(ctx context.Context, b []byte) error {
+	return c.send(ctx, "send binary", ws.OpBinary, b)
+}
+
+// sendEnvelope sends a message of the protocol.
+func (c *Conn) sendEnvelope(ctx context.Context, typ, id string, data any) error {
+	raw, err := encodeJSON(data)
+	if err != nil {
+		return fmt.Errorf("client: send %s: %w: %w", typ, ErrMessage, err)
+	}
+	text, err := encodeJSON(Envelope{Type: typ, ID: id, Data: json.RawMessage(raw)})
+	if err != nil {
+		return fmt.Errorf("client: send %s: %w: %w", typ, ErrMessage, err)
+	}
+	return c.send(ctx, "send "+typ, ws.OpText, text)
+}
+
+func (c *Conn) send(ctx context.Context, what string, op ws.OpCode, payload []byte) error {
+	err := c.lockWriter(ctx)
+	if err == nil {
+		err = c.writeMessageLocked(op, payload)
+		c.unlockWriter()
+	}
+	if err != nil {
+		return fmt.Errorf("client: %s: %w", what, err)
+	}
+	return nil
+}
+
+// lockWriter takes the only right to write. It is a channel so that the wait
+// can end with ctx or the connection.
+func (c *Conn) lockWriter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	select {
+	case <-c.ended:
+		return c.endErr
+	default:
+	}
+	select {
+	case c.writer <- struct{}{}:
+		return nil
+	case <-c.ended:
+		return c.endErr
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *Conn) unlockWriter() { <-c.writer }
+
+// writeMessageLocked sends a data message in fragments or a control frame.
+func (c *Conn) writeMessageLocked(op ws.OpCode, payload []byte) error {
+	if op.IsControl() || c.opt.fragment == 0 {
+		return c.writeFrameLocked(op, true, payload)
+	}
+	for {
+		n := min(len(payload), c.opt.fragment)
+		last := n == len(payload)
+		if err := c.writeFrameLocked(op, last, payload[:n]); err != nil || last {
+			return err
+		}
+		payload, op = payload[n:], ws.OpContinuation
+	}
+}
+
+// writeChunk bounds the copy of a payload that masking needs.
+const writeChunk = 16 << 10
+
+// writeFrameLocked sends one frame, masked (RFC 6455, section 5.3) in a scratch
+// buffer: the caller's bytes stay as they are. An error ends the connection,
+// because the server may have got half a frame.
+func (c *Conn) writeFrameLocked(op ws.OpCode, fin bool, payload []byte) error {
+	switch {
+	case c.closeSent:
+		return ErrClosed
+	case c.broken != nil:
+		return c.broken
+	}
+	b := c.scratch[:0]
+	first := byte(op)
+	if fin {
+		first |= 0x80
+	}
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, first, 0x80|byte(n))
+	case n <= 0xffff:
+		b = append(b, first, 0x80|126)
+		b = binary.BigEndian.AppendUint16(b, uint16(n))
+	default:
+		b = append(b, first, 0x80|127)
+		b = binary.BigEndian.AppendUint64(b, uint64(n))
+	}
+	var mask [4]byte
+	rand.Read(mask[:]) // never fails; section 10.3 wants it unpredictable
+	b = append(b, mask[:]...)
+	for offset := 0; ; {
+		n := min(len(payload)-offset, writeChunk)
+		start := len(b)
+		b = append(b, payload[offset:offset+n]...)
+		ws.Cipher(b[start:], mask, offset)
+		if err := c.writeBytesLocked(b); err != nil {
+			return err
+		}
+		if offset += n; offset == len(payload) {
+			c.scratch = b[:0]
+			return nil
+		}
+		b = b[:0]
+	}
+}
+
+func (c *Conn) writeBytesLocked(b []byte) error {
+	err := c.nc.SetWriteDeadline(time.Now().Add(c.opt.writeTimeout))
+	if err == nil {
+		_, err = c.nc.Write(b)
+	}
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("server took no bytes for %v: %w", c.opt.writeTimeout, err)
+	}
+	c.broken = fmt.Errorf("%w: %w", ErrClosed, err)
+	c.fail(err)
+	return c.broken
+}
