@@ -1,0 +1,171 @@
+package ws
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// An acceptor is a loop's accepting side. Every loop watches every listener,
+// exclusively: the kernel wakes one of them for a connection.
+type acceptor struct {
+	loop      *loop
+	listeners []*Listener
+	paused    bool          // listeners are out of the epoll set until resumeAt
+	resumeAt  time.Duration // loop clock
+	lastLog   time.Duration // of the last line about running out
+	tokens    float64       // of the pacing, see Options.HandshakeRate
+	filled    time.Duration
+}
+
+const (
+	// acceptBatch bounds the connections taken in one pass, so that a flood of
+	// connects does not keep the sessions waiting.
+	acceptBatch = 64
+	// acceptRetry is how long to wait when descriptors or memory ran out.
+	acceptRetry = 100 * time.Millisecond
+	// burstGap is the silence that separates two bursts in the log.
+	burstGap = 10 * time.Second
+)
+
+func (a *acceptor) add(ln *Listener) error {
+	a.listeners = append(a.listeners, ln)
+	return a.loop.poll.add(int32(ln.FD), tagListener, unix.EPOLLIN|unix.EPOLLEXCLUSIVE)
+}
+
+func (a *acceptor) stop() {
+	for _, ln := range a.listeners {
+		a.loop.poll.remove(int32(ln.FD))
+	}
+	a.listeners, a.paused = nil, false
+}
+
+// pause stops accepting for d.
+func (a *acceptor) pause(d time.Duration) {
+	if a.paused {
+		return
+	}
+	for _, ln := range a.listeners {
+		a.loop.poll.remove(int32(ln.FD))
+	}
+	a.paused, a.resumeAt = true, a.loop.now+d
+}
+
+func (a *acceptor) resume() {
+	if !a.paused || a.loop.now < a.resumeAt {
+		return
+	}
+	a.paused = false
+	for _, ln := range a.listeners {
+		_ = a.loop.poll.add(int32(ln.FD), tagListener, unix.EPOLLIN|unix.EPOLLEXCLUSIVE)
+	}
+}
+
+// wait is how long the loop may sleep for the acceptor's sake.
+func (a *acceptor) wait(now time.Duration) time.Duration {
+	if !a.paused {
+		return maxWait
+	}
+	return a.resumeAt - now
+}
+
+// take reports whether the pacing lets one more handshake in; when not, it
+// pauses until it will.
+func (a *acceptor) take() bool {
+	rate := a.loop.srv.opt.HandshakeRate / float64(len(a.loop.srv.loops))
+	if rate <= 0 {
+		return true
+	}
+	now := a.loop.now
+	a.tokens = min(a.tokens+rate*(now-a.filled).Seconds(), max(1, rate/10))
+	a.filled = now
+	if a.tokens < 1 {
+		a.pause(time.Duration((1 - a.tokens) / rate * float64(time.Second)))
+		return false
+	}
+	a.tokens--
+	return true
+}
+
+func (a *acceptor) ready(fd int32) {
+	var ln *Listener
+	for _, x := range a.listeners {
+		if int32(x.FD) == fd {
+			ln = x
+		}
+	}
+	if ln == nil {
+		return
+	}
+	for range acceptBatch {
+		if !a.take() {
+			return
+		}
+		nfd, peer, errno := accept(ln)
+		switch errno {
+		case 0:
+			a.loop.srv.adopt(nfd, peer, a.loop)
+		case syscall.EAGAIN:
+			a.tokens++
+			return
+		case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO:
+			// That one is gone; the next may be well.
+		case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
+			// The connection stays in the backlog. Level-triggered epoll would
+			// bring us back at once, so look away for a while.
+			a.exhausted(errno)
+			return
+		default:
+			a.exhausted(errno)
+			return
+		}
+	}
+}
+
+// exhausted stops accepting for a moment, and says so once a burst.
+func (a *acceptor) exhausted(errno syscall.Errno) {
+	a.loop.srv.count.acceptFailed.Add(1)
+	if a.lastLog == 0 || a.loop.now-a.lastLog > burstGap {
+		a.loop.srv.log.Error("cannot accept connections; retrying until there is room",
+			zap.Error(errno), zap.Int64("connections", a.loop.srv.Conns()))
+	}
+	a.lastLog = a.loop.now
+	a.pause(acceptRetry)
+}
+
+// accept takes one connection from a listener.
+func accept(ln *Listener) (fd int32, peer *Peer, err syscall.Errno) {
+	var sa unix.RawSockaddrAny
+	size := uint32(unsafe.Sizeof(sa))
+	r, _, e := syscall.RawSyscall6(unix.SYS_ACCEPT4, uintptr(ln.FD), uintptr(unsafe.Pointer(&sa)), uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+	if e != 0 {
+		return -1, nil, e
+	}
+	fd, peer = int32(r), &ln.peer
+	switch sa.Addr.Family {
+	case unix.AF_INET:
+		p := (*unix.RawSockaddrInet4)(unsafe.Pointer(&sa))
+		peer = &Peer{Network: "tcp", Addr: netip.AddrPortFrom(netip.AddrFrom4(p.Addr), port(p.Port))}
+	case unix.AF_INET6:
+		p := (*unix.RawSockaddrInet6)(unsafe.Pointer(&sa))
+		peer = &Peer{Network: "tcp", Addr: netip.AddrPortFrom(netip.AddrFrom16(p.Addr).Unmap(), port(p.Port))}
+	}
+	if peer.Network == "tcp" {
+		// A message should leave when it is sent, not when the peer has
+		// acknowledged the one before.
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	}
+	return fd, peer, 0
+}
+
+// port converts from network order.
+func port(p uint16) uint16 {
+	var b [2]byte
+	binary.NativeEndian.PutUint16(b[:], p)
+	return binary.BigEndian.Uint16(b[:])
+}

@@ -1,0 +1,99 @@
+package ws
+
+// A Batch gathers the connections that one pass of a loop writes to, so that
+// each of them gets a single system call however many messages the pass
+// produced for it. The handler's methods are given their loop's Batch; it is
+// valid only during the call and only on that goroutine.
+//
+// Messages sent through a Batch and through [Conn.Send] to the same connection
+// keep the order of the calls.
+type Batch struct {
+	loop  *loop
+	dirty []*Conn
+}
+
+// Send queues a message for c; the payload is copied. It leaves at the end of
+// the pass.
+func (b *Batch) Send(c *Conn, op OpCode, payload []byte) SendResult {
+	fr := c.loop.srv.opt.Fragmentation
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := fr.wireLen(len(payload))
+	if r, ok := c.admitLocked(n); !ok {
+		return r
+	}
+	c.out.pushBytes(n, func(dst []byte) []byte { return fr.Append(dst, op, payload) })
+	c.countOutLocked(n)
+	b.noteLocked(c)
+	return Queued
+}
+
+// SendFrame queues an encoded message for c without copying it.
+func (b *Batch) SendFrame(c *Conn, f Frame) SendResult {
+	c.mu.Lock()
+	if r, ok := c.admitLocked(len(f.wire)); !ok {
+		c.mu.Unlock()
+		return r
+	}
+	c.out.pushFrame(f)
+	c.countOutLocked(len(f.wire))
+	b.noteLocked(c)
+	c.mu.Unlock()
+	return Queued
+}
+
+// control queues a control frame made by this package.
+func (b *Batch) control(c *Conn, op OpCode, payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.admitLocked(2 + len(payload)); !ok {
+		return
+	}
+	c.out.pushBytes(2+len(payload), func(dst []byte) []byte { return appendFrame(dst, op, true, payload) })
+	b.noteLocked(c)
+}
+
+// Close starts the closing handshake at the end of the pass. See [Conn.Close].
+func (b *Batch) Close(c *Conn, code int, reason string) error {
+	if err := checkClose(code, reason); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	err := c.startCloseLocked(code, reason)
+	if err == nil {
+		b.noteLocked(c)
+	}
+	c.mu.Unlock()
+	if err == nil {
+		c.armClose(b)
+	}
+	return err
+}
+
+// noteLocked remembers that c has something to write at the end of the pass.
+func (b *Batch) noteLocked(c *Conn) {
+	if !c.dirty {
+		c.dirty = true
+		b.dirty = append(b.dirty, c)
+	}
+}
+
+// flush writes what the pass produced.
+func (b *Batch) flush() {
+	// What follows a flush may end connections, whose handlers may send again.
+	for i := 0; i < len(b.dirty); i++ {
+		c := b.dirty[i]
+		b.dirty[i] = nil
+		if c.flush() {
+			if c.loop == b.loop {
+				b.loop.drained(c)
+			} else {
+				c.finishWrite(true)
+			}
+		}
+	}
+	b.dirty = b.dirty[:0]
+	if cap(b.dirty) > 1<<16 {
+		b.dirty = nil // a rare burst should not be kept for ever
+	}
+}

@@ -1,0 +1,174 @@
+package ws
+
+import (
+	"unicode/utf8"
+)
+
+// The end of a connection (RFC 6455, section 7). There are three ways:
+//
+//   - Close: our close frame leaves, the peer's is awaited for CloseTimeout;
+//     what the peer still sends before it is thrown away.
+//   - The peer's close frame: it is echoed, what was queued leaves, the socket
+//     is closed (the server closes first, section 7.1.1).
+//   - Failing, for a violation, a refused handshake or a slow consumer: the
+//     last answer leaves, the write side is shut, and input is thrown away
+//     until the peer ends or CloseTimeout passes. Closing at once with input
+//     unread would reset the connection and might destroy the answer.
+
+// maxLinger bounds what a failed peer may still send.
+const maxLinger = 1 << 20
+
+// Close starts the closing handshake. It returns ErrBadCloseCode or
+// ErrLongReason for what cannot be sent, and ErrClosed when the connection is
+// not open. The handler's Close method is called when all is over.
+func (c *Conn) Close(code int, reason string) error {
+	if err := checkClose(code, reason); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	err := c.startCloseLocked(code, reason)
+	if err == nil && !c.armed && !c.dirty {
+		c.writeLocked()
+	}
+	c.mu.Unlock()
+	if err == nil {
+		c.armClose(nil)
+	}
+	return err
+}
+
+func checkClose(code int, reason string) error {
+	if !ValidCloseCode(code) {
+		return ErrBadCloseCode
+	}
+	if len(reason) > maxCloseReason || !utf8.ValidString(reason) {
+		return ErrLongReason
+	}
+	return nil
+}
+
+func (c *Conn) startCloseLocked(code int, reason string) error {
+	if c.state != stateOpen || c.broken {
+		return ErrClosed
+	}
+	c.state = stateClosing
+	c.end = &closing{CloseInfo: CloseInfo{Code: code, Reason: reason}}
+	c.out.pushBytes(4+len(reason), func(dst []byte) []byte { return appendClose(dst, code, reason) })
+	return nil
+}
+
+// armClose starts the deadline of the closing handshake on the connection's
+// own loop.
+func (c *Conn) armClose(b *Batch) {
+	if b != nil && b.loop == c.loop {
+		c.loop.arm(c, c.loop.srv.opt.CloseTimeout)
+		return
+	}
+	c.loop.post(func() { c.loop.arm(c, c.loop.srv.opt.CloseTimeout) })
+}
+
+// failLocked queues the close frame of a failed connection.
+func (c *Conn) failLocked(e *ProtocolError) {
+	if c.state == stateOpen {
+		c.out.pushBytes(4+len(e.Reason), func(dst []byte) []byte { return appendClose(dst, e.Code, e.Reason) })
+	}
+	if c.end == nil {
+		c.end = &closing{CloseInfo: CloseInfo{Code: e.Code, Reason: e.Reason, Err: e}}
+	}
+	c.state = stateFailing
+}
+
+// fail ends a connection for its peer's violation.
+func (l *loop) fail(c *Conn, e *ProtocolError) {
+	l.srv.count.failed(e.Code)
+	c.in.Reset()
+	c.mu.Lock()
+	c.failLocked(e)
+	l.batch.noteLocked(c)
+	c.mu.Unlock()
+	l.arm(c, l.srv.opt.CloseTimeout)
+}
+
+// peerClosed takes the peer's close frame.
+func (l *loop) peerClosed(c *Conn, ev Event) {
+	c.in.Reset()
+	c.mu.Lock()
+	if c.state == stateClosing {
+		// The answer to ours: all is said.
+		c.end.Clean = true
+		c.state = stateFlushing
+	} else {
+		c.end = &closing{CloseInfo: CloseInfo{Code: ev.Code, Reason: string(ev.Payload), Remote: true, Clean: true}}
+		c.state = stateFlushing
+		c.out.pushBytes(4, func(dst []byte) []byte { return appendClose(dst, ev.Code, "") })
+	}
+	l.batch.noteLocked(c)
+	c.mu.Unlock()
+	l.arm(c, l.srv.opt.CloseTimeout)
+}
+
+// drained is called when a connection that is about to end has nothing more to
+// write.
+func (l *loop) drained(c *Conn) {
+	c.mu.Lock()
+	state, fd, broken := c.state, c.fd, c.broken
+	c.mu.Unlock()
+	switch {
+	case fd < 0:
+	case broken:
+		l.destroy(c, nil)
+	case state == stateFlushing:
+		// Unread input would turn our close into a reset.
+		if n, err := recv(fd, l.buf); n > 0 && err == 0 {
+			l.linger(c)
+			return
+		}
+		l.destroy(c, nil)
+	case state == stateFailing && c.lingered == 0:
+		l.linger(c)
+	}
+}
+
+// linger shuts the write side and goes on reading to nowhere.
+func (l *loop) linger(c *Conn) {
+	c.mu.Lock()
+	c.state = stateFailing
+	fd := c.fd
+	c.mu.Unlock()
+	c.lingered = 1
+	shutdownWrite(fd)
+	l.arm(c, l.srv.opt.CloseTimeout)
+}
+
+// destroy closes the descriptor and tells the handler. err is the socket's.
+func (l *loop) destroy(c *Conn, err error) {
+	c.mu.Lock()
+	if c.fd < 0 {
+		c.mu.Unlock()
+		return
+	}
+	fd := c.fd
+	c.fd, c.state = -1, stateClosed
+	c.out.clear()
+	info := CloseInfo{Code: CloseAbnormal, Err: err}
+	if c.end != nil {
+		info = c.end.CloseInfo
+		if info.Err == nil && !info.Clean {
+			info.Err = err
+		}
+	}
+	c.mu.Unlock()
+
+	l.wheel.stop(c)
+	c.in.Reset()
+	c.head.free()
+	c.head = nil
+	l.srv.table.clear(fd)
+	closeFD(fd)
+	l.conns.Add(-1)
+	l.srv.connGone()
+	if c.opened {
+		l.srv.count.closed(info.Code)
+		l.srv.opt.Handler.Close(&l.batch, c, info)
+	}
+}

@@ -1,0 +1,307 @@
+package ws
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Conn is one connection. Idle, it is this struct and nothing else: it holds
+// no goroutine, no buffer and no timer object.
+//
+// Send, SendFrame, Ping, Close and the getters may be called from any
+// goroutine. SetTimer may be called only from the handler's methods for this
+// connection.
+type Conn struct {
+	loop *loop // immutable
+	peer *Peer // immutable; shared by all connections of a unix listener
+	gen  int32 // immutable; tells the descriptor's users apart
+
+	// Owned by the loop.
+	in       Decoder
+	timer    timer
+	head     *buffer // the handshake as far as it came; nil before and after
+	opened   bool    // the handler knows it
+	lingered int32   // bytes thrown away since the write side was shut; 0: not yet
+
+	// Written by the loop, read by anybody.
+	data     any
+	protocol string
+	lastRead atomic.Int64 // loop clock, nanoseconds
+	messages atomic.Uint64
+	bytes    atomic.Uint64
+
+	mu      sync.Mutex // guards what follows; a leaf
+	out     outbound
+	end     *closing // how it ended or is ending; set once
+	sentMsg uint64
+	sentB   uint64
+	dropped uint32
+	fd      int32 // -1 once closed
+	state   connState
+	dirty   bool // some batch will flush it
+	armed   bool // the kernel's buffer is full; epoll tells when there is room
+	broken  bool // a write failed; the loop will see the socket's end
+}
+
+// connState is where a connection is in its life. States only go forward.
+type connState uint8
+
+const (
+	stateHandshake connState = iota // collecting the request
+	stateOpen
+	stateClosing  // our close frame is queued or sent; the peer's is awaited
+	stateFlushing // both close frames exist; what is queued has still to leave
+	stateFailing  // a last answer is queued; then the write side is shut and input thrown away
+	stateClosed   // the descriptor is gone
+)
+
+// closing is how a connection ends.
+type closing struct {
+	CloseInfo
+	peerCode bool // Code came from the peer
+}
+
+// CloseInfo tells a handler how a connection ended.
+type CloseInfo struct {
+	Code   int    // as npm websocket and browsers report it; CloseAbnormal without a close frame
+	Reason string // untrusted when Remote
+	Remote bool   // the peer began
+	Clean  bool   // close frames went both ways
+	Err    error  // what made us fail it, or the socket's error; nil otherwise
+}
+
+// SendResult is what became of a message.
+type SendResult uint8
+
+const (
+	Sent   SendResult = iota // the kernel has all of it
+	Queued                   // in the connection's queue, wholly or in part
+	Slow                     // dropped, or the connection is being closed, by the slow consumer policy
+	Gone                     // the connection is not open
+)
+
+func (r SendResult) String() string {
+	return [...]string{"sent", "queued", "slow", "gone"}[r]
+}
+
+// SlowPolicy says what happens to a connection whose queue is full.
+type SlowPolicy uint8
+
+const (
+	SlowClose      SlowPolicy = iota // close it with 1013
+	SlowDropNewest                   // drop the message that does not fit
+	SlowDropOldest                   // drop from the front of the queue what makes room
+)
+
+// Stats counts what a connection has carried. Messages are data messages;
+// bytes are payload bytes in and wire bytes out.
+type ConnStats struct {
+	MessagesIn, BytesIn   uint64
+	MessagesOut, BytesOut uint64
+	Dropped               uint64
+	Queued                int // bytes waiting for the peer to read
+}
+
+// SetData attaches the handler's own value. It is called once, from Open.
+func (c *Conn) SetData(v any) { c.data = v }
+
+// Data returns the value given to SetData.
+func (c *Conn) Data() any { return c.data }
+
+// Peer is the address at the other end of the socket: a proxy's, maybe.
+func (c *Conn) Peer() Peer { return *c.peer }
+
+// Subprotocol is the negotiated subprotocol, or "".
+func (c *Conn) Subprotocol() string { return c.protocol }
+
+// IdleFor is the time since the peer last sent anything at all.
+func (c *Conn) IdleFor() time.Duration {
+	return c.loop.srv.clock() - time.Duration(c.lastRead.Load())
+}
+
+// Open reports whether messages can be sent.
+func (c *Conn) Open() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == stateOpen && !c.broken
+}
+
+// Stats returns the counters.
+func (c *Conn) Stats() ConnStats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ConnStats{
+		MessagesIn: c.messages.Load(), BytesIn: c.bytes.Load(),
+		MessagesOut: c.sentMsg, BytesOut: c.sentB,
+		Dropped: uint64(c.dropped), Queued: int(c.out.size),
+	}
+}
+
+// SetTimer makes the handler's Timer method be called once after d, in steps of
+// 16 ms; a later call replaces an earlier one. d <= 0 stops it.
+func (c *Conn) SetTimer(d time.Duration) {
+	if d <= 0 {
+		c.loop.wheel.stop(c)
+		return
+	}
+	c.loop.arm(c, d)
+}
+
+// Send sends a data message now, without waiting: what the kernel does not take
+// is queued. The payload is copied if need be.
+func (c *Conn) Send(op OpCode, payload []byte) SendResult {
+	return c.SendFrame(c.loop.srv.opt.Fragmentation.NewFrame(op, payload))
+}
+
+// SendFrame sends an encoded message now, without copying it.
+func (c *Conn) SendFrame(f Frame) SendResult {
+	c.mu.Lock()
+	r, ok := c.admitLocked(len(f.wire))
+	if ok {
+		c.out.pushFrame(f)
+		c.countOutLocked(len(f.wire))
+		r = c.writeNowLocked()
+	}
+	after := c.afterWriteLocked()
+	c.mu.Unlock()
+	c.finishWrite(after)
+	return r
+}
+
+// Ping sends a ping frame now; its payload is at most 125 bytes. The handler's
+// Pong method is given what the peer answers.
+func (c *Conn) Ping(payload []byte) SendResult {
+	wire := appendFrame(make([]byte, 0, 2+len(payload)), OpPing, true, payload[:min(len(payload), 125)])
+	c.mu.Lock()
+	r, ok := c.admitLocked(len(wire))
+	if ok {
+		c.out.pushFrame(Frame{wire: wire})
+		r = c.writeNowLocked()
+	}
+	after := c.afterWriteLocked()
+	c.mu.Unlock()
+	c.finishWrite(after)
+	return r
+}
+
+// admitLocked decides whether a message of n bytes may be queued; when not, the
+// result says why.
+func (c *Conn) admitLocked(n int) (SendResult, bool) {
+	if c.state != stateOpen || c.broken {
+		return Gone, false
+	}
+	limit := c.loop.srv.opt.QueueBytes
+	if limit <= 0 || c.out.empty() || int(c.out.size)+n <= limit {
+		return 0, true
+	}
+	if !c.armed {
+		// Only what this pass has gathered is in the way; the peer is not to
+		// blame before the kernel has refused it.
+		c.writeLocked()
+		if c.broken {
+			return Gone, false
+		}
+		if c.out.empty() || int(c.out.size)+n <= limit {
+			return 0, true
+		}
+	}
+	l := c.loop
+	switch l.srv.opt.Slow {
+	case SlowDropNewest:
+		c.dropped++
+		l.srv.count.dropped.Add(1)
+		return Slow, false
+	case SlowDropOldest:
+		k := c.out.dropOldest(max(0, limit-n))
+		c.dropped += uint32(k)
+		l.srv.count.dropped.Add(uint64(k))
+		if c.out.empty() || int(c.out.size)+n <= limit {
+			return 0, true
+		}
+		c.dropped++
+		l.srv.count.dropped.Add(1)
+		return Slow, false
+	default:
+		k := c.out.truncate()
+		c.dropped += uint32(k) + 1
+		l.srv.count.dropped.Add(uint64(k) + 1)
+		l.srv.count.slow.Add(1)
+		c.failLocked(errSlowConsumer)
+		c.armClose(nil)
+		return Slow, false
+	}
+}
+
+func (c *Conn) countOutLocked(n int) {
+	c.sentMsg++
+	c.sentB += uint64(n)
+}
+
+// writeNowLocked writes unless somebody else is about to or the kernel is full.
+func (c *Conn) writeNowLocked() SendResult {
+	if !c.armed && !c.dirty {
+		c.writeLocked()
+	}
+	switch {
+	case c.broken:
+		return Gone
+	case c.out.empty():
+		return Sent
+	}
+	return Queued
+}
+
+// flush is the end of a batch. It reports whether the loop has to take a step.
+func (c *Conn) flush() (after bool) {
+	c.mu.Lock()
+	c.dirty = false
+	if !c.armed {
+		c.writeLocked()
+	}
+	after = c.afterWriteLocked()
+	c.mu.Unlock()
+	return after
+}
+
+// writeLocked gives the kernel what it takes, and asks to be told when it has
+// room for the rest.
+func (c *Conn) writeLocked() {
+	for c.out.size > 0 && c.fd >= 0 && !c.broken {
+		n, all, err := sendQueue(c.fd, &c.out)
+		if err != 0 {
+			if err == errIntr {
+				continue
+			}
+			if err == errAgain {
+				break
+			}
+			c.broken = true
+			c.out.clear()
+			break
+		}
+		c.out.sent(n)
+		if !all {
+			break
+		}
+	}
+	if c.fd < 0 {
+		return
+	}
+	if want := c.out.size > 0; want != c.armed {
+		c.armed = want
+		c.loop.poll.modify(c.fd, c.gen, want)
+	}
+}
+
+// afterWriteLocked reports whether the connection's loop has to take a step
+// because all that was queued has left.
+func (c *Conn) afterWriteLocked() bool {
+	return (c.state == stateFlushing || c.state == stateFailing) && (c.out.empty() || c.broken)
+}
+
+func (c *Conn) finishWrite(after bool) {
+	if after {
+		c.loop.post(func() { c.loop.drained(c) })
+	}
+}

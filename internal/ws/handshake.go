@@ -1,0 +1,131 @@
+package ws
+
+import (
+	"bytes"
+	"io"
+
+	gobwas "github.com/gobwas/ws"
+)
+
+// collect takes bytes of a handshake. When the head is whole it is answered,
+// and what followed it is the first frames.
+func (l *loop) collect(c *Conn, b []byte) {
+	before := c.head.len()
+	if before > 0 || headEnd(b, 0) == 0 {
+		c.head = c.head.append(b) // at most one read more than the limit
+		b = c.head.b
+	}
+	n := headEnd(b, before)
+	switch limit := l.srv.opt.MaxHeadBytes; {
+	case n > limit, n == 0 && len(b) > limit:
+		if bytes.IndexByte(b[:limit], '\n') < 0 {
+			l.refuse(c, refuseURI)
+		} else {
+			l.refuse(c, refuseHeaders)
+		}
+		return
+	case n == 0:
+		if hopeless(b) {
+			l.refuse(c, refuseMalformed)
+		}
+		return
+	}
+	held := c.head
+	c.head = nil // its bytes are b, until held is freed below
+	if l.upgrade(c, b[:n]) && len(b) > n {
+		l.feed(c, b[n:])
+	}
+	held.free()
+}
+
+// upgrade answers a whole head and reports whether the connection is open.
+func (l *loop) upgrade(c *Conn, head []byte) bool {
+	r, opt := &l.request, &l.srv.opt
+	ref := r.Parse(head, opt.MaxFields)
+	if ref == nil {
+		ref = r.check()
+	}
+	if ref == nil && l.srv.draining.Load() {
+		ref = refuseDraining
+	}
+	if ref == nil {
+		ref = opt.Policy.check(r)
+	}
+	if ref == nil {
+		ref = opt.Handler.Check(c, r)
+	}
+	if ref != nil {
+		l.refuse(c, ref)
+		return false
+	}
+	l.exchange = exchange{in: head, out: l.exchange.out[:0]}
+	hs, err := l.upgrader.Upgrade(&l.exchange)
+	if err != nil {
+		l.refuse(c, refuseInternal)
+		return false
+	}
+	c.protocol = hs.Protocol
+	c.opened = true
+	c.mu.Lock()
+	c.out.pushBytes(len(l.exchange.out), func(dst []byte) []byte { return append(dst, l.exchange.out...) })
+	c.out.begun = uint32(len(l.exchange.out)) // not frames, and never to be dropped
+	c.state = stateOpen
+	l.batch.noteLocked(c)
+	c.mu.Unlock()
+	l.wheel.stop(c)
+	l.srv.count.opens.Add(1)
+	opt.Handler.Open(&l.batch, c, r)
+	return true
+}
+
+// refuse answers a handshake with something other than 101, and fails the
+// connection.
+func (l *loop) refuse(c *Conn, ref *Refusal) {
+	l.srv.count.refused(ref.Status)
+	c.head.free()
+	c.head = nil
+	c.mu.Lock()
+	c.out.clear()
+	c.out.pushBytes(512, ref.append)
+	c.out.begun = c.out.size
+	c.state = stateFailing
+	l.batch.noteLocked(c)
+	c.mu.Unlock()
+	l.arm(c, l.srv.opt.CloseTimeout)
+}
+
+// exchange is the memory that gobwas/ws's Upgrader reads a whole head from and
+// writes its answer to. The Upgrader is never given the socket: it blocks until
+// a head is whole, has no limits, and its buffered reader would swallow the
+// frames that follow.
+type exchange struct {
+	in, out []byte
+}
+
+func (x *exchange) Read(p []byte) (int, error) {
+	if len(x.in) == 0 {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n := copy(p, x.in)
+	x.in = x.in[n:]
+	return n, nil
+}
+
+func (x *exchange) Write(p []byte) (int, error) {
+	x.out = append(x.out, p...)
+	return len(p), nil
+}
+
+func newUpgrader(opt *Options) gobwas.Upgrader {
+	u := gobwas.Upgrader{
+		ReadBufferSize:  opt.MaxHeadBytes, // its longest line
+		WriteBufferSize: 512,
+	}
+	if len(opt.Policy.Subprotocols) > 0 {
+		u.Protocol = func(name []byte) bool {
+			_, ok := opt.Policy.subprotocol(name)
+			return ok
+		}
+	}
+	return u
+}

@@ -1,0 +1,284 @@
+package ws
+
+import (
+	"encoding/binary"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gobwas "github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+)
+
+// A loop is one event loop: one goroutine that owns an epoll instance, a read
+// buffer, a timing wheel, and the reading and closing of its connections.
+type loop struct {
+	srv  *Server
+	poll poll
+	wake int32 // eventfd
+
+	buf      []byte // what is being read; connections borrow it for one event
+	events   []unix.EpollEvent
+	batch    Batch
+	wheel    wheel
+	now      time.Duration // the server's clock at the beginning of the pass
+	nextGen  int32
+	stop     bool
+	accept   acceptor
+	request  Request
+	exchange exchange
+	upgrader gobwas.Upgrader
+
+	conns atomic.Int64 // connections it owns, for balancing
+	beats atomic.Int64 // passes begun, for the watchdog
+
+	mu    sync.Mutex // guards queue, woken and ended
+	queue []func()
+	woken bool // an event for queue is under way
+	ended bool // nothing is taken from queue any more
+	ran   []func()
+}
+
+const (
+	readBufferSize = 64 << 10
+	maxEvents      = 1024
+	// maxWait bounds how long a loop sleeps, so that it shows it is alive.
+	maxWait = 5 * time.Second
+)
+
+func newLoop(s *Server) (*loop, error) {
+	p, err := newPoll()
+	if err != nil {
+		return nil, err
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		_ = unix.Close(p.fd)
+		return nil, err
+	}
+	l := &loop{
+		srv: s, poll: p, wake: int32(wake),
+		buf:      make([]byte, readBufferSize),
+		events:   make([]unix.EpollEvent, maxEvents),
+		upgrader: newUpgrader(&s.opt),
+	}
+	l.batch.loop = l
+	l.accept.loop = l
+	if err := p.add(l.wake, tagWake, unix.EPOLLIN); err != nil {
+		l.closeFDs()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *loop) closeFDs() {
+	_ = unix.Close(l.poll.fd)
+	_ = unix.Close(int(l.wake))
+}
+
+// post makes the loop run f on its goroutine, soon. Safe for concurrent use. It
+// reports false, and f is never run, when the loop has ended.
+func (l *loop) post(f func()) bool {
+	l.mu.Lock()
+	if l.ended {
+		l.mu.Unlock()
+		return false
+	}
+	l.queue = append(l.queue, f)
+	wake := !l.woken
+	l.woken = true
+	l.mu.Unlock()
+	if wake {
+		var one [8]byte
+		binary.NativeEndian.PutUint64(one[:], 1)
+		_, _ = unix.Write(int(l.wake), one[:])
+	}
+	return true
+}
+
+func (l *loop) runPosted() {
+	var n [8]byte
+	_, _ = unix.Read(int(l.wake), n[:])
+	l.mu.Lock()
+	l.queue, l.ran = l.ran[:0], l.queue
+	l.woken = false
+	l.mu.Unlock()
+	for i, f := range l.ran {
+		l.ran[i] = nil
+		f()
+	}
+}
+
+// run is the loop's goroutine. It ends when a posted function sets stop.
+func (l *loop) run() {
+	for !l.stop {
+		// Take what is there without a word to the scheduler; let other
+		// goroutines run when there is nothing; only then sleep. On a busy
+		// loop this saves the hand-over of the processor at every wait.
+		n := l.poll.ready(l.events)
+		if n == 0 {
+			runtime.Gosched()
+			if n = l.poll.ready(l.events); n == 0 {
+				n = l.poll.wait(l.events, l.sleep())
+			}
+		}
+		l.beats.Add(1)
+		l.now = l.srv.clock()
+		for i := range l.events[:n] {
+			l.handle(&l.events[i])
+		}
+		l.wheel.advance(int64(l.now/wheelTick), l.expire)
+		l.accept.resume()
+		l.batch.flush()
+	}
+	l.runPosted() // connections handed over too late are closed by adopt
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+}
+
+// sleep is how long the loop may wait for events, in milliseconds, rounded up.
+func (l *loop) sleep() int {
+	now := l.srv.clock()
+	l.now = now
+	ticks := l.wheel.wait(int64(maxWait / wheelTick))
+	d := time.Duration(l.wheel.now+ticks)*wheelTick - now
+	d = min(d, l.accept.wait(now))
+	return int(max(0, (d+time.Millisecond-1)/time.Millisecond))
+}
+
+// arm sets c's deadline d from now.
+func (l *loop) arm(c *Conn, d time.Duration) {
+	if c.gone() {
+		return
+	}
+	l.wheel.set(c, tickOf(l.now+d))
+}
+
+// gone reports whether the descriptor is closed. Only for the loop, which alone
+// closes it.
+func (c *Conn) gone() bool { return c.fd < 0 }
+
+func (l *loop) handle(ev *unix.EpollEvent) {
+	switch ev.Pad {
+	case tagWake:
+		l.runPosted()
+		return
+	case tagListener:
+		l.accept.ready(ev.Fd)
+		return
+	}
+	c := l.srv.table.get(ev.Fd)
+	if c == nil || c.gen != ev.Pad || c.loop != l {
+		return // closed earlier in this pass
+	}
+	if ev.Events&unix.EPOLLOUT != 0 {
+		l.writable(c)
+	}
+	if ev.Events&^unix.EPOLLOUT != 0 && !c.gone() {
+		l.readable(c)
+	}
+}
+
+func (l *loop) writable(c *Conn) {
+	c.mu.Lock()
+	if c.armed {
+		c.writeLocked()
+	}
+	after := c.afterWriteLocked()
+	c.mu.Unlock()
+	if after {
+		l.drained(c)
+	}
+}
+
+// readable reads once; level-triggered epoll brings the connection back when
+// there is more, after the others had their turn.
+func (l *loop) readable(c *Conn) {
+	n, errno := recv(c.fd, l.buf)
+	switch {
+	case errno == errAgain:
+		return
+	case errno != 0:
+		l.destroy(c, errno)
+		return
+	case n == 0:
+		l.destroy(c, nil)
+		return
+	}
+	c.lastRead.Store(int64(l.now))
+	b := l.buf[:n]
+	switch c.stateOnLoop() {
+	case stateHandshake:
+		l.collect(c, b)
+	case stateOpen, stateClosing:
+		l.feed(c, b)
+	default:
+		if c.lingered += int32(n); c.lingered > maxLinger {
+			l.destroy(c, nil)
+		}
+	}
+	// What this event produced for its own sender leaves at once, while its
+	// buffer is warm; what it produced for others waits for the pass's end.
+	if k := len(l.batch.dirty); k > 0 && l.batch.dirty[k-1] == c {
+		l.batch.dirty[k-1] = nil
+		l.batch.dirty = l.batch.dirty[:k-1]
+		if c.flush() {
+			l.drained(c)
+		}
+	}
+}
+
+// stateOnLoop reads the state, which other goroutines may move forward.
+func (c *Conn) stateOnLoop() connState {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state
+}
+
+// feed decodes b and hands out what is whole.
+func (l *loop) feed(c *Conn, b []byte) {
+	h := l.srv.opt.Handler
+	for {
+		ev, n, err := c.in.Next(b, &l.srv.opt.Limits)
+		if err != nil {
+			l.fail(c, err.(*ProtocolError))
+			return
+		}
+		b = b[n:]
+		switch ev.Op {
+		case OpContinuation:
+			return
+		case OpText, OpBinary:
+			c.messages.Store(c.messages.Load() + 1)
+			c.bytes.Store(c.bytes.Load() + uint64(len(ev.Payload)))
+			l.srv.count.message(ev.Op, len(ev.Payload))
+			if state := c.stateOnLoop(); state == stateOpen {
+				h.Message(&l.batch, c, ev.Op, ev.Payload)
+			} else if state != stateClosing {
+				c.in.Reset()
+				return
+			}
+		case OpPing:
+			l.batch.control(c, OpPong, ev.Payload)
+		case OpPong:
+			h.Pong(&l.batch, c, ev.Payload)
+		case OpClose:
+			l.peerClosed(c, ev) // data after it is ignored (section 5.5.1)
+			return
+		}
+	}
+}
+
+// expire is called when c's deadline has come.
+func (l *loop) expire(c *Conn) {
+	switch c.stateOnLoop() {
+	case stateHandshake:
+		l.refuse(c, refuseTimeout)
+	case stateOpen:
+		l.srv.opt.Handler.Timer(&l.batch, c)
+	default:
+		l.destroy(c, nil)
+	}
+}

@@ -1,0 +1,321 @@
+package ws
+
+import (
+	"bytes"
+	"encoding/base64"
+	"net/http"
+	"strconv"
+)
+
+// A Request is the head of an opening handshake, parsed without copying: all
+// its byte slices point into the head. Parsing is strict (RFC 9112 grammar, no
+// obsolete folding, no bare LF, no control bytes), because gobwas/ws's Upgrader
+// is lenient and whatever a proxy in front of us reads differently is a way to
+// smuggle a request.
+type Request struct {
+	Head   []byte // from the request line through the blank line
+	Method []byte
+	Target []byte // as sent: path and query
+	Fields []Field
+
+	host, origin, key, version     []byte
+	hosts, origins, keys, versions int
+	upgrade, connection, body      bool
+}
+
+// A Field is one header field, its value without the surrounding blanks.
+type Field struct {
+	Name, Value []byte
+}
+
+// A Refusal is an answer to a handshake other than 101.
+type Refusal struct {
+	Status int
+	Detail string // the body: one sentence for a person
+	Header string // further header lines, each ending in CRLF
+}
+
+func (r *Refusal) Error() string { return strconv.Itoa(r.Status) + " " + r.Detail }
+
+// Refusals this package makes (RFC 6455, section 4.2.2; RFC 9110).
+var (
+	refuseMalformed = &Refusal{http.StatusBadRequest, "malformed request", ""}
+	refuseVersion   = &Refusal{http.StatusHTTPVersionNotSupported, "HTTP/1.1 is required", ""}
+	refuseMethod    = &Refusal{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET request", "Allow: GET\r\n"}
+	refuseBody      = &Refusal{http.StatusBadRequest, "a WebSocket handshake has no body", ""}
+	refuseHost      = &Refusal{http.StatusBadRequest, "exactly one Host field is required", ""}
+	refusePlain     = &Refusal{http.StatusUpgradeRequired, "this is a WebSocket endpoint", upgradeHeader}
+	refuseConnect   = &Refusal{http.StatusBadRequest, "Connection must contain Upgrade", ""}
+	refuseKey       = &Refusal{http.StatusBadRequest, "exactly one Sec-WebSocket-Key of 16 bytes in base64 is required", ""}
+	refuseWSVersion = &Refusal{http.StatusUpgradeRequired, "WebSocket version 13 is required", upgradeHeader}
+	refuseNoVersion = &Refusal{http.StatusBadRequest, "exactly one Sec-WebSocket-Version is required", ""}
+	refusePath      = &Refusal{http.StatusNotFound, "no such path", ""}
+	refuseOrigin    = &Refusal{http.StatusForbidden, "origin is not allowed", ""}
+	refuseTimeout   = &Refusal{http.StatusRequestTimeout, "the handshake took too long", ""}
+	refuseURI       = &Refusal{http.StatusRequestURITooLong, "request line is too long", ""}
+	refuseHeaders   = &Refusal{http.StatusRequestHeaderFieldsTooLarge, "header fields are too large", ""}
+	refuseDraining  = &Refusal{http.StatusServiceUnavailable, "server is shutting down", "Retry-After: 1\r\n"}
+	refuseInternal  = &Refusal{http.StatusInternalServerError, "handshake failed", ""}
+)
+
+const upgradeHeader = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+
+// append encodes the refusal as a whole HTTP response.
+func (r *Refusal) append(dst []byte) []byte {
+	body := r.Detail + "\n"
+	dst = append(dst, "HTTP/1.1 "...)
+	dst = strconv.AppendInt(dst, int64(r.Status), 10)
+	dst = append(dst, ' ')
+	dst = append(dst, http.StatusText(r.Status)...)
+	dst = append(dst, "\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "...)
+	dst = strconv.AppendInt(dst, int64(len(body)), 10)
+	dst = append(dst, "\r\n"...)
+	dst = append(dst, r.Header...)
+	dst = append(dst, "\r\n"...)
+	return append(dst, body...)
+}
+
+var crlf = []byte("\r\n")
+
+// headEnd returns the length of the head that b begins with, through its blank
+// line, or 0 when it is not whole. from is where an earlier search ended.
+func headEnd(b []byte, from int) int {
+	from = max(0, from-3)
+	if i := bytes.Index(b[from:], []byte("\r\n\r\n")); i >= 0 {
+		return from + i + 4
+	}
+	return 0
+}
+
+// hopeless judges an incomplete head: one that can never become legal need not
+// be waited for.
+func hopeless(b []byte) bool {
+	if c := b[0]; c < 'A' || c > 'Z' {
+		return true // not HTTP: a TLS hello, say
+	}
+	for i := 0; i < len(b); {
+		j := bytes.IndexByte(b[i:], '\n')
+		if j < 0 {
+			return false
+		}
+		if i+j == 0 || b[i+j-1] != '\r' {
+			return true
+		}
+		i += j + 1
+	}
+	return false
+}
+
+// Parse fills r from a whole head. It judges only the grammar of HTTP; check
+// judges the handshake. r's earlier contents are dropped, its memory reused.
+func (r *Request) Parse(head []byte, maxFields int) *Refusal {
+	*r = Request{Head: head, Fields: r.Fields[:0]}
+	line, rest, _ := bytes.Cut(head, crlf)
+	if ref := r.requestLine(line); ref != nil {
+		return ref
+	}
+	for {
+		line, rest, _ = bytes.Cut(rest, crlf)
+		if len(line) == 0 {
+			break
+		}
+		if maxFields > 0 && len(r.Fields) >= maxFields {
+			return refuseHeaders
+		}
+		colon := bytes.IndexByte(line, ':')
+		if colon <= 0 {
+			return refuseMalformed
+		}
+		name, value := line[:colon], trimBlanks(line[colon+1:])
+		for _, c := range name {
+			if !isToken[c] {
+				return refuseMalformed // also folding, and a blank before the colon
+			}
+		}
+		for _, c := range value {
+			if c < ' ' && c != '\t' || c == 0x7f {
+				return refuseMalformed
+			}
+		}
+		r.Fields = append(r.Fields, Field{name, value})
+		r.note(name, value)
+	}
+	if len(rest) != 0 {
+		return refuseMalformed
+	}
+	return nil
+}
+
+func (r *Request) requestLine(line []byte) *Refusal {
+	method, rest, ok := bytes.Cut(line, []byte(" "))
+	target, proto, ok2 := bytes.Cut(rest, []byte(" "))
+	if !ok || !ok2 || len(method) == 0 || len(target) == 0 {
+		return refuseMalformed
+	}
+	for _, c := range method {
+		if !isToken[c] {
+			return refuseMalformed
+		}
+	}
+	for _, c := range target {
+		if c <= ' ' || c >= 0x7f || c == '#' {
+			return refuseMalformed
+		}
+	}
+	if len(proto) != 8 || !bytes.HasPrefix(proto, []byte("HTTP/")) || proto[6] != '.' ||
+		proto[5] < '0' || proto[5] > '9' || proto[7] < '0' || proto[7] > '9' {
+		return refuseMalformed
+	}
+	if proto[5] != '1' || proto[7] < '1' {
+		return refuseVersion
+	}
+	r.Method, r.Target = method, target
+	return nil
+}
+
+// note keeps what the handshake is judged by.
+func (r *Request) note(name, value []byte) {
+	// The length tells most fields apart without a comparison.
+	switch len(name) {
+	case len("Host"):
+		if foldEqual(name, "host") {
+			r.host = value
+			r.hosts++
+		}
+	case len("Origin"):
+		if foldEqual(name, "origin") {
+			r.origin = value
+			r.origins++
+		}
+	case len("Upgrade"):
+		if foldEqual(name, "upgrade") && hasListToken(value, "websocket") {
+			r.upgrade = true
+		}
+	case len("Connection"):
+		if foldEqual(name, "connection") && hasListToken(value, "upgrade") {
+			r.connection = true
+		}
+	case len("Sec-WebSocket-Key"):
+		if foldEqual(name, "sec-websocket-key") {
+			r.key = value
+			r.keys++
+		} else if foldEqual(name, "transfer-encoding") {
+			r.body = true
+		}
+	case len("Content-Length"):
+		if foldEqual(name, "content-length") && string(value) != "0" {
+			r.body = true
+		}
+	case len("Sec-WebSocket-Version"):
+		if foldEqual(name, "sec-websocket-version") {
+			r.version = value
+			r.versions++
+		}
+	}
+}
+
+// check judges the handshake (RFC 6455, section 4.2.1).
+func (r *Request) check() *Refusal {
+	switch {
+	case r.hosts != 1:
+		return refuseHost
+	case string(r.Method) != http.MethodGet:
+		return refuseMethod
+	case r.body:
+		return refuseBody
+	case !r.upgrade:
+		return refusePlain
+	case !r.connection:
+		return refuseConnect
+	case r.versions != 1:
+		return refuseNoVersion
+	case string(r.version) != "13":
+		return refuseWSVersion
+	case r.keys != 1 || !validKey(r.key):
+		return refuseKey
+	case r.origins > 1:
+		return refuseOrigin
+	}
+	return nil
+}
+
+// Path is the target up to its query.
+func (r *Request) Path() []byte {
+	path, _, _ := bytes.Cut(r.Target, []byte("?"))
+	return path
+}
+
+// Host, Origin and Key are the fields' values; empty when absent.
+func (r *Request) Host() []byte   { return r.host }
+func (r *Request) Origin() []byte { return r.origin }
+func (r *Request) Key() []byte    { return r.key }
+
+// Get returns the first field of that name (in any case), or nil.
+func (r *Request) Get(name string) []byte {
+	for _, f := range r.Fields {
+		if len(f.Name) == len(name) && bytes.EqualFold(f.Name, []byte(name)) {
+			return f.Value
+		}
+	}
+	return nil
+}
+
+// validKey reports whether the key is 16 bytes in base64.
+func validKey(key []byte) bool {
+	if len(key) != 24 {
+		return false
+	}
+	var dst [18]byte
+	n, err := base64.StdEncoding.Strict().Decode(dst[:], key)
+	return err == nil && n == 16
+}
+
+func trimBlanks(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for len(b) > 0 && (b[len(b)-1] == ' ' || b[len(b)-1] == '\t') {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// foldEqual compares a field name with a lower-case one of the same length.
+func foldEqual(b []byte, lower string) bool {
+	for i := range b {
+		c := b[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != lower[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// hasListToken reports whether a comma-separated field contains a token.
+func hasListToken(list []byte, token string) bool {
+	for len(list) > 0 {
+		var item []byte
+		item, list, _ = bytes.Cut(list, []byte(","))
+		if item = trimBlanks(item); len(item) == len(token) && foldEqual(item, token) {
+			return true
+		}
+	}
+	return false
+}
+
+// isToken marks the tchar of RFC 9110, section 5.6.2.
+var isToken = func() (t [256]bool) {
+	for c := '0'; c <= '9'; c++ {
+		t[c] = true
+	}
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = true, true
+	}
+	for _, c := range "!#$%&'*+-.^_`|~" {
+		t[c] = true
+	}
+	return t
+}()

@@ -1,0 +1,288 @@
+package ws
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+)
+
+// Options configures a [Server]. The zero value of each field but Handler
+// means what its comment says.
+type Options struct {
+	Handler Handler     // required
+	Log     *zap.Logger // nil: nothing is logged
+	Loops   int         // event loops; 0: one per processor
+	Policy  Policy
+	Limits  Limits // of what a peer sends
+
+	MaxHeadBytes     int           // handshake head; 0: 16 KiB
+	MaxFields        int           // header fields in it; 0: 100
+	HandshakeTimeout time.Duration // from accept to whole head; 0: 10 s
+	HandshakeRate    float64       // connections accepted per second in all; 0: no limit
+
+	Fragmentation Fragmentation // of what is sent
+	QueueBytes    int           // unsent bytes per connection; 0: no limit
+	Slow          SlowPolicy    // when QueueBytes is reached
+	CloseTimeout  time.Duration // for the peer's part of a closing handshake; 0: 5 s
+}
+
+// A Listener is a listening, non-blocking stream socket. The server reads from
+// it but does not close it.
+type Listener struct {
+	FD      int
+	Network string      // "unix" or "tcp"
+	TLS     *tls.Config // nil: plain
+
+	peer Peer // of unix connections
+}
+
+// A Server owns the loops and, through them, the connections.
+type Server struct {
+	opt   Options
+	log   *zap.Logger
+	start time.Time
+	table *fdTable
+	loops []*loop
+	count counters
+
+	conns    atomic.Int64
+	draining atomic.Bool
+
+	wg sync.WaitGroup
+
+	mu      sync.Mutex // guards what follows
+	tls     []*tlsListener
+	running bool
+	empty   chan struct{} // closed when the last connection is gone; nil: nobody waits
+}
+
+// NewServer prepares a server; Start runs it.
+func NewServer(opt Options) (*Server, error) {
+	if opt.Handler == nil {
+		return nil, errors.New("ws: no handler")
+	}
+	if opt.Log == nil {
+		opt.Log = zap.NewNop()
+	}
+	if opt.Loops <= 0 {
+		opt.Loops = runtime.GOMAXPROCS(0)
+	}
+	opt.HandshakeTimeout = cmp.Or(opt.HandshakeTimeout, 10*time.Second)
+	opt.CloseTimeout = cmp.Or(opt.CloseTimeout, 5*time.Second)
+	opt.MaxHeadBytes = cmp.Or(opt.MaxHeadBytes, 16<<10)
+	opt.MaxFields = cmp.Or(opt.MaxFields, 100)
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
+		return nil, err
+	}
+	return &Server{
+		opt: opt, log: opt.Log, start: time.Now(),
+		table: newFDTable(int(min(lim.Max, 1<<30))),
+	}, nil
+}
+
+// clock is the time since the server was made: monotonic, and small numbers.
+func (s *Server) clock() time.Duration { return time.Since(s.start) }
+
+// Start runs the loops and accepts connections from the listeners.
+func (s *Server) Start(listeners []*Listener) error {
+	for range s.opt.Loops {
+		l, err := newLoop(s)
+		if err != nil {
+			s.closeLoops()
+			return err
+		}
+		s.loops = append(s.loops, l)
+	}
+	for _, ln := range listeners {
+		ln.peer = Peer{Network: ln.Network}
+		// Whoever made it may not have; a blocking accept would stop a loop.
+		if err := unix.SetNonblock(ln.FD, true); err != nil {
+			s.closeLoops()
+			return err
+		}
+		if ln.TLS != nil {
+			continue
+		}
+		for _, l := range s.loops {
+			if err := l.accept.add(ln); err != nil {
+				s.closeLoops()
+				return err
+			}
+		}
+	}
+	for _, l := range s.loops {
+		s.wg.Go(l.run)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = true
+	for _, ln := range listeners {
+		if ln.TLS != nil {
+			t, err := s.serveTLS(ln)
+			if err != nil {
+				return err
+			}
+			s.tls = append(s.tls, t)
+		}
+	}
+	return nil
+}
+
+func (s *Server) closeLoops() {
+	for _, l := range s.loops {
+		l.closeFDs()
+	}
+	s.loops = nil
+}
+
+// adopt makes a connection of an accepted socket and gives it to a loop: to
+// here, the accepting one, unless another has much less to do.
+func (s *Server) adopt(fd int32, peer *Peer, here *loop) {
+	l := here
+	mine := here.conns.Load()
+	for _, other := range s.loops {
+		if n := other.conns.Load(); n+16+n/8 < mine {
+			l, mine = other, n
+		}
+	}
+	here.nextGen = (here.nextGen + 1) & (1<<30 - 1)
+	c := &Conn{loop: l, peer: peer, fd: fd, gen: here.nextGen}
+	if here.stop || !s.table.set(fd, c) {
+		closeFD(fd)
+		return
+	}
+	s.conns.Add(1)
+	l.conns.Add(1)
+	begin := func() {
+		c.lastRead.Store(int64(l.now))
+		l.arm(c, s.opt.HandshakeTimeout)
+		if err := l.poll.add(fd, c.gen, unix.EPOLLIN); err != nil {
+			l.destroy(c, err)
+		}
+	}
+	if l == here {
+		begin()
+		return
+	}
+	l.post(begin)
+}
+
+// Conns is the number of connections, handshakes under way included.
+func (s *Server) Conns() int64 { return s.conns.Load() }
+
+// Loops is the number of event loops.
+func (s *Server) Loops() int { return s.opt.Loops }
+
+func (s *Server) connGone() {
+	if s.conns.Add(-1) == 0 && s.draining.Load() {
+		s.mu.Lock()
+		if s.empty != nil {
+			close(s.empty)
+			s.empty = nil
+		}
+		s.mu.Unlock()
+	}
+}
+
+// Healthy reports whether every loop has begun a pass since the last call. A
+// loop begins one at least every five seconds, unless a handler keeps it. It is
+// for a watchdog with an interval above that; not safe for concurrent use.
+func (s *Server) Healthy() bool {
+	ok := true
+	for _, l := range s.loops {
+		if l.beats.Swap(0) == 0 {
+			ok = false
+		}
+	}
+	return ok
+}
+
+// post runs f on every loop.
+func (s *Server) post(f func(*loop)) {
+	for _, l := range s.loops {
+		l.post(func() { f(l) })
+	}
+}
+
+// CloseAll starts the closing handshake on every open connection and returns
+// without waiting for it. Handshakes under way go on.
+func (s *Server) CloseAll(code int, reason string) error {
+	if err := checkClose(code, reason); err != nil {
+		return err
+	}
+	s.post(func(l *loop) {
+		s.table.each(func(c *Conn) {
+			if c.loop == l {
+				_ = l.batch.Close(c, code, reason)
+			}
+		})
+	})
+	return nil
+}
+
+// Drain stops accepting; handshakes under way and later ones are answered 503.
+// Open connections are not touched. What arrives at a listener that somebody
+// else holds as well (systemd) waits in its backlog.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	s.post(func(l *loop) { l.accept.stop() })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tls {
+		t.stop()
+	}
+}
+
+// Shutdown drains, closes every connection with code and reason, waits until
+// all are gone or ctx is done, and ends the loops. It returns ctx's error when
+// connections had to be cut.
+func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
+	s.mu.Lock()
+	running := s.running
+	s.running = false
+	s.mu.Unlock()
+	if !running {
+		return ErrServerShutdown
+	}
+	s.Drain()
+	empty := make(chan struct{})
+	s.mu.Lock()
+	s.empty = empty
+	s.mu.Unlock()
+	err := s.CloseAll(code, reason)
+	s.post(func(l *loop) { // handshakes under way have nobody to wait for
+		s.table.each(func(c *Conn) {
+			if c.loop == l && c.stateOnLoop() == stateHandshake {
+				l.refuse(c, refuseDraining)
+			}
+		})
+	})
+	if s.conns.Load() > 0 && err == nil {
+		select {
+		case <-empty:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	s.post(func(l *loop) {
+		s.table.each(func(c *Conn) {
+			if c.loop == l {
+				l.destroy(c, ErrServerShutdown)
+			}
+		})
+		l.stop = true
+	})
+	s.wg.Wait()
+	s.closeLoops()
+	return err
+}
