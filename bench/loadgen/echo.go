@@ -26,12 +26,16 @@ func echo(ctx context.Context, o *options, r *result) error {
 	var received, sent uint64
 	var times histogram
 	measuring, stopping := false, false
-	send := func(c *conn) {
+	send := func(c *conn) error {
 		shape.stamp(c.frame, c.sent)
 		c.sentAt[c.sent%uint64(len(c.sentAt))] = s.now
 		c.out = append(c.out, c.frame...)
 		c.sent++
 		sent++
+		if o.separate {
+			return s.flush(c)
+		}
+		return nil
 	}
 	s.onMessage = func(c *conn, opcode byte, b []byte) error {
 		if err := shape.check(opcode, b, c.id, c.got); err != nil {
@@ -42,10 +46,10 @@ func echo(ctx context.Context, o *options, r *result) error {
 		}
 		c.got++
 		received++
-		if !stopping {
-			send(c)
+		if stopping {
+			return nil
 		}
-		return nil
+		return send(c)
 	}
 	for i := range s.conns {
 		c := &s.conns[i]
@@ -53,7 +57,9 @@ func echo(ctx context.Context, o *options, r *result) error {
 		c.sentAt = make([]int64, o.inFlight)
 		s.tick()
 		for range o.inFlight {
-			send(c)
+			if err := send(c); err != nil {
+				return err
+			}
 		}
 		if err := s.flush(c); err != nil {
 			return err

@@ -31,6 +31,7 @@ type options struct {
 	sendEvery   time.Duration
 	closing     bool
 	stall       time.Duration
+	separate    bool
 }
 
 const usage = `usage: loadgen -addr unix:/path|tcp:host:port -pid PID [flags] echo|fanout|idle|handshake|seed
@@ -65,6 +66,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	fs.DurationVar(&o.keepalive, "keepalive", 10*time.Second, "keepalive interval of the clients, who ping at a quarter of it (seed)")
 	fs.DurationVar(&o.sendEvery, "send-every", 10*time.Second, "time between two messages to all (seed)")
 	fs.BoolVar(&o.closing, "closing-handshake", false, "send a close frame and wait for the answer, instead of just closing (handshake)")
+	fs.BoolVar(&o.separate, "separate", false, "one write for each message, also when several are due at once (echo)")
 	fs.DurationVar(&o.stall, "stall", 10*time.Second, "how long nothing may move before a scenario gives up")
 	fs.Usage = func() {
 		fmt.Fprint(stderr, usage)

@@ -48,9 +48,12 @@ type result struct {
 	Traffic traffic `json:"beside_payload"`
 }
 
+// shortest is the least time a percentage makes sense for.
+const shortest = 0.01
+
 // derive fills the figures that follow from others.
 func (r *result) derive() {
-	if r.Seconds > 0 {
+	if r.Seconds >= shortest {
 		r.ServerPercent = 100 * r.ServerCPU / r.Seconds
 		r.OwnPercent = 100 * r.OwnCPU / r.Seconds
 		r.PerSecond = float64(r.Messages) / r.Seconds
@@ -86,7 +89,7 @@ func (r *result) print(w io.Writer, asJSON bool) error {
 	}
 	r.printLoad(line)
 	r.printMemory(line)
-	if r.Seconds < 0.01 {
+	if r.Seconds < shortest {
 		return tw.Flush() // no window of time: idle that was not watched
 	}
 	line("server CPU", "%.3f s in %.2f s (%.1f %% of a core)", r.ServerCPU, r.Seconds, r.ServerPercent)

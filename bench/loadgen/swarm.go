@@ -158,25 +158,39 @@ func (s *swarm) handle(c *conn, events uint32) error {
 	if events&(unix.EPOLLIN|unix.EPOLLHUP|unix.EPOLLERR) == 0 || c.state == stateClosed {
 		return nil
 	}
+	for {
+		more, err := s.receive(c)
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// receive reads once and works through what came. There may be more if the
+// buffer was filled; a short read has emptied the socket, and what comes after
+// it is a new edge.
+func (s *swarm) receive(c *conn) (more bool, err error) {
 	n, errno := read(c.fd, s.buf)
 	switch {
-	case errno == unix.EAGAIN || errno == unix.EINTR:
-		return nil
+	case errno == unix.EINTR:
+		return true, nil
+	case errno == unix.EAGAIN:
+		return false, nil
 	case errno != 0 || n == 0:
-		return s.lost(c, errno)
+		return false, s.lost(c, errno)
 	}
+	more = n == len(s.buf)
 	b := s.buf[:n]
 	if c.state == stateUpgrading {
-		var err error
 		if b, err = s.upgraded(c, b); err != nil || c.state != stateOpen {
-			return err
+			return more && c.state != stateClosed, err
 		}
 	}
 	s.current = c
 	if err := c.in.feed(b, s.deliver); err != nil {
-		return err
+		return false, err
 	}
-	return s.flush(c)
+	return more && c.state != stateClosed, s.flush(c)
 }
 
 // lost handles the end of a connection that the server made.
@@ -261,7 +275,8 @@ func (s *swarm) watch(c *conn, writable bool) error {
 }
 
 func (s *swarm) control(op int, c *conn) error {
-	ev := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(c.id), Pad: int32(c.fd)}
+	// Edge-triggered: each wait would else poll once more all that were read.
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: int32(c.id), Pad: int32(c.fd)}
 	if c.writable {
 		ev.Events |= unix.EPOLLOUT
 	}
