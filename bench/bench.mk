@@ -1,0 +1,22 @@
+# Included by the Makefile. Everything runs from the root of the repository.
+
+BENCH_NODE := bench/peers/node
+
+.PHONY: bench bench-quick bench-check
+
+# All servers, all rounds, about ten minutes; writes docs/benchmarks.md and its chart.
+bench: $(BENCH_NODE)/node_modules
+	go run ./bench/run -docs docs
+
+# The same code with small counts: two minutes at most, writes nothing.
+bench-quick: $(BENCH_NODE)/node_modules
+	go run ./bench/run -quick
+
+# The peers are a module of their own, which ./... of the root does not reach.
+bench-check:
+	cd bench/peers && go vet ./... && go build -o /dev/null .
+
+# bufferutil and utf-8-validate bring built add-ons; nothing is compiled and no install script is needed.
+$(BENCH_NODE)/node_modules: $(BENCH_NODE)/package-lock.json
+	cd $(BENCH_NODE) && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
