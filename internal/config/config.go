@@ -25,7 +25,7 @@ const (
 type Config struct {
 	Listen       []string // addresses, "%t" not yet expanded: see ListenAddrs
 	Mode         string
-	Subprotocols []string // in order of preference
+	Subprotocols []string // the client's order decides
 	Paths        []string // exact, or a prefix when ending in "/*"; none: any path
 	TLSCert      string
 	TLSKey       string
