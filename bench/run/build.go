@@ -63,7 +63,7 @@ func buildKind(ctx context.Context, dir string, k kind) string {
 		}
 		return command(ctx, nodeDir, "node", "-e", "require('ws'); require('websocket')")
 	case kindC:
-		return command(ctx, peersDir, "cc", "-O2", "-Wall", "-o", filepath.Join(dir, "floor"), "floor.c")
+		return command(ctx, filepath.Join(peersDir, "floor"), "cc", "-O2", "-Wall", "-o", filepath.Join(dir, "floor"), "floor.c")
 	}
 	return "unknown kind"
 }
