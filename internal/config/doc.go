@@ -6,5 +6,5 @@
 // a test holds it to the defaults.
 //
 // The package also knows where things are: the runtime directory, which "%t" stands for in addresses, and the places nvsessctl
-// looks for the admin socket. It opens nothing; package listen does.
+// looks for the admin socket; and who is who, as far as names of users and groups go. It opens nothing; package listen does.
 package config

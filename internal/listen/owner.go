@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"runtime"
-	"strconv"
 	"sync"
 
+	"github.com/nvsess/nvsess/internal/config"
 	"golang.org/x/sys/unix"
 )
 
@@ -24,44 +23,20 @@ type wanted struct {
 func resolve(o Options) (wanted, error) {
 	w := wanted{mode: uint32(o.Mode.Perm()), uid: own, gid: own}
 	if o.Owner != "" {
-		uid, err := lookup(o.Owner, func(name string) (string, error) {
-			u, err := user.Lookup(name)
-			if err != nil {
-				return "", err
-			}
-			return u.Uid, nil
-		})
+		uid, err := config.UserID(o.Owner)
 		if err != nil {
 			return w, fmt.Errorf("cannot have owner %q: %w", o.Owner, err)
 		}
-		w.uid = uid
+		w.uid = int(uid)
 	}
 	if o.Group != "" {
-		gid, err := lookup(o.Group, func(name string) (string, error) {
-			g, err := user.LookupGroup(name)
-			if err != nil {
-				return "", err
-			}
-			return g.Gid, nil
-		})
+		gid, err := config.GroupID(o.Group)
 		if err != nil {
 			return w, fmt.Errorf("cannot have group %q: %w", o.Group, err)
 		}
-		w.gid = gid
+		w.gid = int(gid)
 	}
 	return w, nil
-}
-
-// lookup gives the number of an account; one written as a number need not exist.
-func lookup(account string, byName func(string) (string, error)) (int, error) {
-	if n, err := strconv.ParseUint(account, 10, 31); err == nil {
-		return int(n), nil
-	}
-	id, err := byName(account)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(id)
 }
 
 // check says whether the system gave what was asked: a directory's ACL or set-group-id bit, or a missing capability, can change it.
