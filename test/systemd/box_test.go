@@ -1,0 +1,253 @@
+package systemd_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A box is a machine of its own: systemd as first process of its own namespaces, network too, on a throw-away overlay of this
+// machine's root. Where systemd runs this machine or does not, it runs the box; nothing the box does is seen outside.
+//
+// All mounts are in the box's mount namespace and all its processes in its pid namespace, so the end of its first process is the end
+// of everything, and it ends with the test process at the latest. Outside there are an empty control group and a directory.
+type box struct {
+	pid     int
+	dir     string // outside: console output and the notify socket
+	cgroup  string
+	stop    chan struct{}
+	stopped chan struct{}
+}
+
+const bootLimit = 60 * time.Second
+
+// bootBox starts a box and returns when systemd says that it is up. It skips the test where this cannot be done.
+func bootBox(t *testing.T) *box {
+	t.Helper()
+	need(t, systemd, "nsenter")
+	if os.Geteuid() != 0 {
+		t.Skip("only root may make the namespaces and mounts of a box")
+	}
+	cgroups := "/sys/fs/cgroup/unified"
+	if _, err := os.Stat(cgroups + "/cgroup.procs"); err != nil {
+		cgroups = "/sys/fs/cgroup"
+	}
+	if _, err := os.Stat(cgroups + "/cgroup.procs"); err != nil {
+		t.Skip("no unified control group hierarchy for the box's systemd")
+	}
+	b := &box{dir: t.TempDir(), cgroup: fmt.Sprintf("%s/nvsess-box-%d", cgroups, os.Getpid()), stop: make(chan struct{}), stopped: make(chan struct{})}
+	for _, d := range []string{b.dir + "/notify", b.dir + "/fs", b.cgroup} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Skipf("cannot prepare a box: %v", err)
+		}
+	}
+	t.Cleanup(b.removeCgroup)
+	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: b.dir + "/notify/socket", Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer notify.Close()
+	b.start(t)
+	if err := awaitReady(notify); err != nil {
+		console, _ := os.ReadFile(b.dir + "/console")
+		t.Fatalf("the box did not boot: %v\n%s", err, console)
+	}
+	return b
+}
+
+// start runs boxInit in new namespaces and in the box's control group.
+func (b *box) start(t *testing.T) {
+	t.Helper()
+	console, err := os.Create(b.dir + "/console")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer console.Close()
+	cg, err := os.Open(b.cgroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cg.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{initVar + "=" + b.dir}
+	cmd.Stdout, cmd.Stderr = console, console
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWPID | unix.CLONE_NEWNET,
+		Setsid:      true,
+		Pdeathsig:   syscall.SIGKILL,
+		UseCgroupFD: true,
+		CgroupFD:    int(cg.Fd()),
+	}
+	started := make(chan error)
+	go func() {
+		defer close(b.stopped)
+		// The kernel sends Pdeathsig when the thread ends that started the process, so that thread must stay.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			<-b.stop
+			_ = cmd.Process.Kill() // and with it all the others
+			_ = cmd.Wait()
+		}
+	}()
+	if err := <-started; errors.Is(err, fs.ErrPermission) {
+		t.Skipf("the box's namespaces are not allowed here: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	b.pid = cmd.Process.Pid
+	t.Cleanup(func() { close(b.stop); <-b.stopped })
+}
+
+// awaitReady waits for the message that systemd sends to whoever runs it once everything is started.
+func awaitReady(notify *net.UnixConn) error {
+	if err := notify.SetReadDeadline(time.Now().Add(bootLimit)); err != nil {
+		return err
+	}
+	buf := make([]byte, 4096)
+	for {
+		n, err := notify.Read(buf)
+		if err != nil {
+			return err
+		}
+		for _, line := range strings.Split(string(buf[:n]), "\n") {
+			if line == "READY=1" {
+				return nil
+			}
+		}
+	}
+}
+
+func (b *box) removeCgroup() {
+	var dirs []string
+	_ = filepath.WalkDir(b.cgroup, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			dirs = append(dirs, path)
+		}
+		return nil
+	})
+	for i := len(dirs) - 1; i >= 0; i-- {
+		_ = unix.Rmdir(dirs[i])
+	}
+}
+
+// path is a path of the box as seen from outside.
+func (b *box) path(inside string) string { return fmt.Sprintf("/proc/%d/root%s", b.pid, inside) }
+
+// install copies a file into the box.
+func (b *box) install(t *testing.T, src, dst string, mode os.FileMode) {
+	t.Helper()
+	data, err := os.ReadFile(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.write(t, dst, string(data), mode)
+}
+
+func (b *box) write(t *testing.T, dst, content string, mode os.FileMode) {
+	t.Helper()
+	dst = b.path(dst)
+	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dst, []byte(content), mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// command is a command that will run in the box.
+func (b *box) command(args ...string) *exec.Cmd {
+	enter := []string{"-t", fmt.Sprint(b.pid), "-m", "-u", "-i", "-n", "-p", "-C", "--", "env", "-i",
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8"}
+	return exec.Command("nsenter", append(enter, args...)...)
+}
+
+// try runs a command in the box and gives what it says, on standard output and standard error.
+func (b *box) try(args ...string) (string, error) {
+	out, err := b.command(args...).CombinedOutput()
+	return strings.TrimSpace(string(out)), err
+}
+
+// run runs a command that must succeed.
+func (b *box) run(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := b.try(args...)
+	if err != nil {
+		t.Fatalf("in the box: %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// dial connects to an address as seen from inside the box.
+func (b *box) dial(network, addr string) (net.Conn, error) {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", b.pid))
+	if err != nil {
+		return nil, err
+	}
+	defer ns.Close()
+	type result struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan result)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+		var r result
+		if r.err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); r.err == nil {
+			r.conn, r.err = net.Dial(network, addr)
+		}
+		done <- r
+	}()
+	r := <-done
+	return r.conn, r.err
+}
+
+// need skips the test when a program is missing.
+func need(t *testing.T, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			t.Skipf("%s is not installed", p)
+		}
+	}
+}
+
+// eventually calls ok until it is true. What it waits for has no event to wait for; the calls take their time themselves.
+func eventually(t *testing.T, what string, ok func() (state string, done bool)) {
+	t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		state, done := ok()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: still %s", what, state)
+		}
+	}
+}
+
+// output runs a command outside.
+func output(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	var buf bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &buf, &buf
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s", cmd, err, &buf)
+	}
+	return buf.String()
+}
