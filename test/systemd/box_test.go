@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,7 +54,8 @@ func bootBox(t *testing.T) *box {
 			t.Skipf("cannot prepare a box: %v", err)
 		}
 	}
-	t.Cleanup(b.removeCgroup)
+	t.Cleanup(func() { removeCgroup(b.cgroup) })
+	removeStale(cgroups)
 	notify, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: b.dir + "/notify/socket", Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
@@ -132,9 +134,10 @@ func awaitReady(notify *net.UnixConn) error {
 	}
 }
 
-func (b *box) removeCgroup() {
+// removeCgroup removes an empty control group and those below.
+func removeCgroup(top string) {
 	var dirs []string
-	_ = filepath.WalkDir(b.cgroup, func(path string, d fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
 			dirs = append(dirs, path)
 		}
@@ -142,6 +145,17 @@ func (b *box) removeCgroup() {
 	})
 	for i := len(dirs) - 1; i >= 0; i-- {
 		_ = unix.Rmdir(dirs[i])
+	}
+}
+
+// removeStale removes the control groups of tests that were killed.
+func removeStale(cgroups string) {
+	groups, _ := filepath.Glob(cgroups + "/nvsess-box-*")
+	for _, g := range groups {
+		pid, err := strconv.Atoi(g[strings.LastIndexByte(g, '-')+1:])
+		if err == nil && unix.Kill(pid, 0) == unix.ESRCH {
+			removeCgroup(g)
+		}
 	}
 }
 
