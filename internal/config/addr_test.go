@@ -128,7 +128,7 @@ func TestAdminSockets(t *testing.T) {
 
 // A directory in /tmp is anybody's to make.
 func TestAdminSocketsOfOthersAreLeftOut(t *testing.T) {
-	const nobody = 3_000_000_001 // no user of this machine
+	nobody := 3_000_000_000 + os.Getpid() // no user of this machine, and not that of another run
 	dir := runtimeDir(getenv(nil), nobody)
 	if got := adminSockets(getenv(nil), nobody); !reflect.DeepEqual(got, []string{filepath.Join(dir, "admin.sock"), "/run/nvsess/admin.sock"}) {
 		t.Errorf("before: %q", got)

@@ -44,7 +44,8 @@ func TestNginxTakesTheConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shipped := strings.NewReplacer("/etc/nvsess/tls", dir, "listen 443", "listen unix:"+dir+"/4", "listen [::]:443", "listen unix:"+dir+"/6").Replace(string(data))
+	shipped := strings.ReplaceAll(string(data), "/etc/nvsess/tls", dir)
+	shipped = regexp.MustCompile(`listen (\[::]:)?(\d+)`).ReplaceAllString(shipped, "listen unix:"+dir+"/$1$2")
 	conf := filepath.Join(dir, "nginx.conf")
 	main := "pid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n" + temporary(dir) + shipped + "}\n"
 	if err := os.WriteFile(conf, []byte(main), 0o600); err != nil {
