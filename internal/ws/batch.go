@@ -23,7 +23,7 @@ func (b *Batch) Send(c *Conn, op OpCode, payload []byte) SendResult {
 		return r
 	}
 	c.out.pushBytes(n, func(dst []byte) []byte { return fr.Append(dst, op, payload) })
-	c.countOutLocked(n)
+	c.countOutLocked(b.loop, n)
 	b.noteLocked(c)
 	return Queued
 }
@@ -36,11 +36,14 @@ func (b *Batch) SendFrame(c *Conn, f Frame) SendResult {
 		return r
 	}
 	c.out.pushFrame(f)
-	c.countOutLocked(len(f.wire))
+	c.countOutLocked(b.loop, len(f.wire))
 	b.noteLocked(c)
 	c.mu.Unlock()
 	return Queued
 }
+
+// Ping queues a ping frame; its payload is at most 125 bytes.
+func (b *Batch) Ping(c *Conn, payload []byte) { b.control(c, OpPing, payload) }
 
 // control queues a control frame made by this package.
 func (b *Batch) control(c *Conn, op OpCode, payload []byte) {

@@ -160,7 +160,7 @@ func (c *Conn) SendFrame(f Frame) SendResult {
 	r, ok := c.admitLocked(len(f.wire))
 	if ok {
 		c.out.pushFrame(f)
-		c.countOutLocked(len(f.wire))
+		c.countOutLocked(c.loop, len(f.wire))
 		r = c.writeNowLocked()
 	}
 	after := c.afterWriteLocked()
@@ -233,7 +233,8 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 	}
 }
 
-func (c *Conn) countOutLocked(n int) {
+func (c *Conn) countOutLocked(by *loop, n int) {
+	by.traffic.out(n)
 	c.sentMsg++
 	c.sentB += uint64(n)
 }

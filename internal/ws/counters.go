@@ -6,12 +6,31 @@ import (
 	"sync/atomic"
 )
 
-// counters are the server's totals. The hot ones are atomics without a lock;
-// the maps have few keys and rare changes.
+// traffic counts what one loop's goroutine, and senders to its connections,
+// have moved. Each loop has its own, so that no cache line is fought over.
+type traffic struct {
+	textIn, binaryIn, bytesIn atomic.Uint64
+	messagesOut, bytesOut     atomic.Uint64
+	_                         [64]byte
+}
+
+func (t *traffic) in(op OpCode, n int) {
+	if op == OpText {
+		t.textIn.Add(1)
+	} else {
+		t.binaryIn.Add(1)
+	}
+	t.bytesIn.Add(uint64(n))
+}
+
+func (t *traffic) out(n int) {
+	t.messagesOut.Add(1)
+	t.bytesOut.Add(uint64(n))
+}
+
+// counters are the server's totals of rarer things.
 type counters struct {
 	opens        atomic.Uint64
-	messagesIn   [2]atomic.Uint64 // text, binary
-	bytesIn      atomic.Uint64
 	dropped      atomic.Uint64
 	slow         atomic.Uint64
 	acceptFailed atomic.Uint64
@@ -22,23 +41,18 @@ type counters struct {
 	violations map[int]uint64
 }
 
-// Totals counts since the server was made.
+// Totals counts since the server was made. Bytes are payload coming in and
+// frames going out.
 type Totals struct {
-	Opens        uint64
-	Closes       map[int]uint64 // by close code
-	Refused      map[int]uint64 // handshakes, by HTTP status
-	Violations   map[int]uint64 // connections failed for what the peer sent, by close code
-	TextIn       uint64
-	BinaryIn     uint64
-	BytesIn      uint64 // payload
-	Dropped      uint64 // messages not delivered for a full queue
-	SlowClosed   uint64 // connections closed for a full queue
-	AcceptFailed uint64
-}
-
-func (t *counters) message(op OpCode, n int) {
-	t.messagesIn[op-OpText].Add(1)
-	t.bytesIn.Add(uint64(n))
+	Opens                     uint64
+	Closes                    map[int]uint64 // by close code
+	Refused                   map[int]uint64 // handshakes, by HTTP status
+	Violations                map[int]uint64 // connections failed for what the peer sent, by close code
+	TextIn, BinaryIn, BytesIn uint64
+	MessagesOut, BytesOut     uint64
+	Dropped                   uint64 // messages not delivered for a full queue
+	SlowClosed                uint64 // connections closed for a full queue
+	AcceptFailed              uint64
 }
 
 func bump(mu *sync.Mutex, m *map[int]uint64, key int) {
@@ -59,10 +73,17 @@ func (s *Server) Totals() Totals {
 	t := &s.count
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return Totals{
+	sum := Totals{
 		Opens:  t.opens.Load(),
 		Closes: maps.Clone(t.byCode), Refused: maps.Clone(t.byStatus), Violations: maps.Clone(t.violations),
-		TextIn: t.messagesIn[0].Load(), BinaryIn: t.messagesIn[1].Load(), BytesIn: t.bytesIn.Load(),
 		Dropped: t.dropped.Load(), SlowClosed: t.slow.Load(), AcceptFailed: t.acceptFailed.Load(),
 	}
+	for _, l := range s.loops {
+		sum.TextIn += l.traffic.textIn.Load()
+		sum.BinaryIn += l.traffic.binaryIn.Load()
+		sum.BytesIn += l.traffic.bytesIn.Load()
+		sum.MessagesOut += l.traffic.messagesOut.Load()
+		sum.BytesOut += l.traffic.bytesOut.Load()
+	}
+	return sum
 }

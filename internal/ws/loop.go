@@ -30,8 +30,9 @@ type loop struct {
 	exchange exchange
 	upgrader gobwas.Upgrader
 
-	conns atomic.Int64 // connections it owns, for balancing
-	beats atomic.Int64 // passes begun, for the watchdog
+	conns   atomic.Int64 // connections it owns, for balancing
+	beats   atomic.Int64 // passes begun, for the watchdog
+	traffic traffic
 
 	mu    sync.Mutex // guards queue, woken and ended
 	queue []func()
@@ -253,7 +254,7 @@ func (l *loop) feed(c *Conn, b []byte) {
 		case OpText, OpBinary:
 			c.messages.Store(c.messages.Load() + 1)
 			c.bytes.Store(c.bytes.Load() + uint64(len(ev.Payload)))
-			l.srv.count.message(ev.Op, len(ev.Payload))
+			l.traffic.in(ev.Op, len(ev.Payload))
 			if state := c.stateOnLoop(); state == stateOpen {
 				h.Message(&l.batch, c, ev.Op, ev.Payload)
 			} else if state != stateClosing {

@@ -142,7 +142,6 @@ func (s *Server) closeLoops() {
 	for _, l := range s.loops {
 		l.closeFDs()
 	}
-	s.loops = nil
 }
 
 // adopt makes a connection of an accepted socket and gives it to a loop: to

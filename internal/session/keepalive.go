@@ -1,0 +1,59 @@
+package session
+
+import (
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// keepaliveReason is what a session is closed with that has stayed silent. The
+// code is that of an unexpected condition, so that clients come back.
+const (
+	keepaliveCode   = ws.CloseInternal
+	keepaliveReason = "keepalive timeout"
+)
+
+// Timer is a session's keepalive: every half interval a ping; after an interval
+// without a byte from the peer a last one, as a message and as a frame, which
+// any WebSocket library answers by itself; and when the grace brings nothing
+// either, the end.
+func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
+	if !r.opt.Keepalive {
+		return
+	}
+	s := c.Data().(*Session)
+	interval, idle := r.opt.Interval, c.IdleFor()
+	grace := min(r.opt.Grace, interval)
+	switch {
+	case idle < interval || !r.opt.Drop:
+		s.asked = false
+		r.ping(b, c, r.opt.NativePings)
+		next := interval / 2
+		if left := interval - idle; r.opt.Drop && left < next {
+			next = left
+		}
+		c.SetTimer(next)
+	case !s.asked && grace > 0:
+		s.asked = true
+		r.ping(b, c, false)
+		b.Ping(c, nil)
+		c.SetTimer(interval + grace - idle)
+	case idle < interval+grace && s.asked:
+		c.SetTimer(interval + grace - idle)
+	default:
+		if !s.asked {
+			r.ping(b, c, r.opt.NativePings)
+		}
+		r.timedOut.Add(1)
+		_ = b.Close(c, keepaliveCode, keepaliveReason)
+	}
+}
+
+func (r receiver) ping(b *ws.Batch, c *ws.Conn, native bool) {
+	if native {
+		b.Ping(c, nil)
+		return
+	}
+	buf := scratch.Get().(*[]byte)
+	*buf = appendKeepalive((*buf)[:0], typePing, r.cfgMS)
+	b.Send(c, ws.OpText, *buf)
+	scratch.Put(buf)
+}

@@ -1,0 +1,356 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// RequestRecord is the handshake of a session in nv-session-simple's shape:
+// everything that a filter, an operator or a verify hook may ask. It is read
+// from the stored head whenever it is asked for, since a parsed record would
+// cost each idle session several times the memory of the head itself.
+//
+// RemoteAddress is the client's as far as it can be trusted: a proxy's word
+// counts only when the peer is a trusted proxy, and of a chain of proxies the
+// last address that is not one of them. (nv-session-simple took the first
+// entry of X-Forwarded-For, which a client can write itself.)
+type RequestRecord struct {
+	Cookies             []Cookie    `json:"cookies"`
+	Host                string      `json:"host"`
+	Key                 string      `json:"key"`
+	Origin              string      `json:"origin,omitempty"`
+	RemoteAddress       string      `json:"remoteAddress,omitempty"`
+	RemoteAddresses     []string    `json:"remoteAddresses"`
+	RequestedExtensions []Extension `json:"requestedExtensions"`
+	RequestedProtocols  []string    `json:"requestedProtocols"`
+	Resource            string      `json:"resource"`
+	ResourceURL         ResourceURL `json:"resourceURL"`
+	WebSocketVersion    int         `json:"webSocketVersion"`
+	HTTPRequest         HTTPRequest `json:"httpRequest"`
+}
+
+// Cookie is one cookie that the client sent.
+type Cookie struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Extension is one offer of Sec-WebSocket-Extensions.
+type Extension struct {
+	Name   string           `json:"name"`
+	Params []ExtensionParam `json:"params"`
+}
+
+// ExtensionParam is a parameter of an offer; Value is nil for a bare one.
+type ExtensionParam struct {
+	Name  string  `json:"name"`
+	Value *string `json:"value,omitempty"`
+}
+
+// ResourceURL is the request's target as Node's url.parse gives it; what a
+// target without scheme and host does not have is null.
+type ResourceURL struct {
+	Protocol *string `json:"protocol"`
+	Slashes  *bool   `json:"slashes"`
+	Auth     *string `json:"auth"`
+	Host     *string `json:"host"`
+	Port     *string `json:"port"`
+	Hostname *string `json:"hostname"`
+	Hash     *string `json:"hash"`
+	Search   *string `json:"search"`
+	Query    Object  `json:"query"`
+	Pathname string  `json:"pathname"`
+	Path     string  `json:"path"`
+	Href     string  `json:"href"`
+}
+
+// HTTPRequest is the request that asked for the upgrade. Headers has its fields
+// in the order they came, with names in lower case and equal ones joined.
+type HTTPRequest struct {
+	RemoteAddress string  `json:"remoteAddress,omitempty"` // of the socket's peer: a proxy, maybe
+	RemotePort    int     `json:"remotePort,omitempty"`
+	Host          string  `json:"host"`
+	Hostname      string  `json:"hostname"`
+	Port          *string `json:"port"`
+	Method        string  `json:"method"`
+	Path          string  `json:"path"`
+	Headers       Object  `json:"headers"`
+}
+
+// Object is a JSON object that keeps its order. A value is a string, or a
+// []string for a name that came several times.
+type Object []Member
+
+// Member is one entry of an Object.
+type Member struct {
+	Name  string
+	Value any
+}
+
+// MarshalJSON encodes the object in its order.
+func (o Object) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteByte('{')
+	for i, m := range o {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		for j, v := range []any{m.Name, m.Value} {
+			if j == 1 {
+				b.WriteByte(':')
+			}
+			enc, err := json.Marshal(v)
+			if err != nil {
+				return nil, err
+			}
+			b.Write(enc)
+		}
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// Get returns the values of a name.
+func (o Object) Get(name string) []string {
+	for _, m := range o {
+		if m.Name == name {
+			switch v := m.Value.(type) {
+			case string:
+				return []string{v}
+			case []string:
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// add appends a value, making a list of values of one name.
+func (o *Object) add(name, value string) {
+	for i := range *o {
+		if m := &(*o)[i]; m.Name == name {
+			switch v := m.Value.(type) {
+			case string:
+				m.Value = []string{v, value}
+			case []string:
+				m.Value = append(v, value)
+			}
+			return
+		}
+	}
+	*o = append(*o, Member{name, value})
+}
+
+// Request reads the session's request record.
+func (s *Session) Request() *RequestRecord {
+	var r ws.Request
+	_ = r.Parse([]byte(s.head), 0) // it was parsed before
+	peer := s.conn.Peer()
+	rec := &RequestRecord{
+		Cookies:             parseCookies(string(r.Get("Cookie"))),
+		Host:                string(r.Host()),
+		Key:                 string(r.Key()),
+		Origin:              string(r.Origin()),
+		RequestedExtensions: parseExtensions(joined(&r, "sec-websocket-extensions")),
+		RequestedProtocols:  listItems(joined(&r, "sec-websocket-protocol")),
+		Resource:            string(r.Target),
+		ResourceURL:         parseResource(string(r.Target)),
+		WebSocketVersion:    13,
+	}
+	rec.RemoteAddress, rec.RemoteAddresses = s.srv.proxies.remote(&r, peer)
+	hostname, port := splitHost(rec.Host)
+	rec.HTTPRequest = HTTPRequest{
+		RemoteAddress: addrString(peer.Addr.Addr()), RemotePort: int(peer.Addr.Port()),
+		Host: rec.Host, Hostname: hostname, Port: port,
+		Method: string(r.Method), Path: string(r.Target), Headers: headers(&r),
+	}
+	return rec
+}
+
+// RemoteAddr is the client's address as far as it can be trusted (see
+// RequestRecord), or "" when it is not known.
+func (s *Session) RemoteAddr() string {
+	var r ws.Request
+	_ = r.Parse([]byte(s.head), 0)
+	addr, _ := s.srv.proxies.remote(&r, s.conn.Peer())
+	return addr
+}
+
+// Port is the peer's TCP port, or 0 on a unix socket.
+func (s *Session) Port() int { return int(s.conn.Peer().Addr.Port()) }
+
+// remote finds the client's address, and the whole chain: what the fields say,
+// then the socket's peer.
+func (p *proxies) remote(r *ws.Request, peer ws.Peer) (addr string, chain []string) {
+	chain = []string{}
+	trusted := peer.Network == "unix" && p.unix || peer.Network != "unix" && p.trusts(peer.Addr.Addr())
+	addr = addrString(peer.Addr.Addr())
+	if trusted {
+		chain = listItems(joined(r, "x-forwarded-for"))
+		if len(chain) == 0 {
+			if real := string(r.Get("X-Real-IP")); real != "" {
+				chain = append(chain, real)
+			}
+		}
+		for i := len(chain) - 1; i >= 0; i-- {
+			hop, ok := parseHop(chain[i])
+			if !ok {
+				break // whoever wrote that, the rest before it is worth no more
+			}
+			addr = hop.String()
+			if !p.trusts(hop) {
+				break
+			}
+		}
+	}
+	if peer.Addr.IsValid() {
+		chain = append(chain, addrString(peer.Addr.Addr()))
+	}
+	return addr, chain
+}
+
+// parseHop reads an entry of X-Forwarded-For, which may have a port.
+func parseHop(s string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		return a.Unmap(), true
+	}
+	ap, err := netip.ParseAddrPort(s)
+	return ap.Addr().Unmap(), err == nil
+}
+
+func addrString(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+// joined returns all fields of a name (lower case) as one list.
+func joined(r *ws.Request, name string) string {
+	var parts []string
+	for _, f := range r.Fields {
+		if strings.EqualFold(string(f.Name), name) {
+			parts = append(parts, string(f.Value))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func listItems(list string) []string {
+	items := []string{}
+	for item := range strings.SplitSeq(list, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func headers(r *ws.Request) Object {
+	o := make(Object, 0, len(r.Fields))
+next:
+	for _, f := range r.Fields {
+		name, value := strings.ToLower(string(f.Name)), string(f.Value)
+		for i := range o {
+			if o[i].Name == name {
+				sep := ", "
+				if name == "cookie" {
+					sep = "; "
+				}
+				o[i].Value = o[i].Value.(string) + sep + value
+				continue next
+			}
+		}
+		o = append(o, Member{name, value})
+	}
+	return o
+}
+
+func parseCookies(field string) []Cookie {
+	cookies := []Cookie{}
+	for part := range strings.SplitSeq(field, ";") {
+		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok || name == "" {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		if len(value) >= 2 && value[0] == '"' && value[len(value)-1] == '"' {
+			value = value[1 : len(value)-1]
+		}
+		if s, err := url.PathUnescape(value); err == nil {
+			value = s
+		}
+		cookies = append(cookies, Cookie{strings.TrimSpace(name), value})
+	}
+	return cookies
+}
+
+func parseExtensions(field string) []Extension {
+	exts := []Extension{}
+	for _, offer := range listItems(field) {
+		parts := strings.Split(offer, ";")
+		ext := Extension{Name: strings.TrimSpace(parts[0]), Params: []ExtensionParam{}}
+		for _, p := range parts[1:] {
+			name, value, has := strings.Cut(strings.TrimSpace(p), "=")
+			param := ExtensionParam{Name: strings.TrimSpace(name)}
+			if has {
+				v := strings.Trim(strings.TrimSpace(value), `"`)
+				param.Value = &v
+			}
+			ext.Params = append(ext.Params, param)
+		}
+		exts = append(exts, ext)
+	}
+	return exts
+}
+
+func parseResource(target string) ResourceURL {
+	u := ResourceURL{Href: target, Path: target, Query: Object{}}
+	rest := target
+	if scheme, after, ok := strings.Cut(target, "://"); ok && !strings.HasPrefix(target, "/") {
+		host, path, _ := strings.Cut(after, "/")
+		hostname, port := splitHost(host)
+		scheme, slashes := scheme+":", true
+		u.Protocol, u.Slashes, u.Host, u.Hostname, u.Port = &scheme, &slashes, &host, &hostname, port
+		rest = "/" + path
+		u.Path = rest
+	}
+	path, query, has := strings.Cut(rest, "?")
+	u.Pathname = path
+	if has {
+		search := "?" + query
+		u.Search = &search
+		for pair := range strings.SplitSeq(query, "&") {
+			if pair == "" {
+				continue
+			}
+			name, value, _ := strings.Cut(pair, "=")
+			u.Query.add(unescapeQuery(name), unescapeQuery(value))
+		}
+	}
+	return u
+}
+
+// unescapeQuery keeps what is not a valid escape as it is, as Node does.
+func unescapeQuery(s string) string {
+	if v, err := url.QueryUnescape(s); err == nil {
+		return strings.ToValidUTF8(v, "\ufffd")
+	}
+	return s
+}
+
+func splitHost(host string) (name string, port *string) {
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.Contains(host[i:], "]") {
+		if _, err := strconv.ParseUint(host[i+1:], 10, 16); err == nil {
+			p := host[i+1:]
+			return host[:i], &p
+		}
+	}
+	return host, nil
+}

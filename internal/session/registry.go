@@ -1,0 +1,87 @@
+package session
+
+import (
+	"slices"
+	"sync"
+)
+
+// registry is who is connected, in the order of arrival.
+type registry struct {
+	mu    sync.RWMutex // guards what follows
+	byKey map[uint64]*Session
+	order []*Session // nil where somebody left; compacted when half of it is
+	holes int
+	list  []*Session // order without holes; nil after a change
+}
+
+func newRegistry() *registry { return &registry{byKey: make(map[uint64]*Session)} }
+
+// add enters s under a new ID.
+func (r *registry) add(s *Session) {
+	s.id = newID()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.byKey[s.id.key()] != nil {
+		s.id = newID()
+	}
+	r.byKey[s.id.key()] = s
+	s.slot = len(r.order)
+	r.order = append(r.order, s)
+	r.list = nil
+}
+
+func (r *registry) remove(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byKey, s.id.key())
+	r.order[s.slot] = nil
+	r.holes++
+	r.list = nil
+	if r.holes > 64 && r.holes > len(r.order)/2 {
+		kept := make([]*Session, 0, len(r.order)-r.holes)
+		for _, s := range r.order {
+			if s != nil {
+				s.slot = len(kept)
+				kept = append(kept, s)
+			}
+		}
+		r.order, r.holes = kept, 0
+	}
+}
+
+func (r *registry) size() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.byKey)
+}
+
+// snapshot returns all sessions in order. The slice is shared and must not be
+// changed; it stays as it is when sessions come and go.
+func (r *registry) snapshot() []*Session {
+	r.mu.RLock()
+	list := r.list
+	r.mu.RUnlock()
+	if list != nil {
+		return list
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.list == nil {
+		r.list = make([]*Session, 0, len(r.order)-r.holes)
+		for _, s := range r.order {
+			if s != nil {
+				r.list = append(r.list, s)
+			}
+		}
+	}
+	return slices.Clip(r.list)
+}
+
+func (r *registry) get(id ID) *Session {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if s := r.byKey[id.key()]; s != nil && s.id == id {
+		return s
+	}
+	return nil
+}

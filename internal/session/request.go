@@ -1,0 +1,191 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// A request is a must-reply request to one or many sessions, all under the same
+// id. Each session that it was sent to holds it until it is answered, taken
+// back, or the session closes; settle is called exactly once per session unless
+// it is taken back. settle must not block.
+type request struct {
+	id     ID
+	settle func(s *Session, envelope []byte, err error)
+}
+
+// frame encodes the request.
+func (r *request) frame(s *Server, data []byte) ws.Frame {
+	wire := appendEnvelope(make([]byte, 0, len(data)+160), typeSreq, r.id, data)
+	return s.opt.WS.Fragmentation.NewFrame(ws.OpText, wire)
+}
+
+// expect notes that the session owes an answer.
+func (s *Session) expect(r *request) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return ErrSessionClosed
+	}
+	w := s.waitsLocked()
+	if most := s.srv.opt.MaxPending; most > 0 && len(w.requests) >= most {
+		return ErrTooManyPending
+	}
+	w.requests = append(w.requests, r)
+	s.srv.pending.Add(1)
+	return nil
+}
+
+// forget takes a request back and reports whether it was still unsettled.
+func (s *Session) forget(r *request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waits == nil {
+		return false
+	}
+	i := slices.Index(s.waits.requests, r)
+	if i < 0 {
+		return false
+	}
+	s.waits.requests = slices.Delete(s.waits.requests, i, i+1)
+	s.trimLocked()
+	s.srv.pending.Add(-1)
+	return true
+}
+
+// answer settles the request with that id. An unknown id, or one of another
+// session, is ignored.
+func (s *Session) answer(id []byte, envelope []byte) bool {
+	want, ok := parseID(id)
+	if !ok {
+		return false
+	}
+	s.mu.Lock()
+	var r *request
+	if s.waits != nil {
+		if i := slices.IndexFunc(s.waits.requests, func(r *request) bool { return r.id == want }); i >= 0 {
+			r = s.waits.requests[i]
+			s.waits.requests = slices.Delete(s.waits.requests, i, i+1)
+			s.trimLocked()
+		}
+	}
+	s.mu.Unlock()
+	if r == nil {
+		return false
+	}
+	s.srv.pending.Add(-1)
+	r.settle(s, bytes.Clone(envelope), nil)
+	return true
+}
+
+// Ask sends a must-reply request (`___sreq___`) with data, which must be valid
+// JSON, and waits for the answer: the whole `___cres___` envelope. It returns
+// ErrSessionClosed as soon as the session is gone, ErrTooManyPending, ErrSlow,
+// or ctx's error; without a deadline in ctx the server's default applies.
+func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessage, error) {
+	if _, ok := ctx.Deadline(); !ok && s.srv.opt.AskTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.srv.opt.AskTimeout)
+		defer cancel()
+	}
+	type answer struct {
+		envelope []byte
+		err      error
+	}
+	got := make(chan answer, 1)
+	r := &request{id: newID(), settle: func(_ *Session, envelope []byte, err error) { got <- answer{envelope, err} }}
+	if err := s.expect(r); err != nil {
+		return nil, err
+	}
+	switch s.conn.SendFrame(r.frame(s.srv, data)) {
+	case Gone:
+		s.forget(r)
+		return nil, ErrSessionClosed
+	case Slow:
+		s.forget(r)
+		return nil, ErrSlow
+	}
+	s.srv.watchers.message(s, KindJSON, "out", data)
+	select {
+	case a := <-got:
+		return a.envelope, a.err
+	case <-ctx.Done():
+		if !s.forget(r) { // it was settled this very moment
+			a := <-got
+			return a.envelope, a.err
+		}
+		return nil, ctx.Err()
+	}
+}
+
+// pingWait is a ping frame whose pong is awaited.
+type pingWait struct {
+	token [8]byte
+	done  chan struct{} // closed when the session closes
+	pong  chan struct{} // buffered
+}
+
+// Ping sends a ping frame and returns the time to its pong.
+func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
+	id := newID()
+	p := &pingWait{token: [8]byte(id[:]), done: make(chan struct{}), pong: make(chan struct{}, 1)}
+	s.mu.Lock()
+	if s.gone {
+		s.mu.Unlock()
+		return 0, ErrSessionClosed
+	}
+	w := s.waitsLocked()
+	w.pings = append(w.pings, p)
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.waits != nil {
+			s.waits.pings = slices.DeleteFunc(s.waits.pings, func(x *pingWait) bool { return x == p })
+			s.trimLocked()
+		}
+	}()
+	began := time.Now()
+	switch s.conn.Ping(p.token[:]) {
+	case Gone:
+		return 0, ErrSessionClosed
+	case Slow:
+		return 0, ErrSlow
+	}
+	select {
+	case <-p.pong:
+		return time.Since(began), nil
+	case <-p.done:
+		return 0, ErrSessionClosed
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// Pong settles the ping with that token; pongs nobody asked for are legal
+// (RFC 6455, section 5.5.3) and ignored.
+func (r receiver) Pong(_ *ws.Batch, c *ws.Conn, payload []byte) {
+	if len(payload) != 8 {
+		return
+	}
+	s := c.Data().(*Session)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waits == nil {
+		return
+	}
+	for _, p := range s.waits.pings {
+		if binary.NativeEndian.Uint64(p.token[:]) == binary.NativeEndian.Uint64(payload) {
+			select {
+			case p.pong <- struct{}{}:
+			default:
+			}
+		}
+	}
+}

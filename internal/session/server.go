@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// Options configures a [Server].
+type Options struct {
+	WS  ws.Options // Handler is set by NewServer
+	Log *zap.Logger
+
+	Mode string // handlers, forward or echo: the handlers to begin with
+
+	Keepalive      bool
+	Interval       time.Duration // of silence until a session is asked a last time
+	Drop           bool          // close sessions that stay silent
+	Grace          time.Duration // after the last ping; at most Interval counts
+	NativePings    bool          // ping frames in place of ping envelopes
+	AskTimeout     time.Duration // for requests that name no deadline
+	MaxPending     int           // requests per session; 0: no limit
+	TrustedProxies []string      // "unix", addresses or prefixes
+}
+
+// A Server keeps the sessions. All its methods are safe for concurrent use.
+type Server struct {
+	opt      Options
+	log      *zap.Logger
+	ws       *ws.Server
+	started  time.Time
+	registry *registry
+	handlers handlers
+	watchers watchers
+	proxies  proxies
+	cfgMS    int64 // the interval in milliseconds, as the protocol says it
+
+	pending   atomic.Int64  // requests waiting for an answer
+	wrongWay  atomic.Uint64 // envelopes of a type only we may send
+	unknownID atomic.Uint64 // answers to nothing
+	timedOut  atomic.Uint64 // sessions closed for silence
+}
+
+// NewServer prepares a server; Start runs it.
+func NewServer(opt Options) (*Server, error) {
+	s := &Server{
+		opt: opt, log: opt.Log, started: time.Now(),
+		registry: newRegistry(), cfgMS: opt.Interval.Milliseconds(),
+	}
+	if s.log == nil {
+		s.log = zap.NewNop()
+	}
+	var err error
+	if s.proxies, err = parseProxies(opt.TrustedProxies); err != nil {
+		return nil, err
+	}
+	if err := s.handlers.setMode(opt.Mode); err != nil {
+		return nil, err
+	}
+	if opt.Keepalive && opt.Interval <= 0 {
+		return nil, errors.New("session: keepalive needs an interval")
+	}
+	opt.WS.Handler = receiver{s}
+	opt.WS.Log = s.log
+	s.ws, err = ws.NewServer(opt.WS)
+	return s, err
+}
+
+// Start serves the listeners.
+func (s *Server) Start(listeners []*ws.Listener) error { return s.ws.Start(listeners) }
+
+// Shutdown stops accepting, closes every session with code and reason, and
+// waits until they are gone or ctx is done; see ws.Server.Shutdown.
+func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
+	return s.ws.Shutdown(ctx, code, reason)
+}
+
+// Healthy is for a watchdog; see ws.Server.Healthy.
+func (s *Server) Healthy() bool { return s.ws.Healthy() }
+
+// RestartSessions closes every session with 1012 and goes on listening: what
+// nv-session-simple's srv.restart() does to its clients, without the gap. It
+// waits until those that were connected are gone, or ctx is done, and returns
+// how many there were.
+func (s *Server) RestartSessions(ctx context.Context) (int, error) {
+	all := s.Sessions()
+	for _, x := range all {
+		_ = x.conn.Close(ws.CloseServiceRestart, "service restart")
+	}
+	for _, x := range all {
+		select {
+		case <-x.closed():
+		case <-ctx.Done():
+			return len(all), ctx.Err()
+		}
+	}
+	return len(all), nil
+}
+
+// DefaultAskTimeout is the deadline of requests that name none.
+func (s *Server) DefaultAskTimeout() time.Duration { return s.opt.AskTimeout }
+
+// receiver is the Server as the connections see it.
+type receiver struct{ *Server }
+
+// Check accepts every handshake: what the transport's Policy lets pass.
+func (r receiver) Check(*ws.Conn, *ws.Request) *ws.Refusal { return nil }
+
+// Open enters a session into the registry and greets it.
+func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
+	s := &Session{srv: r.Server, conn: c, head: string(req.Head), openedAt: time.Now().UnixNano()}
+	c.SetData(s)
+	r.registry.add(s)
+	if r.opt.Keepalive {
+		buf := scratch.Get().(*[]byte)
+		*buf = appendCfg((*buf)[:0], s.id, r.cfgMS)
+		b.Send(c, ws.OpText, *buf)
+		scratch.Put(buf)
+		c.SetTimer(r.opt.Interval / 2)
+	}
+	if r.watchers.any() {
+		r.watchers.publish(Event{Type: EventOpen, Session: s.ID(), Remote: s.RemoteAddr()})
+	}
+	if ce := r.log.Check(zap.DebugLevel, "session opened"); ce != nil {
+		ce.Write(zap.String("session", s.ID()), zap.String("remote", s.RemoteAddr()))
+	}
+}
+
+// Close takes a session out of the registry.
+func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
+	s, _ := c.Data().(*Session)
+	if s == nil {
+		return
+	}
+	r.registry.remove(s)
+	s.finish()
+	r.handlers.closed(r.Server, s, info)
+	if r.watchers.any() {
+		r.watchers.publish(Event{Type: EventClose, Session: s.ID(), Remote: s.RemoteAddr(), Code: info.Code, Reason: info.Reason})
+	}
+	if ce := r.log.Check(zap.DebugLevel, "session closed"); ce != nil {
+		ce.Write(zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", info.Reason),
+			zap.Bool("remote", info.Remote), zap.Bool("clean", info.Clean), zap.Error(info.Err))
+	}
+}
+
+// proxies is whose word about the client's address is taken.
+type proxies struct {
+	unix     bool
+	prefixes []netip.Prefix
+}
+
+func parseProxies(list []string) (p proxies, err error) {
+	for _, s := range list {
+		if s == "unix" {
+			p.unix = true
+			continue
+		}
+		prefix, err := netip.ParsePrefix(s)
+		if err != nil {
+			addr, err2 := netip.ParseAddr(s)
+			if err2 != nil {
+				return p, err
+			}
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		p.prefixes = append(p.prefixes, prefix.Masked())
+	}
+	return p, nil
+}
+
+func (p *proxies) trusts(addr netip.Addr) bool {
+	addr = addr.Unmap()
+	for _, x := range p.prefixes {
+		if x.Contains(addr) {
+			return true
+		}
+	}
+	return false
+}

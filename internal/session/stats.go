@@ -1,0 +1,52 @@
+package session
+
+import (
+	"strconv"
+	"time"
+)
+
+// Stats are the server's totals since it was made.
+type Stats struct {
+	Sessions       int               `json:"sessions"` // open now
+	Connections    int64             `json:"connections"`
+	Opens          uint64            `json:"opens"`
+	Closes         map[string]uint64 `json:"closes"`     // by close code
+	Refused        map[string]uint64 `json:"refused"`    // handshakes, by HTTP status
+	Violations     map[string]uint64 `json:"violations"` // connections failed, by close code
+	TextIn         uint64            `json:"text_in"`
+	BinaryIn       uint64            `json:"binary_in"`
+	BytesIn        uint64            `json:"bytes_in"`
+	MessagesOut    uint64            `json:"messages_out"`
+	BytesOut       uint64            `json:"bytes_out"`
+	Dropped        uint64            `json:"dropped"`
+	SlowClosed     uint64            `json:"slow_closed"`
+	KeepaliveLost  uint64            `json:"keepalive_timeouts"`
+	Pending        int64             `json:"pending"`
+	WrongDirection uint64            `json:"wrong_direction"`
+	UnknownReplies uint64            `json:"unknown_replies"`
+	AcceptFailed   uint64            `json:"accept_failed"`
+	Loops          int               `json:"loops"`
+	Mode           string            `json:"mode"`
+	UptimeSeconds  float64           `json:"uptime_seconds"`
+}
+
+// Stats returns the totals.
+func (s *Server) Stats() Stats {
+	t := s.ws.Totals()
+	return Stats{
+		Sessions: s.Len(), Connections: s.ws.Conns(), Opens: t.Opens,
+		Closes: byName(t.Closes), Refused: byName(t.Refused), Violations: byName(t.Violations),
+		TextIn: t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
+		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
+		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
+		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Seconds(),
+	}
+}
+
+func byName(m map[int]uint64) map[string]uint64 {
+	out := make(map[string]uint64, len(m))
+	for k, v := range m {
+		out[strconv.Itoa(k)] = v
+	}
+	return out
+}
