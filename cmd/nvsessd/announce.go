@@ -1,0 +1,60 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/nvsess/nvsess/internal/config"
+)
+
+// announce tells somebody who started the daemon by hand what to do next.
+func (d *daemon) announce(stdout io.Writer) {
+	if f, ok := stdout.(*os.File); !ok || os.Getenv("NOTIFY_SOCKET") != "" && !term.IsTerminal(int(f.Fd())) {
+		return
+	}
+	fmt.Fprintf(stdout, "nvsessd %s, mode %s\n", versionString(), d.sessions.Mode())
+	var connect string
+	for _, s := range d.sockets.public {
+		url := "ws+unix://" + s.Addr.Address
+		if !s.Addr.IsUnix() {
+			scheme := "ws://"
+			if d.cfg.TLSCert != "" {
+				scheme = "wss://"
+			}
+			url = scheme + s.Addr.Address + "/"
+		}
+		fmt.Fprintf(stdout, "  clients:  %s\n", url)
+		if connect == "" {
+			connect = url
+		}
+	}
+	for _, s := range d.sockets.admin {
+		fmt.Fprintf(stdout, "  console:  %s\n", s.Addr.Address)
+	}
+	ctl := "nvsessctl"
+	if _, err := os.Stat("bin/nvsessctl"); err == nil {
+		ctl = "bin/nvsessctl"
+	}
+	open := ctl
+	if len(d.sockets.admin) > 0 && !searched(d.sockets.admin[0].Addr.Address) {
+		open += " -s " + d.sockets.admin[0].Addr.Address
+	}
+	fmt.Fprintf(stdout, "\nIn another terminal:\n  %-44s the console: sesses, send_jrr_sreq, help\n", open)
+	if connect != "" {
+		fmt.Fprintf(stdout, "  %-44s a client\n", ctl+" connect "+connect)
+	}
+	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n\n")
+}
+
+// searched reports whether nvsessctl looks at that socket by itself.
+func searched(path string) bool {
+	for _, p := range config.AdminSockets() {
+		if p == path {
+			return true
+		}
+	}
+	return false
+}

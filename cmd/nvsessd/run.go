@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/session"
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// run is the daemon from its command line to its end. It returns when ctx is
+// done or a signal has ended it, after everything is closed.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f, err := parseFlags(args, stderr)
+	if err != nil {
+		return err
+	}
+	if f.version {
+		fmt.Fprintln(stdout, "nvsessd", versionString())
+		return nil
+	}
+	cfg, err := f.load()
+	if err != nil {
+		return err
+	}
+	if f.check {
+		fmt.Fprintln(stdout, "configuration is valid")
+		return nil
+	}
+	// Caught from before the first socket exists, so that a stop during the
+	// start leaves nothing behind.
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	log, level, err := newLogger(&cfg.Log, stderr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Sync() }()
+	// Idle sessions dominate the heap and the hot paths do not allocate, so
+	// collecting a little more often costs next to nothing and keeps the memory
+	// per session near its real size.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	raiseFileLimit(log)
+
+	socks, err := openSockets(&cfg, log)
+	if err != nil {
+		return err
+	}
+	defer socks.close(log)
+
+	d := &daemon{cfg: &cfg, log: log, level: level, sockets: socks}
+	if err := d.start(); err != nil {
+		return err
+	}
+	d.announce(stdout)
+	return d.serve(ctx, signals)
+}
+
+const gcPercent = 50
+
+// daemon is the running process.
+type daemon struct {
+	cfg      *config.Config
+	log      *zap.Logger
+	level    zap.AtomicLevel
+	sockets  *sockets
+	sessions *session.Server
+	admin    *admin.Server
+	adminErr chan error
+}
+
+func (d *daemon) start() error {
+	listeners, err := d.sockets.listeners(d.cfg)
+	if err != nil {
+		return err
+	}
+	opt, err := sessionOptions(d.cfg, d.log)
+	if err != nil {
+		return err
+	}
+	if d.sessions, err = session.NewServer(opt); err != nil {
+		return err
+	}
+	uids, gids, err := allowed(&d.cfg.Admin)
+	if err != nil {
+		return err
+	}
+	d.admin = admin.NewServer(admin.Options{
+		Sessions: d.sessions, Log: d.log, Version: versionString(),
+		Config:      func() any { return d.cfg },
+		LogLevel:    func() string { return d.level.String() },
+		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
+		AllowUIDs:   uids, AllowGIDs: gids,
+	})
+	if err := d.sessions.Start(listeners); err != nil {
+		return err
+	}
+	d.adminErr = make(chan error, len(d.sockets.admin))
+	for _, s := range d.sockets.admin {
+		ln, err := s.NetListener()
+		if err != nil {
+			return err
+		}
+		go func() { d.adminErr <- d.admin.Serve(ln) }()
+	}
+	return nil
+}
+
+// serve waits for the end.
+func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
+	stopWatchdog := notifyReady(d.sessions, d.log)
+	defer stopWatchdog()
+	d.log.Info("ready", zap.String("version", versionString()), zap.Int("pid", os.Getpid()),
+		zap.Stringers("listen", d.sockets.public), zap.Stringers("admin", d.sockets.admin), zap.String("mode", d.sessions.Mode()))
+
+	var failed error
+	select {
+	case <-ctx.Done():
+	case sig := <-signals:
+		d.log.Info("stopping", zap.Stringer("signal", sig))
+	case failed = <-d.adminErr:
+		d.log.Error("the admin socket failed", zap.Error(failed))
+	}
+	notifyStopping()
+	return errors.Join(failed, d.stop(signals))
+}
+
+// stop closes every session with 1001, within the deadline. A second signal
+// cuts it short.
+func (d *daemon) stop(signals <-chan os.Signal) error {
+	deadline := d.cfg.Shutdown.Deadline.Std()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case sig := <-signals:
+			d.log.Warn("ending at once", zap.Stringer("signal", sig))
+			cancel()
+		case <-done:
+		}
+	}()
+	d.sockets.closePublic(d.log)
+	n, began := d.sessions.Len(), time.Now()
+	if err := d.sessions.Shutdown(ctx, ws.CloseGoingAway, "server is shutting down"); err != nil {
+		d.log.Warn("some sessions did not close in time and were cut", zap.Error(err))
+	}
+	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)
+	defer cancelAdmin()
+	if err := d.admin.Shutdown(adminCtx); err != nil {
+		d.log.Warn("some operators' calls were cut", zap.Error(err))
+	}
+	d.log.Info("stopped", zap.Int("sessions", n), zap.Duration("took", time.Since(began)))
+	return nil
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/listen"
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// sockets are what the daemon listens on.
+type sockets struct {
+	public, admin []*listen.Socket
+}
+
+// openSockets takes what systemd passed, and opens what it did not.
+func openSockets(c *config.Config, log *zap.Logger) (*sockets, error) {
+	public, operators, err := listen.Inherited()
+	if err != nil {
+		return nil, err
+	}
+	s := &sockets{public, operators}
+	if err := s.open(c); err != nil {
+		s.close(log)
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *sockets) open(c *config.Config) error {
+	if len(s.public) == 0 {
+		addrs, err := c.ListenAddrs()
+		if err != nil {
+			return err
+		}
+		for _, a := range addrs {
+			sock, err := listen.Open(a, listen.Options{Mode: c.Socket.Mode, Owner: c.Socket.Owner, Group: c.Socket.Group})
+			if err != nil {
+				return err
+			}
+			s.public = append(s.public, sock)
+		}
+	}
+	if len(s.admin) == 0 {
+		addr, err := c.AdminAddr()
+		if err != nil {
+			return err
+		}
+		sock, err := listen.Open(addr, listen.Options{Mode: c.Admin.Mode, Owner: c.Admin.Owner, Group: c.Admin.Group})
+		if err != nil {
+			return err
+		}
+		s.admin = append(s.admin, sock)
+	}
+	return nil
+}
+
+// listeners is how the transport sees the public sockets.
+func (s *sockets) listeners(c *config.Config) ([]*ws.Listener, error) {
+	tlsConf, err := tlsConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	var list []*ws.Listener
+	for _, sock := range s.public {
+		ln := &ws.Listener{FD: sock.FD, Network: sock.Addr.Network}
+		if !sock.Addr.IsUnix() {
+			ln.TLS = tlsConf
+		}
+		list = append(list, ln)
+	}
+	return list, nil
+}
+
+// closePublic makes the public sockets refuse, or leaves what arrives to
+// systemd. The loops stop listening by themselves.
+func (s *sockets) closePublic(log *zap.Logger) {
+	for _, sock := range s.public {
+		if err := sock.Close(); err != nil {
+			log.Warn("cannot close a socket", zap.Stringer("socket", sock), zap.Error(err))
+		}
+	}
+	s.public = nil
+}
+
+func (s *sockets) close(log *zap.Logger) {
+	s.closePublic(log)
+	for _, sock := range s.admin {
+		if err := sock.Close(); err != nil {
+			log.Warn("cannot close a socket", zap.Stringer("socket", sock), zap.Error(err))
+		}
+	}
+	s.admin = nil
+}
+
+// raiseFileLimit lets the daemon have as many descriptors as it is allowed to.
+func raiseFileLimit(log *zap.Logger) {
+	var lim syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim)
+	if err == nil && lim.Cur < lim.Max {
+		lim.Cur = lim.Max
+		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lim)
+	}
+	if err != nil && !errors.Is(err, syscall.EPERM) {
+		log.Warn("cannot raise the descriptor limit", zap.Error(fmt.Errorf("setrlimit: %w", err)))
+	}
+}
