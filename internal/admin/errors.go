@@ -1,0 +1,115 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/nvsess/nvsess/internal/session"
+)
+
+// Error is a failure with a code that scripts may rely on and a sentence for a human. It is the "error" of every failing answer.
+type Error struct {
+	Code     string   `json:"code"`
+	Message  string   `json:"message"`
+	Argument string   `json:"argument,omitempty"` // the argument at fault
+	Line     int      `json:"line,omitempty"`     // where JSON broke, from 1
+	Column   int      `json:"column,omitempty"`   // in characters, from 1
+	Sessions []string `json:"sessions,omitempty"` // what an ambiguous reference could mean
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// The codes of Error, and the HTTP status each comes with.
+const (
+	CodeBadRequest     = "bad_request"        // 400: not a request of this API
+	CodeBadJSON        = "bad_json"           // 400: line and column say where
+	CodeBadArgument    = "bad_argument"       // 400: argument says which
+	CodeNotPermitted   = "not_permitted"      // 403
+	CodeNoSuchCommand  = "no_such_command"    // 404
+	CodeNoSuchSession  = "no_such_session"    // 404
+	CodeMethod         = "method_not_allowed" // 405
+	CodeAmbiguous      = "ambiguous_session"  // 409: sessions lists them
+	CodeSlowConsumer   = "slow_consumer"      // 409: its outbound queue is full
+	CodeSessionClosed  = "session_closed"     // 410: it closed while the command ran
+	CodeTooLarge       = "too_large"          // 413: the body
+	CodeTooManyPending = "too_many_pending"   // 429: requests to one session
+	CodeInternal       = "internal"           // 500
+	CodeNotAvailable   = "not_available"      // 501: this daemon does not offer it
+	CodeShuttingDown   = "shutting_down"      // 503
+	CodeTooManyCalls   = "too_many_calls"     // 503: at once
+	CodeNoReply        = "no_reply"           // 504: not within the timeout
+	CodeCanceled       = "canceled"           // the caller went away
+)
+
+var statusOf = map[string]int{
+	CodeBadRequest:     http.StatusBadRequest,
+	CodeBadJSON:        http.StatusBadRequest,
+	CodeBadArgument:    http.StatusBadRequest,
+	CodeNotPermitted:   http.StatusForbidden,
+	CodeNoSuchCommand:  http.StatusNotFound,
+	CodeNoSuchSession:  http.StatusNotFound,
+	CodeMethod:         http.StatusMethodNotAllowed,
+	CodeAmbiguous:      http.StatusConflict,
+	CodeSlowConsumer:   http.StatusConflict,
+	CodeSessionClosed:  http.StatusGone,
+	CodeTooLarge:       http.StatusRequestEntityTooLarge,
+	CodeTooManyPending: http.StatusTooManyRequests,
+	CodeInternal:       http.StatusInternalServerError,
+	CodeNotAvailable:   http.StatusNotImplemented,
+	CodeShuttingDown:   http.StatusServiceUnavailable,
+	CodeTooManyCalls:   http.StatusServiceUnavailable,
+	CodeNoReply:        http.StatusGatewayTimeout,
+	CodeCanceled:       499, // as nginx has it; the caller is not there to see it
+}
+
+// Status is the HTTP status an error is answered with.
+func (e *Error) Status() int {
+	if s := statusOf[e.Code]; s != 0 {
+		return s
+	}
+	return http.StatusInternalServerError
+}
+
+func errorf(code, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func badArg(name, format string, args ...any) *Error {
+	e := errorf(CodeBadArgument, format, args...)
+	e.Argument = name
+	return e
+}
+
+// asError gives every error its code. What it does not know is internal.
+func asError(err error) *Error {
+	var e *Error
+	var ambiguous *session.AmbiguousError
+	switch {
+	case errors.As(err, &e):
+		return e
+	case errors.As(err, &ambiguous):
+		return ambiguousError(ambiguous)
+	case errors.Is(err, session.ErrNoSession):
+		return errorf(CodeNoSuchSession, "%s", err)
+	case errors.Is(err, session.ErrSessionClosed):
+		return errorf(CodeSessionClosed, "the session closed")
+	case errors.Is(err, session.ErrSlow):
+		return errorf(CodeSlowConsumer, "the session does not read: its outbound queue is full")
+	case errors.Is(err, session.ErrTooManyPending):
+		return errorf(CodeTooManyPending, "the session has too many unanswered requests")
+	case errors.Is(err, context.DeadlineExceeded):
+		return errorf(CodeNoReply, "no reply in time")
+	case errors.Is(err, context.Canceled):
+		return errorf(CodeCanceled, "canceled")
+	}
+	return errorf(CodeInternal, "%s", err)
+}
+
+// ambiguousError names some of the sessions meant.
+func ambiguousError(a *session.AmbiguousError) *Error {
+	e := errorf(CodeAmbiguous, "%s could be any of several sessions; give more of the id", Quote(a.Ref))
+	e.Sessions = a.IDs
+	return e
+}

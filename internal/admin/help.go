@@ -1,0 +1,208 @@
+package admin
+
+import (
+	"errors"
+	"slices"
+	"strings"
+)
+
+// PrintHelp prints the list of commands, or the help of one.
+func PrintHelp(p *Printer, name string) error {
+	if name != "" {
+		c, _, err := lookup(name)
+		if err != nil {
+			return err
+		}
+		p.commandHelp(c)
+		return p.Err()
+	}
+	for _, group := range Groups {
+		p.Printf("%s\n", p.style(Bold, group))
+		for _, c := range table {
+			if c.Group != group || c.Hidden {
+				continue
+			}
+			p.Printf("  %s  %s\n", pad(c.Name, nameColumn, false), fitScreen(c.Summary, p.Width-nameColumn-4))
+		}
+	}
+	p.Printf("\nSESS is an id, the beginning of one, an index, fst or lst. help COMMAND explains a command; Tab completes.\n")
+	return p.Err()
+}
+
+const nameColumn = 33
+
+func fitScreen(s string, width int) string {
+	if width < 20 {
+		return s
+	}
+	return Fit(s, width)
+}
+
+func (p *Printer) commandHelp(c *Command) {
+	p.Printf("%s\n\n  %s\n", upperFirst(c.Summary)+".", p.style(Bold, c.Usage()))
+	if others := c.otherNames(); others != "" {
+		p.Printf("\nAlso: %s\n", others)
+	}
+	if c.Help != "" {
+		p.Printf("\n%s\n", wrap(c.Help, p.textWidth()))
+	}
+	if len(c.Args) > 0 {
+		p.Printf("\n")
+		for i := range c.Args {
+			a := &c.Args[i]
+			spelling := a.metavar()
+			if a.Option {
+				spelling = a.spelling()
+			}
+			p.Printf("  %s  %s\n", pad(spelling, 22, false), strings.ReplaceAll(wrap(a.describe(), p.textWidth()-26), "\n", "\n"+strings.Repeat(" ", 26)))
+		}
+	}
+	if len(c.Examples) > 0 {
+		p.Printf("\nFor example:\n")
+		for _, e := range c.Examples {
+			line := "  " + e.Line
+			if e.Note != "" {
+				line = pad(line, 40, false) + p.style(Dim, "  # "+e.Note)
+			}
+			p.Printf("%s\n", line)
+		}
+	}
+}
+
+// describe is the help of an argument with its default.
+func (a *Arg) describe() string {
+	if a.Default == "" {
+		return a.Help
+	}
+	return a.Help + " (default: " + a.Default + ")"
+}
+
+func (c *Command) otherNames() string {
+	names := slices.Clone(c.Aliases)
+	for seed, n := range nodeSpelling {
+		if n.name == c.Name && len(n.options) == 0 && !strings.HasSuffix(seed, ";") {
+			names = append(names, "srv."+seed)
+		}
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func (p *Printer) textWidth() int {
+	if p.Width <= 0 || p.Width > 100 {
+		return 100
+	}
+	return max(p.Width, 50)
+}
+
+// upperFirst begins a sentence.
+func upperFirst(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// wrap breaks text into lines of so many columns; paragraphs stay apart.
+func wrap(text string, columns int) string {
+	var out []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for w := range strings.FieldsSeq(paragraph) {
+			switch {
+			case line == "":
+				line = w
+			case TextWidth(line)+1+TextWidth(w) > columns:
+				out = append(out, line)
+				line = w
+			default:
+				line += " " + w
+			}
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
+}
+
+// Explain shows why a command could not be read or did not succeed, with a caret under the place where JSON broke.
+func Explain(p *Printer, err error) {
+	switch e := err.(type) {
+	case *JSONError:
+		p.jsonError(e)
+	case *UsageError:
+		p.Printf("%s\n", p.Styled(Red, upperFirst(e.Reason)))
+		if e.Command != nil {
+			p.Printf("usage: %s\n", e.Command.Usage())
+		}
+	case *Error:
+		p.Printf("%s\n", p.Styled(Red, upperFirst(e.Message)))
+		for _, id := range e.Sessions {
+			p.Printf("  %s\n", Escape(id))
+		}
+	default:
+		p.Printf("%s\n", p.Styled(Red, upperFirst(err.Error())))
+	}
+}
+
+// jsonError shows the line that broke, or as much of it as the screen takes, and a caret under the character.
+func (p *Printer) jsonError(e *JSONError) {
+	offset := min(e.Offset, len(e.Text))
+	start := strings.LastIndexByte(e.Text[:offset], '\n') + 1
+	end := len(e.Text)
+	if i := strings.IndexByte(e.Text[start:], '\n'); i >= 0 {
+		end = start + i
+	}
+	before, after := Escape(e.Text[start:offset]), Escape(e.Text[offset:end])
+	room := p.textWidth() - 4
+	if TextWidth(before) > room*2/3 {
+		before = "…" + lastColumns(before, room*2/3-1)
+	}
+	after = Fit(after, max(4, room-TextWidth(before)))
+	p.Printf("  %s%s\n  %s%s\n%s\n", before, after, strings.Repeat(" ", TextWidth(before)), p.style(Red, "^"), p.Styled(Red, upperFirst(e.Error())))
+}
+
+// lastColumns is the end of a text that takes so many columns.
+func lastColumns(s string, columns int) string {
+	runes := []rune(s)
+	n := 0
+	for i := len(runes) - 1; i >= 0; i-- {
+		if n += RuneWidth(runes[i]); n > columns {
+			return string(runes[i+1:])
+		}
+	}
+	return s
+}
+
+// ErrorJSON is an error as the API gives it, for those who asked for JSON.
+func ErrorJSON(err error) []byte {
+	var e *Error
+	var j *JSONError
+	var u *UsageError
+	switch {
+	case errors.As(err, &e):
+	case errors.As(err, &j):
+		e = errorf(CodeBadJSON, "%s", j.Error())
+		e.Line, e.Column = position(j.Text, j.Offset)
+	case errors.As(err, &u):
+		e = errorf(CodeUsage, "%s", u.Reason)
+	default:
+		e = errorf(CodeFailed, "%s", err)
+		if n := (*NotReachableError)(nil); errors.As(err, &n) {
+			e.Code = CodeNotReachable
+		}
+	}
+	raw, merr := marshal(struct {
+		Error *Error `json:"error"`
+	}{e})
+	if merr != nil {
+		return []byte("{}\n")
+	}
+	return append(EscapeJSON(raw), '\n')
+}
+
+// The codes that only nvsessctl gives.
+const (
+	CodeUsage        = "usage"
+	CodeFailed       = "failed"
+	CodeNotReachable = "not_reachable"
+)
