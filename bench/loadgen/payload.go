@@ -33,15 +33,18 @@ const (
 	hexDigits    = "0123456789abcdef"
 )
 
-// newPayload makes a shape of exactly size bytes. kind is "json" (an object with
-// two strings and no white space, so that parsing and printing it again gives
-// the same bytes), "text" (not JSON) or "binary".
+// newPayload makes a shape of exactly size bytes. kind is "json" (an object of
+// many small members, as applications send, without white space, so that parsing
+// it and printing it again gives the same bytes), "text" (not JSON) or "binary".
 func newPayload(kind string, size int) (*payload, error) {
 	var before, between, after string
 	p := &payload{opcode: opText}
 	switch kind {
 	case "json":
-		before, between, after = `{"n":"`, `","fill":"`, `"}`
+		before, between, after = `{"n":"`, `"`, `,"fill":""}`
+		between += members(size - len(before) - senderDigits - seqDigits - len(between) - len(after))
+		between += `,"fill":"`
+		after = `"}`
 	case "text":
 		before, between, after = `n=`, ` fill=`, `.`
 	case "binary":
@@ -62,6 +65,30 @@ func newPayload(kind string, size int) (*payload, error) {
 	}
 	p.plain = append(b, after...)
 	return p, nil
+}
+
+// members makes the inside of a JSON object, each with a comma before it, of at
+// most size bytes. No key looks like a number: those change places in JavaScript.
+func members(size int) string {
+	var b []byte
+	for i := 0; ; i++ {
+		had := len(b)
+		switch i % 5 {
+		case 0:
+			b = fmt.Appendf(b, `,"user%d":"u%05d"`, i, i*7919%100000)
+		case 1:
+			b = fmt.Appendf(b, `,"at%d":17000%05d`, i, i*3571%100000)
+		case 2:
+			b = fmt.Appendf(b, `,"online%d":true`, i)
+		case 3:
+			b = fmt.Appendf(b, `,"pos%d":[%d,-%d]`, i, i*31, i*17)
+		case 4:
+			b = fmt.Appendf(b, `,"text%d":"the quick brown fox"`, i)
+		}
+		if len(b) > size {
+			return string(b[:had])
+		}
+	}
 }
 
 // frame returns a new encoded frame of this shape from the given sender, to be
