@@ -48,10 +48,10 @@ func checkClose(code int, reason string) error {
 }
 
 func (c *Conn) startCloseLocked(code int, reason string) error {
-	if c.state != stateOpen || c.broken {
+	if c.state() != stateOpen || c.broken {
 		return ErrClosed
 	}
-	c.state = stateClosing
+	c.setStateLocked(stateClosing)
 	c.end = &closing{CloseInfo: CloseInfo{Code: code, Reason: reason}}
 	c.out.pushBytes(4+len(reason), func(dst []byte) []byte { return appendClose(dst, code, reason) })
 	return nil
@@ -69,13 +69,13 @@ func (c *Conn) armClose(b *Batch) {
 
 // failLocked queues the close frame of a failed connection.
 func (c *Conn) failLocked(e *ProtocolError) {
-	if c.state == stateOpen {
+	if c.state() == stateOpen {
 		c.out.pushBytes(4+len(e.Reason), func(dst []byte) []byte { return appendClose(dst, e.Code, e.Reason) })
 	}
 	if c.end == nil {
 		c.end = &closing{CloseInfo: CloseInfo{Code: e.Code, Reason: e.Reason, Err: e}}
 	}
-	c.state = stateFailing
+	c.setStateLocked(stateFailing)
 }
 
 // fail ends a connection for its peer's violation.
@@ -93,13 +93,13 @@ func (l *loop) fail(c *Conn, e *ProtocolError) {
 func (l *loop) peerClosed(c *Conn, ev Event) {
 	c.in.Reset()
 	c.mu.Lock()
-	if c.state == stateClosing {
+	if c.state() == stateClosing {
 		// The answer to ours: all is said.
 		c.end.Clean = true
-		c.state = stateFlushing
+		c.setStateLocked(stateFlushing)
 	} else {
 		c.end = &closing{CloseInfo: CloseInfo{Code: ev.Code, Reason: string(ev.Payload), Remote: true, Clean: true}}
-		c.state = stateFlushing
+		c.setStateLocked(stateFlushing)
 		c.out.pushBytes(4, func(dst []byte) []byte { return appendClose(dst, ev.Code, "") })
 	}
 	l.batch.noteLocked(c)
@@ -111,7 +111,7 @@ func (l *loop) peerClosed(c *Conn, ev Event) {
 // write.
 func (l *loop) drained(c *Conn) {
 	c.mu.Lock()
-	state, fd, broken := c.state, c.fd, c.broken
+	state, fd, broken := c.state(), c.fd, c.broken
 	c.mu.Unlock()
 	switch {
 	case fd < 0:
@@ -132,7 +132,7 @@ func (l *loop) drained(c *Conn) {
 // linger shuts the write side and goes on reading to nowhere.
 func (l *loop) linger(c *Conn) {
 	c.mu.Lock()
-	c.state = stateFailing
+	c.setStateLocked(stateFailing)
 	fd := c.fd
 	c.mu.Unlock()
 	c.lingered = 1
@@ -148,7 +148,8 @@ func (l *loop) destroy(c *Conn, err error) {
 		return
 	}
 	fd := c.fd
-	c.fd, c.state = -1, stateClosed
+	c.fd = -1
+	c.setStateLocked(stateClosed)
 	c.out.clear()
 	info := CloseInfo{Code: CloseAbnormal, Err: err}
 	if c.end != nil {

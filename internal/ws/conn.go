@@ -30,6 +30,7 @@ type Conn struct {
 	lastRead atomic.Int64 // loop clock, nanoseconds
 	messages atomic.Uint64
 	bytes    atomic.Uint64
+	life     atomic.Uint32 // a connState; written under mu
 
 	mu      sync.Mutex // guards what follows; a leaf
 	out     outbound
@@ -38,10 +39,9 @@ type Conn struct {
 	sentB   uint64
 	dropped uint32
 	fd      int32 // -1 once closed
-	state   connState
-	dirty   bool // some batch will flush it
-	armed   bool // the kernel's buffer is full; epoll tells when there is room
-	broken  bool // a write failed; the loop will see the socket's end
+	dirty   bool  // some batch will flush it
+	armed   bool  // the kernel's buffer is full; epoll tells when there is room
+	broken  bool  // a write failed; the loop will see the socket's end
 }
 
 // connState is where a connection is in its life. States only go forward.
@@ -55,6 +55,9 @@ const (
 	stateFailing  // a last answer is queued; then the write side is shut and input thrown away
 	stateClosed   // the descriptor is gone
 )
+
+func (c *Conn) state() connState            { return connState(c.life.Load()) }
+func (c *Conn) setStateLocked(st connState) { c.life.Store(uint32(st)) }
 
 // closing is how a connection ends.
 type closing struct {
@@ -124,7 +127,7 @@ func (c *Conn) IdleFor() time.Duration {
 func (c *Conn) Open() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.state == stateOpen && !c.broken
+	return c.state() == stateOpen && !c.broken
 }
 
 // Stats returns the counters.
@@ -188,7 +191,7 @@ func (c *Conn) Ping(payload []byte) SendResult {
 // admitLocked decides whether a message of n bytes may be queued; when not, the
 // result says why.
 func (c *Conn) admitLocked(n int) (SendResult, bool) {
-	if c.state != stateOpen || c.broken {
+	if c.state() != stateOpen || c.broken {
 		return Gone, false
 	}
 	limit := c.loop.srv.opt.QueueBytes
@@ -298,7 +301,7 @@ func (c *Conn) writeLocked() {
 // afterWriteLocked reports whether the connection's loop has to take a step
 // because all that was queued has left.
 func (c *Conn) afterWriteLocked() bool {
-	return (c.state == stateFlushing || c.state == stateFailing) && (c.out.empty() || c.broken)
+	return (c.state() == stateFlushing || c.state() == stateFailing) && (c.out.empty() || c.broken)
 }
 
 func (c *Conn) finishWrite(after bool) {

@@ -69,7 +69,7 @@ func (l *loop) upgrade(c *Conn, head []byte) bool {
 	c.mu.Lock()
 	c.out.pushBytes(len(l.exchange.out), func(dst []byte) []byte { return append(dst, l.exchange.out...) })
 	c.out.begun = uint32(len(l.exchange.out)) // not frames, and never to be dropped
-	c.state = stateOpen
+	c.setStateLocked(stateOpen)
 	l.batch.noteLocked(c)
 	c.mu.Unlock()
 	l.wheel.stop(c)
@@ -88,7 +88,7 @@ func (l *loop) refuse(c *Conn, ref *Refusal) {
 	c.out.clear()
 	c.out.pushBytes(512, ref.append)
 	c.out.begun = c.out.size
-	c.state = stateFailing
+	c.setStateLocked(stateFailing)
 	l.batch.noteLocked(c)
 	c.mu.Unlock()
 	l.arm(c, l.srv.opt.CloseTimeout)

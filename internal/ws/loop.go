@@ -210,7 +210,7 @@ func (l *loop) readable(c *Conn) {
 	}
 	c.lastRead.Store(int64(l.now))
 	b := l.buf[:n]
-	switch c.stateOnLoop() {
+	switch c.state() {
 	case stateHandshake:
 		l.collect(c, b)
 	case stateOpen, stateClosing:
@@ -231,13 +231,6 @@ func (l *loop) readable(c *Conn) {
 	}
 }
 
-// stateOnLoop reads the state, which other goroutines may move forward.
-func (c *Conn) stateOnLoop() connState {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state
-}
-
 // feed decodes b and hands out what is whole.
 func (l *loop) feed(c *Conn, b []byte) {
 	h := l.srv.opt.Handler
@@ -255,7 +248,7 @@ func (l *loop) feed(c *Conn, b []byte) {
 			c.messages.Store(c.messages.Load() + 1)
 			c.bytes.Store(c.bytes.Load() + uint64(len(ev.Payload)))
 			l.traffic.in(ev.Op, len(ev.Payload))
-			if state := c.stateOnLoop(); state == stateOpen {
+			if state := c.state(); state == stateOpen {
 				h.Message(&l.batch, c, ev.Op, ev.Payload)
 			} else if state != stateClosing {
 				c.in.Reset()
@@ -274,7 +267,7 @@ func (l *loop) feed(c *Conn, b []byte) {
 
 // expire is called when c's deadline has come.
 func (l *loop) expire(c *Conn) {
-	switch c.stateOnLoop() {
+	switch c.state() {
 	case stateHandshake:
 		l.refuse(c, refuseTimeout)
 	case stateOpen:

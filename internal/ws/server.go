@@ -261,7 +261,7 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	err := s.CloseAll(code, reason)
 	s.post(func(l *loop) { // handshakes under way have nobody to wait for
 		s.table.each(func(c *Conn) {
-			if c.loop == l && c.stateOnLoop() == stateHandshake {
+			if c.loop == l && c.state() == stateHandshake {
 				l.refuse(c, refuseDraining)
 			}
 		})

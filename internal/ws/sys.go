@@ -65,7 +65,8 @@ func sendQueue(fd int32, o *outbound) (n int, all bool, err syscall.Errno) {
 	return int(r), int(r) == size, e
 }
 
-func closeFD(fd int32) { _ = unix.Close(int(fd)) }
+// closeFD closes a socket; without SO_LINGER that does not wait.
+func closeFD(fd int32) { _, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 func shutdownWrite(fd int32) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }
 
