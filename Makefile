@@ -1,0 +1,50 @@
+# make run    build and run the daemon here and now: no root, no other server
+# make test   set up what the tests need, and run every check and test
+# make help   the rest
+
+GO      ?= go
+PORT    ?= 18888
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME    ?= 5s
+TIMEOUT     ?= 15m
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test setup check unit fuzz docs clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+build: ## bin/nvsessd and bin/nvsessctl
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/nvsessd ./cmd/nvsessctl
+
+# PORT=0 takes a free port.
+run: build ## run the daemon in forward mode, on a unix socket and on localhost
+	@exec ./bin/nvsessd -mode forward -listen unix:%t/nvsess.sock -listen tcp:127.0.0.1:$(PORT)
+
+test: setup check unit fuzz ## everything
+
+setup: ## install what the tests use, where that is allowed
+	@sh test/setup.sh
+
+check: ## formatting, vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	cd bench/peers && $(GO) vet ./... && $(GO) build -o /dev/null .
+
+unit: ## all tests, with the race detector
+	@sh test/unit.sh $(TIMEOUT)
+
+fuzz: ## each fuzz target for FUZZTIME
+	@sh test/fuzz.sh $(FUZZTIME)
+
+docs: ## what is generated: docs/admin.md
+	$(GO) generate ./internal/admin
+
+clean: ## what was built
+	rm -rf bin dist test/clients/node_modules bench/peers/node/node_modules
+
+include bench/bench.mk

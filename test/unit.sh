@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs all tests, with the race detector where it can be built, and ends with
+# what was skipped and why, and a count.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+race=-race
+if ! command -v gcc >/dev/null; then
+	race=
+	echo "unit: no C compiler; skipped the race detector"
+fi
+out=$(mktemp) || exit 1
+trap 'rm -f "$out"' EXIT
+go test $race -timeout "${1:-15m}" -json ./... >"$out"
+status=$?
+go run ./test/summary <"$out" || status=1
+exit $status
