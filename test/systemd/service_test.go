@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"fmt"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -30,7 +31,9 @@ func installed(t *testing.T) (b *box, cert string) {
 	need(t, "go", "nginx", "systemd-run")
 	b = bootBox(t)
 	bin := t.TempDir()
-	output(t, exec.Command("go", "build", "-o", bin+"/", "../../cmd/nvsessd", "../../cmd/nvsessctl"))
+	build := exec.Command("go", "build", "-trimpath", "-o", bin+"/", "../../cmd/nvsessd", "../../cmd/nvsessctl")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as "make build" does
+	output(t, build)
 	for _, name := range []string{"nvsessd", "nvsessctl"} {
 		b.install(t, filepath.Join(bin, name), "/usr/bin/"+name, 0o755)
 	}
