@@ -91,6 +91,7 @@ func (l *loop) fail(c *Conn, e *ProtocolError) {
 
 // peerClosed takes the peer's close frame.
 func (l *loop) peerClosed(c *Conn, ev Event) {
+	reason := string(ev.Payload) // before Reset, which may give its bytes back
 	c.in.Reset()
 	c.mu.Lock()
 	if c.state() == stateClosing {
@@ -98,7 +99,7 @@ func (l *loop) peerClosed(c *Conn, ev Event) {
 		c.end.Clean = true
 		c.setStateLocked(stateFlushing)
 	} else {
-		c.end = &closing{CloseInfo: CloseInfo{Code: ev.Code, Reason: string(ev.Payload), Remote: true, Clean: true}}
+		c.end = &closing{CloseInfo: CloseInfo{Code: ev.Code, Reason: reason, Remote: true, Clean: true}}
 		c.setStateLocked(stateFlushing)
 		c.out.pushBytes(4, func(dst []byte) []byte { return appendClose(dst, ev.Code, "") })
 	}
