@@ -18,12 +18,23 @@ func idle(ctx context.Context, o *options, r *result) error {
 	if r.RSSBefore, err = o.server.rss(); err != nil {
 		return err
 	}
+	opening, err := openWindow(o.server)
+	if err != nil {
+		return err
+	}
 	if err := s.open(ctx, o.connections, o.parallel, newKeys(256, o.target.host)); err != nil {
 		return err
 	}
 	if err := s.linger(ctx, o.settle); err != nil {
 		return err
 	}
+	// The wait is part of it: a collector that sorts out what opening left behind
+	// works for the opening.
+	var opened result
+	if err := opening.close(&opened); err != nil {
+		return err
+	}
+	r.OpenMicros = 1e6 * opened.ServerCPU / float64(o.connections)
 	if r.RSSAfter, err = o.server.rss(); err != nil {
 		return err
 	}

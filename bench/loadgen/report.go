@@ -41,6 +41,7 @@ type result struct {
 
 	PerServerCPUSecond float64 `json:"messages_per_server_cpu_second,omitempty"`
 	HandshakeMicros    float64 `json:"server_cpu_us_per_handshake,omitempty"`
+	OpenMicros         float64 `json:"server_cpu_us_per_open,omitempty"`
 	ServerPercent      float64 `json:"server_cpu_percent"`
 	OwnPercent         float64 `json:"own_cpu_percent"`
 	PerSecond          float64 `json:"messages_per_second,omitempty"`
@@ -134,7 +135,7 @@ func (r *result) printMemory(line func(name, format string, args ...any)) {
 	}
 	if r.RSSAfter > 0 {
 		line("server RSS", "%.1f MB before, %.1f MB after", float64(r.RSSBefore)/mb, float64(r.RSSAfter)/mb)
-		line("per connection", "%.0f B", r.RSSPerConn)
+		line("per connection", "%.0f B, %.1f us of CPU to open", r.RSSPerConn, r.OpenMicros)
 	}
 	if r.RSSWatched > 0 {
 		line("after keepalive", "%.1f MB, %.0f B per connection", float64(r.RSSWatched)/mb, r.RSSPerConnKA)

@@ -122,7 +122,7 @@ func TestIdle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.RSSBefore <= 0 || r.RSSAfter <= 0 || r.RSSWatched <= 0 || r.Traffic.Cfg != 50 || r.Traffic.JSONPings < 50 {
+	if r.RSSBefore <= 0 || r.RSSAfter <= 0 || r.RSSWatched <= 0 || r.OpenMicros <= 0 || r.Traffic.Cfg != 50 || r.Traffic.JSONPings < 50 {
 		t.Errorf("report %+v", r)
 	}
 }

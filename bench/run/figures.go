@@ -11,6 +11,7 @@ type figures struct {
 	PerServerCPUSecond float64 `json:"messages_per_server_cpu_second"`
 	PerSecond          float64 `json:"messages_per_second"`
 	HandshakeMicros    float64 `json:"server_cpu_us_per_handshake"`
+	OpenMicros         float64 `json:"server_cpu_us_per_open"`
 	RSSPerConn         float64 `json:"rss_per_connection_bytes"`
 	RSSPerConnKA       float64 `json:"rss_per_connection_after_keepalive_bytes"`
 	RSSPeak            float64 `json:"rss_peak_bytes"`
@@ -85,6 +86,7 @@ var metrics = []metric{
 	{"echo", "echo, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
 	{"fanout", "fan-out to all, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
 	{"fanout", "fan-out to all, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
+	{"idle", "open and keep", "us of server CPU", false, false, func(f figures) float64 { return f.OpenMicros }, oneDigit},
 	{"seed", "seed's load, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
 	{"seed", "seed's load, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
 }

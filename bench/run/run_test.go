@@ -117,7 +117,7 @@ func TestWorseNamesEveryLoss(t *testing.T) {
 	data.add("floor", "echo", figures{PerServerCPUSecond: 90, PerSecond: 90})
 	r := &report{servers: allServers, data: data}
 	got := r.worse()
-	if len(got) != 1 || !strings.HasPrefix(got[0], "echo: gws had 20") {
+	if len(got) != 2 || !strings.HasPrefix(got[0], "echo: gws had 20") || !strings.Contains(got[1], "not met: echo: at least 2x gws") {
 		t.Errorf("%q", got)
 	}
 }
