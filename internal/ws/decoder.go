@@ -261,6 +261,9 @@ func checkSize(op OpCode, size, have int64, lim *Limits) error {
 // judges it and turns to the payload.
 func (p *partial) header(b []byte, lim *Limits) (n int, err error) {
 	want := 2
+	if p.nhead >= 2 {
+		want = headerLen(p.head[1]) // its first bytes came earlier, and were judged
+	}
 	for {
 		k := copy(p.head[p.nhead:want], b[n:])
 		p.nhead += k
