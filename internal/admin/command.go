@@ -36,7 +36,7 @@ type Command struct {
 	Pages bool
 }
 
-// Example is a line a user types, and what he may expect of it.
+// Example is a line a user types, and what he may expect of it. The first one is also shown as a call of the API.
 type Example struct {
 	Line string
 	Note string

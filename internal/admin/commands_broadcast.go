@@ -40,7 +40,7 @@ func broadcastCommands() []*Command {
 		{
 			Name: "jbroadcast_until_any_client_reply", Group: group, Stream: true,
 			Summary: "ask every session, and stop at the first answer",
-			Help: "Each session gets a request it must answer, as with send_jrr_sreq. Answers are shown as they come, the tally last. " +
+			Help: "Each session gets a request it must answer, as with send_jrr_sreq. What each answers is shown as it comes (with --json its whole envelope), the tally last. " +
 				"Nobody having answered within the timeout is a failure (no_reply).",
 			Args:      append(append(selectionArgs(), timeoutArg("15s")), jsonArg()),
 			Examples:  []Example{{`jbroadcast_until_any_client_reply {"who": "is there"}`, ""}},
@@ -52,7 +52,7 @@ func broadcastCommands() []*Command {
 		{
 			Name: "jbroadcast_until_all_client_reply", Group: group, Stream: true,
 			Summary: "ask every session, and wait for all the answers",
-			Help: "Each session gets a request it must answer, as with send_jrr_sreq. Answers are shown as they come, the tally last. " +
+			Help: "Each session gets a request it must answer, as with send_jrr_sreq. What each answers is shown as it comes (with --json its whole envelope), the tally last. " +
 				"One of them missing at the timeout is a failure (no_reply); the answers that came are shown all the same.",
 			Args:      append(append(selectionArgs(), timeoutArg("15s")), jsonArg()),
 			Examples:  []Example{{`jbroadcast_until_all_client_reply --timeout 3s {"version": "?"}`, ""}},

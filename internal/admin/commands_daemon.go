@@ -108,7 +108,7 @@ func runLogLevel(_ context.Context, c *Call) (any, error) {
 	}
 	if c.Args.Has("level") {
 		if err := c.Daemon.SetLogLevel(c.Args.String("level")); err != nil {
-			return nil, badArg("level", "%s", err)
+			return nil, badArg("level", "%s", plainly(err))
 		}
 	}
 	return logLevel{c.Daemon.LogLevel()}, nil

@@ -78,10 +78,10 @@ func runHandlers(_ context.Context, c *Call) (any, error) {
 		}
 		k, err := session.ParseKind(kind)
 		if err != nil {
-			return nil, badArg("kind", "%s", err)
+			return nil, badArg("kind", "%s", plainly(err))
 		}
 		if err := c.Sessions.SetHandler(k, c.Args.String("name")); err != nil {
-			return nil, badArg("name", "%s", err)
+			return nil, badArg("name", "%s", plainly(err))
 		}
 	}
 	list := handlerList{Mode: c.Sessions.Mode(), Handlers: []HandlerInfo{}}

@@ -17,7 +17,7 @@ func messageCommands() []*Command {
 		{
 			Name: "send_jrr_sreq", Aliases: []string{"ask"}, Group: group,
 			Summary: "send a request that the client must answer, and wait for the answer",
-			Help: "The session gets {\"___type___\": \"___sreq___\", \"___id___\": ..., \"___data___\": JSON}. Printed is the whole answer, the ___cres___ envelope.\n\n" +
+			Help: "The session gets an ___sreq___ envelope with JSON as its ___data___. Printed is the whole answer, the ___cres___ envelope.\n\n" +
 				"It fails at once when the session closes; Ctrl-C stops waiting.",
 			Args:     []Arg{timeoutArg("the daemon's, see cfg"), sessArg(), jsonArg()},
 			Examples: []Example{{`send_jrr_sreq fst {"hi": "you must reply"}`, ""}, {`send_jrr_sreq lst --timeout 2m "still there?"`, ""}},

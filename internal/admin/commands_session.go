@@ -119,7 +119,7 @@ func sessionCommands() []*Command {
 		{
 			Name: "close", Group: group,
 			Summary: "close one session",
-			Help:    "The code is one an endpoint may send: 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999. The reason has at most 123 bytes.",
+			Help:    "The code is one an endpoint may send: 1000 to 1003, 1007 to 1014, or 3000 to 4999. The reason has at most 123 bytes.",
 			Args: []Arg{
 				sessArg(),
 				{Name: "code", Type: TypeInt, Max: 4999, Default: "1000", Help: "the close code"},
@@ -139,7 +139,7 @@ func sessionCommands() []*Command {
 					if e := asError(err); e.Code != CodeInternal {
 						return nil, e
 					}
-					return nil, badArg("code", "%s", err)
+					return nil, badArg("code", "%s", plainly(err))
 				}
 				return closed{s.ID(), code, c.Args.String("reason")}, nil
 			},

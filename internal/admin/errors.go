@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/nvsess/nvsess/internal/session"
 )
@@ -104,7 +105,16 @@ func asError(err error) *Error {
 	case errors.Is(err, context.Canceled):
 		return errorf(CodeCanceled, "canceled")
 	}
-	return errorf(CodeInternal, "%s", err)
+	return errorf(CodeInternal, "%s", plainly(err))
+}
+
+// plainly is an error without the name of the package it comes from.
+func plainly(err error) string {
+	s := err.Error()
+	for _, name := range []string{"session: ", "ws: "} {
+		s = strings.TrimPrefix(s, name)
+	}
+	return s
 }
 
 // ambiguousError names some of the sessions meant.

@@ -67,7 +67,7 @@ var (
 			p.Printf("no session to send to\n")
 			return
 		}
-		parts := []string{sprintf("%d of %s sent", o.Sent, plural(o.Targets, "session", "sessions"))}
+		parts := []string{sprintf("sent to %d of %s", o.Sent, plural(o.Targets, "session", "sessions"))}
 		for _, part := range []struct {
 			n    int
 			what string
@@ -97,9 +97,20 @@ func printReply(p *Printer, _ *Invocation, l *Line) error {
 	case r.Error != "":
 		p.Printf("%s  %s\n", p.style(Cyan, ShortID(r.Session)), p.Styled(Red, r.Error))
 	default:
-		p.Printf("%s  %s\n", p.style(Cyan, ShortID(r.Session)), oneLine(r.Envelope))
+		p.Printf("%s  %s\n", p.style(Cyan, ShortID(r.Session)), oneLine(dataOf(r.Envelope)))
 	}
 	return p.Err()
+}
+
+// dataOf is what an answer says: the rest of its envelope is the same in all answers.
+func dataOf(envelope json.RawMessage) json.RawMessage {
+	var e struct {
+		Data json.RawMessage `json:"___data___"`
+	}
+	if json.Unmarshal(envelope, &e) != nil || len(e.Data) == 0 {
+		return envelope
+	}
+	return e.Data
 }
 
 // oneLine writes JSON on one line, safe to show.
@@ -167,9 +178,17 @@ func printStats(p *Printer, _ *Invocation, result json.RawMessage) error {
 	walk = func(prefix string, raw json.RawMessage) error {
 		dec := json.NewDecoder(bytes.NewReader(raw))
 		if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-			stats = append(stats, stat{prefix, oneLine(raw)})
+			value := oneLine(raw)
+			if s := ""; json.Unmarshal(raw, &s) == nil {
+				value = dash(s)
+			}
+			stats = append(stats, stat{prefix, value})
 			widest = max(widest, TextWidth(prefix))
 			return nil
+		}
+		if !dec.More() && prefix != "" {
+			stats = append(stats, stat{prefix, "none"})
+			widest = max(widest, TextWidth(prefix))
 		}
 		for dec.More() {
 			key, err := dec.Token()

@@ -133,21 +133,25 @@ type column struct {
 	title string
 	right bool // numbers
 	least int  // columns it may be shortened to; 0: it may not
+	tail  bool // when shortened, its end stays: paths differ there
 	cell  func(p *Printer, s *Sess) string
 }
 
 var sessionColumns = []column{
-	{"#", true, 0, func(_ *Printer, s *Sess) string { return sprintf("%d", s.Index) }},
-	{"ID", false, 0, func(_ *Printer, s *Sess) string { return ShortID(s.ID) }},
-	{"AGE", true, 0, func(p *Printer, s *Sess) string { return age(p.Now().Sub(s.OpenedAt)) }},
-	{"IDLE", true, 0, func(p *Printer, s *Sess) string { return age(p.Now().Sub(s.LastReceivedAt)) }},
-	{"REMOTE", false, 9, func(_ *Printer, s *Sess) string { return dash(s.remote()) }},
-	{"PATH", false, 6, func(_ *Printer, s *Sess) string { return dash(s.Resource) }},
-	{"ORIGIN", false, 6, func(_ *Printer, s *Sess) string { return dash(s.Origin) }},
-	{"IN", true, 0, func(_ *Printer, s *Sess) string { return sprintf("%d", s.MessagesIn) }},
-	{"OUT", true, 0, func(_ *Printer, s *Sess) string { return sprintf("%d", s.MessagesOut) }},
-	{"QUEUE", true, 0, func(_ *Printer, s *Sess) string { return size(s.QueuedBytes) }},
+	{title: "#", right: true, cell: func(_ *Printer, s *Sess) string { return sprintf("%d", s.Index) }},
+	{title: "ID", cell: func(_ *Printer, s *Sess) string { return ShortID(s.ID) }},
+	{title: "AGE", right: true, cell: func(p *Printer, s *Sess) string { return age(p.Now().Sub(s.OpenedAt)) }},
+	{title: "IDLE", right: true, cell: func(p *Printer, s *Sess) string { return age(p.Now().Sub(s.LastReceivedAt)) }},
+	{title: "REMOTE", least: 9, cell: func(_ *Printer, s *Sess) string { return dash(s.remote()) }},
+	{title: "PATH", least: 10, tail: true, cell: func(_ *Printer, s *Sess) string { return dash(s.Resource) }},
+	{title: "ORIGIN", least: 8, tail: true, cell: func(_ *Printer, s *Sess) string { return dash(s.Origin) }},
+	{title: "IN", right: true, cell: func(_ *Printer, s *Sess) string { return sprintf("%d", s.MessagesIn) }},
+	{title: "OUT", right: true, cell: func(_ *Printer, s *Sess) string { return sprintf("%d", s.MessagesOut) }},
+	{title: "QUEUE", right: true, cell: func(_ *Printer, s *Sess) string { return size(s.QueuedBytes) }},
 }
+
+// givingOrder is the order in which columns give room when the screen is narrow: by their place in sessionColumns.
+var givingOrder = []int{6, 5, 4}
 
 func dash(s string) string {
 	if s == "" {
@@ -194,10 +198,14 @@ func (p *Printer) row(cells []string) string {
 	var b bytes.Buffer
 	for i, c := range sessionColumns {
 		if i > 0 {
-			b.WriteString("  ")
+			b.WriteString(strings.Repeat(" ", columnGap(p.Width)))
 		}
 		cell := cells[i]
-		if c.least > 0 && p.Width > 0 {
+		switch {
+		case c.least == 0 || p.Width == 0 || TextWidth(cell) <= p.columns[i]:
+		case c.tail:
+			cell = "…" + lastColumns(cell, p.columns[i]-1)
+		default:
 			cell = Fit(cell, p.columns[i])
 		}
 		b.WriteString(pad(cell, p.columns[i], c.right))
@@ -205,10 +213,18 @@ func (p *Printer) row(cells []string) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// columnWidths gives each column what it needs, and takes from the widest that can give until the line fits the screen.
+// columnGap is the space between columns.
+func columnGap(screen int) int {
+	if screen > 0 && screen < 100 {
+		return 1
+	}
+	return 2
+}
+
+// columnWidths gives each column what it needs, and takes from those that can give until the line fits the screen.
 func columnWidths(rows [][]string, screen int) []int {
 	widths := make([]int, len(sessionColumns))
-	total := 2 * (len(widths) - 1)
+	total := columnGap(screen) * (len(widths) - 1)
 	for i, c := range sessionColumns {
 		widths[i] = len(c.title)
 		for _, row := range rows {
@@ -216,18 +232,15 @@ func columnWidths(rows [][]string, screen int) []int {
 		}
 		total += widths[i]
 	}
-	for screen > 0 && total > screen {
-		widest := -1
-		for i, c := range sessionColumns {
-			if c.least > 0 && widths[i] > c.least && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
-			}
+	if screen == 0 {
+		return widths
+	}
+	for _, i := range givingOrder {
+		give := min(total-screen, widths[i]-sessionColumns[i].least)
+		if give > 0 {
+			widths[i] -= give
+			total -= give
 		}
-		if widest < 0 {
-			break
-		}
-		widths[widest]--
-		total--
 	}
 	return widths
 }

@@ -72,7 +72,11 @@ func (c *Command) curl() string {
 	if c.Run == nil {
 		return ""
 	}
-	line := "curl -sS --unix-socket \"$NVSESS_ADMIN\" http://nvsessd/v1/" + c.Name
+	options := "-sS"
+	if c.Stream && c.Verdict == nil {
+		options = "-sSN --max-time 2" // it would not end
+	}
+	line := "curl " + options + " --unix-socket \"$NVSESS_ADMIN\" http://nvsessd/v1/" + c.Name
 	inv, err := ParseLine(c.Examples[0].Line)
 	if err != nil {
 		return ""

@@ -18,7 +18,7 @@ var filterHelp = "A term is FIELD OP VALUE without blanks between them; several 
 func (c *Call) filter(ctx context.Context, arg, expr string) (func(*session.Session) bool, error) {
 	f, err := session.ParseFilter(expr)
 	if err != nil {
-		return nil, badArg(arg, "%s", err)
+		return nil, badArg(arg, "%s", plainly(err))
 	}
 	now := time.Now()
 	return func(s *session.Session) bool {

@@ -1,0 +1,197 @@
+package admin
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// apiJSON is what a line asks of the API.
+func apiJSON(t *testing.T, inv *Invocation) string {
+	t.Helper()
+	raw, err := marshal(inv.apiArgs(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv.Command.Name + " " + string(raw)
+}
+
+func TestParseLine(t *testing.T) {
+	for line, want := range map[string]string{
+		`sesses -l`:         `sesses {}`,
+		`srv.sesses_`:       `sesses {}`,
+		`srv.sesses_.size`:  `sesses {"count":true}`,
+		`srv.fst_sess();`:   `fst_sess {}`,
+		`lst_sess()`:        `lst_sess {}`,
+		`get_sess 3`:        `get_sess {"session":"3"}`,
+		`get_sess -abcd_12`: `get_sess {"session":"-abcd_12"}`,
+		`send_jrr_sreq fst {"hi": "you must reply"}`:        `send_jrr_sreq {"data":{"hi":"you must reply"},"session":"fst"}`,
+		`send_jrr_sreq fst --timeout 5s {"a": "--timeout"}`: `send_jrr_sreq {"data":{"a":"--timeout"},"session":"fst","timeout":"5s"}`,
+		`send_jrr_sreq fst {"a": 1} --timeout=5s`:           `send_jrr_sreq {"data":{"a":1},"session":"fst","timeout":"5s"}`,
+		`ask -t 1m lst "a text"`:                            `send_jrr_sreq {"data":"a text","session":"lst","timeout":"1m0s"}`,
+		`ssend fst   it's "quoted" --and dashed `:           `ssend {"data":"it's \"quoted\" --and dashed ","session":"fst"}`,
+		`ssend fst "`:                    `ssend {"data":"\"","session":"fst"}`,
+		`ssend fst -- -`:                 `ssend {"data":"-","session":"fst"}`,
+		`close lst`:                      `close {"session":"lst"}`,
+		`close lst 1001`:                 `close {"code":1001,"session":"lst"}`,
+		`close lst 1001 back in an hour`: `close {"code":1001,"reason":"back in an hour","session":"lst"}`,
+		`close lst going away`:           `close {"reason":"going away","session":"lst"}`,
+		`sess_filter host=a query.n="John Smith" -l`:              `sess_filter {"expr":"host=a query.n=\"John Smith\""}`,
+		`rgx_sess_filter /chrome -x/i --count`:                    `rgx_sess_filter {"count":true,"regex":"/chrome -x/i"}`,
+		`jbroadcast --to fst,2 --filter "host=a idle>3s" [1,2]`:   `jbroadcast_ignore_reply {"data":[1,2],"filter":"host=a idle>3s","to":["fst","2"]}`,
+		`watch --type open,close --kind json --session lst`:       `watch {"kind":["json"],"session":"lst","type":["open","close"]}`,
+		`handlers json echo`:                                      `handlers {"kind":"json","name":"echo"}`,
+		`bsend fst --hex "0a 14"`:                                 `bsend {"hex":"0a 14","session":"fst"}`,
+		"\t ping   'fst'  ":                                       `ping {"session":"fst"}`,
+		`jsend fst {"emoji": "😀", "nested": {"a": [1, 2, null]}}`: `jsend {"data":{"emoji": "😀", "nested": {"a": [1, 2, null]}},"session":"fst"}`,
+	} {
+		inv, err := ParseLine(line)
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if got := apiJSON(t, inv); strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
+			t.Errorf("%s\n got %s\nwant %s", line, got, want)
+		}
+	}
+	for _, line := range []string{"", "  ", "# a comment", "  # one more"} {
+		if inv, err := ParseLine(line); inv != nil || err != nil {
+			t.Errorf("%q: %v %v", line, inv, err)
+		}
+	}
+}
+
+func TestParseErrors(t *testing.T) {
+	for line, want := range map[string]string{
+		`frobnicate`:                       `no command "frobnicate"`,
+		`seses`:                            `did you mean sesses?`,
+		`srv.jbroadcast_ignore_reply({})`:  `write it as: jbroadcast_ignore_reply`,
+		`get_sess 1 2`:                     `"2" is more than get_sess takes`,
+		`ping`:                             `ping needs SESS`,
+		`ping fst --wait 3`:                `no option "--wait"`,
+		`ping --timeout`:                   `needs a value`,
+		`ping --timeout soon fst`:          `15s`,
+		`handlers xml`:                     `string, json`,
+		`watch --type open,shut`:           `open, close, message`,
+		`loglevel loud`:                    `debug, info`,
+		`get_sess_with_port 70000`:         `65535`,
+		`get_sess "fst`:                    `a quote is not closed`,
+		`sesses --limit many`:              `whole number`,
+		"get_sess_with_port x\x1b[31mevil": `\u001b[31mevil`,
+	} {
+		_, err := ParseLine(line)
+		if u := (*UsageError)(nil); !errors.As(err, &u) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", line, err, want)
+		}
+	}
+}
+
+func TestJSONErrorsPointAtThePlace(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":1,}`:                "       ^ comma too many",
+		`{'a':1}`:                 " ^ double quotes",
+		`{a:1}`:                   " ^ double quotes",
+		`{"a" 1}`:                 "     ^ colon",
+		`{"a":1 "b":2}`:           "       ^ comma or }",
+		`[1 2]`:                   "   ^ comma or ]",
+		`{"a":undefined}`:         "     ^ true, false",
+		`{"a":[1,{"b":2`:          "              ^ } ] } is missing",
+		`{"a":"b`:                 "       ^ no closing quote",
+		`{"ä😀":1} x`:              "         ^ more after the end",
+		"{\"a\":\"b\tc\"}":        "       ^ \\u0009",
+		``:                        "^ missing",
+		`nul`:                     "   ^ too early",
+		strings.Repeat("x", 5000): "^ a value was expected",
+	} {
+		err := CheckJSON(text)
+		var j *JSONError
+		if !errors.As(err, &j) {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		caret, why, _ := strings.Cut(want, "^ ")
+		if _, column := position(text, j.Offset); column != len(caret)+1 || !strings.Contains(j.Reason, why) {
+			t.Errorf("%.40q: column %d, %s", text, column, j.Reason)
+		}
+	}
+	var out strings.Builder
+	p := NewPrinter(&out)
+	p.Width = 60
+	Explain(p, CheckJSON(`{"日本": "`+strings.Repeat("long ", 30)+`", "b": oops, "c": "`+strings.Repeat("more ", 30)+`"}`))
+	lines := strings.Split(out.String(), "\n")
+	if at := strings.Index(lines[1], "^"); TextWidth(lines[0]) > 60 || TextWidth(lines[0][:strings.Index(lines[0], "oops")]) != at {
+		t.Errorf("the caret is not under the place:\n%s", out.String())
+	}
+}
+
+func TestParseArgs(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"jsend", "fst", `{"a": 1}`, "--json"}, `jsend {"data":{"a":1},"session":"fst"}`},
+		{[]string{"jsend", "fst", `{"a":`, `1}`}, `jsend {"data":{"a":1},"session":"fst"}`},
+		{[]string{"ssend", "fst", "hello", "  there"}, `ssend {"data":"hello   there","session":"fst"}`},
+		{[]string{"send_jrr_sreq", "fst", `{"a":1}`, "-t", "2s"}, `send_jrr_sreq {"data":{"a":1},"session":"fst","timeout":"2s"}`},
+		{[]string{"jbroadcast", "--filter", "host=a idle>1s", "1"}, `jbroadcast_ignore_reply {"data":1,"filter":"host=a idle>1s"}`},
+		{[]string{"sess_filter", "host=a", "path=/b", "-l"}, `sess_filter {"expr":"host=a path=/b"}`},
+	} {
+		inv, err := ParseArgs(c.args)
+		if err != nil {
+			t.Errorf("%q: %v", c.args, err)
+			continue
+		}
+		if got := apiJSON(t, inv); got != c.want {
+			t.Errorf("%q: %s, want %s", c.args, got, c.want)
+		}
+	}
+	inv, err := ParseArgs([]string{"jsend", "fst"})
+	if err != nil || !inv.NeedsPayload {
+		t.Errorf("a payload from elsewhere: %v %v", inv, err)
+	}
+	inv, err = ParseArgs([]string{"bsend", "fst", "-"})
+	if err != nil || inv.File != "-" || !inv.Binary() {
+		t.Errorf("bytes from standard input: %+v %v", inv, err)
+	}
+	if _, err = ParseArgs([]string{"jsend", "fst", "{a:1}", "extra"}); err == nil {
+		t.Error("JSON without quotes, as the shell leaves it")
+	}
+}
+
+// Every example of the table is a line that works.
+func TestExamplesParse(t *testing.T) {
+	for _, c := range Commands() {
+		for _, e := range c.Examples {
+			if inv, err := ParseLine(e.Line); err != nil || inv.Command != c || inv.NeedsPayload {
+				t.Errorf("%s: %v", e.Line, err)
+			}
+		}
+	}
+}
+
+func FuzzParseLine(f *testing.F) {
+	for _, c := range Commands() {
+		for _, e := range c.Examples {
+			f.Add(e.Line)
+		}
+	}
+	f.Add(`ssend fst "`)
+	f.Fuzz(func(t *testing.T, line string) {
+		inv, err := ParseLine(line)
+		var out strings.Builder
+		p := NewPrinter(&out)
+		if err != nil {
+			Explain(p, err)
+		} else if inv != nil {
+			if _, err := marshal(inv.apiArgs(nil)); err != nil {
+				t.Errorf("%q: %v", line, err)
+			}
+		}
+		Complete(line, noDaemon{})
+		for _, r := range out.String() {
+			if r != '\n' && !harmless(r) {
+				t.Fatalf("%q printed %q", line, out.String())
+			}
+		}
+	})
+}
