@@ -3,8 +3,6 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
-	"os/user"
-	"strconv"
 
 	"go.uber.org/zap"
 
@@ -62,31 +60,4 @@ func tlsConfig(c *config.Config) (*tls.Config, error) {
 		return nil, fmt.Errorf("tls_cert, tls_key: %w", err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
-}
-
-// allowed resolves who may call the admin socket.
-func allowed(a *config.Admin) (uids, gids []uint32, err error) {
-	for _, name := range a.AllowUsers {
-		id := name
-		if u, err := user.Lookup(name); err == nil {
-			id = u.Uid
-		}
-		n, err := strconv.ParseUint(id, 10, 32)
-		if err != nil {
-			return nil, nil, fmt.Errorf("admin.allow_users: no such user: %s", name)
-		}
-		uids = append(uids, uint32(n))
-	}
-	for _, name := range a.AllowGroups {
-		id := name
-		if g, err := user.LookupGroup(name); err == nil {
-			id = g.Gid
-		}
-		n, err := strconv.ParseUint(id, 10, 32)
-		if err != nil {
-			return nil, nil, fmt.Errorf("admin.allow_groups: no such group: %s", name)
-		}
-		gids = append(gids, uint32(n))
-	}
-	return uids, gids, nil
 }

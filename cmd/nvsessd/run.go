@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/term"
 
 	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/config"
@@ -41,7 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// Caught from before the first socket exists, so that a stop during the
 	// start leaves nothing behind.
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
 
 	log, level, err := newLogger(&cfg.Log, stderr)
@@ -63,7 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer socks.close(log)
 
-	d := &daemon{cfg: &cfg, log: log, level: level, sockets: socks}
+	d := &daemon{cfg: &cfg, log: log, level: level, sockets: socks, byHand: term.IsTerminal(int(os.Stdin.Fd()))}
 	if err := d.start(); err != nil {
 		return err
 	}
@@ -82,6 +83,7 @@ type daemon struct {
 	sessions *session.Server
 	admin    *admin.Server
 	adminErr chan error
+	byHand   bool // started from a terminal: SIGHUP means that it is gone
 }
 
 func (d *daemon) start() error {
@@ -96,10 +98,16 @@ func (d *daemon) start() error {
 	if d.sessions, err = session.NewServer(opt); err != nil {
 		return err
 	}
-	uids, gids, err := allowed(&d.cfg.Admin)
+	uids, gids, err := d.cfg.Admin.Allowed()
 	if err != nil {
 		return err
 	}
+	// Whom the socket's group lets in by its mode, the daemon lets in, too.
+	groups, err := d.sockets.adminGroups()
+	if err != nil {
+		return err
+	}
+	gids = append(gids, groups...)
 	d.admin = admin.NewServer(admin.Options{
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
 		Config:      func() any { return d.cfg },
@@ -129,12 +137,21 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 		zap.Stringers("listen", d.sockets.public), zap.Stringers("admin", d.sockets.admin), zap.String("mode", d.sessions.Mode()))
 
 	var failed error
-	select {
-	case <-ctx.Done():
-	case sig := <-signals:
-		d.log.Info("stopping", zap.Stringer("signal", sig))
-	case failed = <-d.adminErr:
-		d.log.Error("the admin socket failed", zap.Error(failed))
+	for serving := true; serving; {
+		select {
+		case <-ctx.Done():
+			serving = false
+		case sig := <-signals:
+			if sig == syscall.SIGHUP && !d.byHand {
+				d.log.Warn("the configuration is read at the start only; restart to apply a change", zap.Stringer("signal", sig))
+				continue
+			}
+			d.log.Info("stopping", zap.Stringer("signal", sig))
+			serving = false
+		case failed = <-d.adminErr:
+			d.log.Error("the admin socket failed", zap.Error(failed))
+			serving = false
+		}
 	}
 	notifyStopping()
 	return errors.Join(failed, d.stop(signals))

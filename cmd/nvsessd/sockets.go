@@ -76,6 +76,20 @@ func (s *sockets) listeners(c *config.Config) ([]*ws.Listener, error) {
 	return list, nil
 }
 
+// adminGroups are the groups that the operators' sockets let write.
+func (s *sockets) adminGroups() (gids []uint32, err error) {
+	for _, sock := range s.admin {
+		var st syscall.Stat_t
+		if err := syscall.Stat(sock.Addr.Address, &st); err != nil {
+			return nil, fmt.Errorf("%s: %w", sock, err)
+		}
+		if st.Mode&syscall.S_IWGRP != 0 {
+			gids = append(gids, st.Gid)
+		}
+	}
+	return gids, nil
+}
+
 // closePublic makes the public sockets refuse, or leaves what arrives to
 // systemd. The loops stop listening by themselves.
 func (s *sockets) closePublic(log *zap.Logger) {

@@ -47,6 +47,19 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 	}
 }
 
+// pingAlong sends the next ping with an answer that is being sent anyway, when
+// it would be due within a quarter of the interval: stock clients ping at least
+// that often, so most pings need no system call of their own.
+func (r receiver) pingAlong(b *ws.Batch, s *Session) {
+	if !r.opt.Keepalive {
+		return
+	}
+	if left := s.conn.TimerLeft(); left > 0 && left <= r.opt.Interval/4 {
+		r.ping(b, s.conn, r.opt.NativePings)
+		s.conn.SetTimer(r.opt.Interval / 2)
+	}
+}
+
 func (r receiver) ping(b *ws.Batch, c *ws.Conn, native bool) {
 	if native {
 		b.Ping(c, nil)

@@ -40,6 +40,7 @@ func (r receiver) envelope(b *ws.Batch, s *Session, env *envelope, payload []byt
 		*buf = appendKeepalive((*buf)[:0], typePong, r.cfgMS)
 		b.Send(s.conn, ws.OpText, *buf)
 		scratch.Put(buf)
+		r.pingAlong(b, s)
 	case typePong:
 		// It has renewed liveness by arriving.
 	case typeCres:

@@ -66,12 +66,12 @@ func (a *acceptor) resume() {
 	}
 }
 
-// wait is how long the loop may sleep for the acceptor's sake.
-func (a *acceptor) wait(now time.Duration) time.Duration {
+// nextDeadline is when the loop has to wake for the acceptor's sake.
+func (a *acceptor) nextDeadline(now time.Duration) time.Duration {
 	if !a.paused {
-		return maxWait
+		return now + maxWait
 	}
-	return a.resumeAt - now
+	return a.resumeAt
 }
 
 // take reports whether the pacing lets one more handshake in; when not, it

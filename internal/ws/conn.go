@@ -151,6 +151,15 @@ func (c *Conn) SetTimer(d time.Duration) {
 	c.loop.arm(c, d)
 }
 
+// TimerLeft is the time until the Timer method is called, or 0 when it will not
+// be. Like SetTimer it is only for the handler's methods.
+func (c *Conn) TimerLeft() time.Duration {
+	if c.timer.slot == 0 {
+		return 0
+	}
+	return max(0, time.Duration(c.timer.due)*wheelTick-c.loop.now)
+}
+
 // Send sends a data message now, without waiting: what the kernel does not take
 // is queued. The payload is copied if need be.
 func (c *Conn) Send(op OpCode, payload []byte) SendResult {

@@ -2,7 +2,6 @@ package ws
 
 import (
 	"encoding/binary"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,7 +14,7 @@ import (
 // buffer, a timing wheel, and the reading and closing of its connections.
 type loop struct {
 	srv  *Server
-	poll poll
+	poll *poll
 	wake int32 // eventfd
 
 	buf      []byte // what is being read; connections borrow it for one event
@@ -55,7 +54,7 @@ func newLoop(s *Server) (*loop, error) {
 	}
 	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		_ = unix.Close(p.fd)
+		p.close()
 		return nil, err
 	}
 	l := &loop{
@@ -74,7 +73,7 @@ func newLoop(s *Server) (*loop, error) {
 }
 
 func (l *loop) closeFDs() {
-	_ = unix.Close(l.poll.fd)
+	l.poll.close()
 	_ = unix.Close(int(l.wake))
 }
 
@@ -114,16 +113,7 @@ func (l *loop) runPosted() {
 // run is the loop's goroutine. It ends when a posted function sets stop.
 func (l *loop) run() {
 	for !l.stop {
-		// Take what is there without a word to the scheduler; let other
-		// goroutines run when there is nothing; only then sleep. On a busy
-		// loop this saves the hand-over of the processor at every wait.
-		n := l.poll.ready(l.events)
-		if n == 0 {
-			runtime.Gosched()
-			if n = l.poll.ready(l.events); n == 0 {
-				n = l.poll.wait(l.events, l.sleep())
-			}
-		}
+		n := l.nextEvents()
 		l.beats.Add(1)
 		l.now = l.srv.clock()
 		for i := range l.events[:n] {
@@ -139,14 +129,21 @@ func (l *loop) run() {
 	l.mu.Unlock()
 }
 
-// sleep is how long the loop may wait for events, in milliseconds, rounded up.
-func (l *loop) sleep() int {
-	now := l.srv.clock()
-	l.now = now
+// nextEvents waits for events and returns how many there are: none when a timer
+// is due.
+func (l *loop) nextEvents() int {
+	if n := l.poll.ready(l.events); n > 0 {
+		return n
+	}
+	l.now = l.srv.clock()
+	return l.poll.wait(l.events, l.now, l.nextDeadline())
+}
+
+// nextDeadline is the time, on the server's clock, at which the loop has work
+// even if nothing happens.
+func (l *loop) nextDeadline() time.Duration {
 	ticks := l.wheel.wait(int64(maxWait / wheelTick))
-	d := time.Duration(l.wheel.now+ticks)*wheelTick - now
-	d = min(d, l.accept.wait(now))
-	return int(max(0, (d+time.Millisecond-1)/time.Millisecond))
+	return min(time.Duration(l.wheel.now+ticks)*wheelTick, l.accept.nextDeadline(l.now))
 }
 
 // arm sets c's deadline d from now.

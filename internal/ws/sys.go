@@ -10,7 +10,7 @@ import (
 // The system calls of the hot path, made without telling the Go scheduler: they
 // never block (every descriptor is non-blocking), and the scheduler's
 // bookkeeping would cost as much as a small one of them. Only the wait for
-// events (loop.go) may block, and goes through the scheduler.
+// events may block, and that the runtime's own poller does (poll.go).
 
 const (
 	errAgain = syscall.EAGAIN
@@ -69,63 +69,3 @@ func sendQueue(fd int32, o *outbound) (n int, all bool, err syscall.Errno) {
 func closeFD(fd int32) { _, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 func shutdownWrite(fd int32) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }
-
-// poll is an epoll instance. Events carry the descriptor and its user's
-// generation, or one of the tags below in place of the generation.
-type poll struct {
-	fd int
-}
-
-const (
-	tagWake     = -1
-	tagListener = -2
-)
-
-func newPoll() (poll, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
-	return poll{fd}, err
-}
-
-func (p poll) ctl(op int, fd, tag int32, events uint32) syscall.Errno {
-	ev := unix.EpollEvent{Events: events, Fd: fd, Pad: tag}
-	_, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), uintptr(op), uintptr(fd), uintptr(unsafe.Pointer(&ev)), 0, 0)
-	return e
-}
-
-func (p poll) add(fd, tag int32, events uint32) error {
-	if e := p.ctl(unix.EPOLL_CTL_ADD, fd, tag, events); e != 0 {
-		return e
-	}
-	return nil
-}
-
-// modify asks for readability, and for writability when out is set. Level
-// triggered and only while something waits: asked for always, every message
-// that a peer reads would be an event.
-func (p poll) modify(fd, gen int32, out bool) {
-	events := uint32(unix.EPOLLIN)
-	if out {
-		events |= unix.EPOLLOUT
-	}
-	p.ctl(unix.EPOLL_CTL_MOD, fd, gen, events)
-}
-
-func (p poll) remove(fd int32) { p.ctl(unix.EPOLL_CTL_DEL, fd, 0, 0) }
-
-// ready takes the events that are there already.
-func (p poll) ready(events []unix.EpollEvent) int {
-	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_WAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-	if e != 0 {
-		return 0
-	}
-	return int(n)
-}
-
-// wait waits for events at most the given milliseconds; -1 is for ever.
-func (p poll) wait(events []unix.EpollEvent, ms int) int {
-	n, err := unix.EpollWait(p.fd, events, ms)
-	if err != nil {
-		return 0
-	}
-	return n
-}
