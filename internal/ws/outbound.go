@@ -19,16 +19,54 @@ type segment struct {
 	own *buffer // nil: shared
 }
 
-// segments is the pooled tail of a queue.
+// segments is the pooled tail of a queue: s[at:]. What lies before at has been
+// shifted out; taking one from the front does not move the others.
 type segments struct {
-	s []segment
+	s  []segment
+	at int
+}
+
+func (r *segments) waiting() []segment { return r.s[r.at:] }
+
+// push adds a segment at the end. It moves the others down rather than grow
+// when at least half of the room has been shifted out.
+func (r *segments) push(s segment) {
+	if len(r.s) == cap(r.s) && r.at > 0 && 2*r.at >= len(r.s) {
+		n := copy(r.s, r.s[r.at:])
+		clear(r.s[n:])
+		r.s, r.at = r.s[:n], 0
+	}
+	r.s = append(r.s, s)
+}
+
+// unshift puts a segment before the others.
+func (r *segments) unshift(s segment) {
+	if r.at == 0 {
+		r.s = append(r.s, segment{})
+		copy(r.s[1:], r.s)
+	} else {
+		r.at--
+	}
+	r.s[r.at] = s
+}
+
+// shift takes the first segment.
+func (r *segments) shift() (s segment) {
+	s, r.s[r.at] = r.s[r.at], segment{}
+	r.at++
+	return s
 }
 
 var segmentsPool = sync.Pool{New: func() any { return &segments{s: make([]segment, 0, 8)} }}
 
-// coalesce is the size up to which a shared frame is copied behind owned bytes
-// rather than queued as a segment of its own.
-const coalesce = 256
+const (
+	// coalesce is the size up to which a shared frame that has to wait behind
+	// others is copied rather than queued as a segment of its own: a segment
+	// costs about as much, and a write gathers only so many of them.
+	coalesce = 256
+	// keepSegments is the longest tail whose memory is used again.
+	keepSegments = 1 << 10
+)
 
 func (o *outbound) empty() bool { return o.size == 0 }
 
@@ -51,20 +89,25 @@ func (o *outbound) add(s segment) {
 		o.rest = segmentsPool.Get().(*segments)
 		fallthrough
 	default:
-		o.rest.s = append(o.rest.s, s)
+		o.rest.push(s)
 	}
 	o.size += uint32(len(s.b))
 }
 
 // pushFrame queues an encoded message without copying it.
 func (o *outbound) pushFrame(f Frame) {
-	if len(f.wire) <= coalesce {
-		if l := o.last(); l != nil && l.own != nil {
-			o.appendTo(l, len(f.wire), func(dst []byte) []byte { return append(dst, f.wire...) })
-			return
+	switch n := len(f.wire); {
+	case n == 0: // the zero Frame
+	case n <= coalesce && o.size > 0:
+		if l := o.last(); l.own == nil && len(l.b) <= coalesce {
+			l.own = getBuffer(len(l.b) + n)
+			l.own.b = append(l.own.b, l.b...)
+			l.b = l.own.b
 		}
+		o.pushBytes(n, func(dst []byte) []byte { return append(dst, f.wire...) })
+	default:
+		o.add(segment{b: f.wire})
 	}
-	o.add(segment{b: f.wire})
 }
 
 // pushBytes queues n bytes that fill appends: whole messages.
@@ -78,13 +121,27 @@ func (o *outbound) pushBytes(n int, fill func([]byte) []byte) {
 	o.add(segment{b: own.b, own: own})
 }
 
+// appendTo adds to an owned segment. What has been sent of its buffer is not
+// kept: a queue that is never empty, of a peer that always lags a little,
+// would grow for ever.
 func (o *outbound) appendTo(l *segment, n int, fill func([]byte) []byte) {
-	sent := len(l.own.b) - len(l.b)
-	before := len(l.b)
-	l.own = l.own.reserve(n)
-	l.own.b = fill(l.own.b)
-	l.b = l.own.b[sent:]
-	o.size += uint32(len(l.b) - before)
+	own, sent, unsent := l.own, len(l.own.b)-len(l.b), len(l.b)
+	switch {
+	case cap(own.b)-len(own.b) >= n:
+	case sent == 0:
+		own = own.reserve(n)
+	case sent >= unsent/4 && unsent+n <= cap(own.b):
+		own.b = own.b[:copy(own.b, l.b)] // at most four bytes for one sent
+		sent = 0
+	default:
+		own = getBuffer(max(unsent+n, cap(own.b)+1)) // the next class, so that this is rare
+		own.b = append(own.b, l.b...)
+		l.own.free()
+		sent = 0
+	}
+	own.b = fill(own.b)
+	l.own, l.b = own, own.b[sent:]
+	o.size += uint32(len(l.b) - unsent)
 }
 
 // shift drops the first segment.
@@ -96,26 +153,25 @@ func (o *outbound) shift() {
 	if o.rest == nil {
 		return
 	}
-	o.first = o.rest.s[0]
-	n := copy(o.rest.s, o.rest.s[1:])
-	o.rest.s[n] = segment{}
-	o.rest.s = o.rest.s[:n]
-	if n == 0 {
+	o.first = o.rest.shift()
+	if len(o.rest.waiting()) == 0 {
 		o.freeRest()
 	}
 }
 
 func (o *outbound) freeRest() {
-	clear(o.rest.s)
-	o.rest.s = o.rest.s[:0]
-	segmentsPool.Put(o.rest)
+	if cap(o.rest.s) <= keepSegments {
+		clear(o.rest.s)
+		o.rest.s, o.rest.at = o.rest.s[:0], 0
+		segmentsPool.Put(o.rest)
+	}
 	o.rest = nil
 }
 
 // clear drops everything.
 func (o *outbound) clear() {
-	for o.rest != nil {
-		for _, s := range o.rest.s {
+	if o.rest != nil {
+		for _, s := range o.rest.waiting() {
 			s.own.free()
 		}
 		o.freeRest()
@@ -160,7 +216,7 @@ func (o *outbound) truncate() (dropped int) {
 		return 0
 	}
 	if o.rest != nil {
-		for _, s := range o.rest.s {
+		for _, s := range o.rest.waiting() {
 			count(s.b)
 			s.own.free()
 		}
@@ -181,23 +237,35 @@ func (o *outbound) truncate() (dropped int) {
 	return dropped
 }
 
+// split sets the begun message apart, so that the next one is at a segment's
+// beginning. It copies the smaller part, if it must copy at all.
+func (o *outbound) split() {
+	head, tail := o.first, o.first
+	head.b, tail.b = head.b[:o.begun], tail.b[o.begun:]
+	switch own := o.first.own; {
+	case own == nil:
+	case len(head.b) <= len(tail.b):
+		head.own = getBuffer(len(head.b))
+		head.own.b = append(head.own.b, head.b...)
+		head.b = head.own.b
+	default:
+		tail.own = getBuffer(len(tail.b))
+		tail.own.b = append(tail.own.b, tail.b...)
+		own.b = own.b[:len(own.b)-len(tail.b)]
+		tail.b = tail.own.b
+	}
+	o.first = head
+	if o.rest == nil {
+		o.rest = segmentsPool.Get().(*segments)
+	}
+	o.rest.unshift(tail)
+}
+
 // dropOldest drops whole messages from the front until at most size bytes
 // remain or no message is left that has not begun.
 func (o *outbound) dropOldest(size int) (dropped int) {
-	if o.begun > 0 && int(o.begun) < len(o.first.b) {
-		// Set the begun message apart, so that the next boundary is a
-		// segment's beginning.
-		head := getBuffer(int(o.begun))
-		head.b = append(head.b, o.first.b[:o.begun]...)
-		tail := o.first
-		tail.b = tail.b[o.begun:]
-		o.first = segment{b: head.b, own: head}
-		if o.rest == nil {
-			o.rest = segmentsPool.Get().(*segments)
-		}
-		o.rest.s = append(o.rest.s, segment{})
-		copy(o.rest.s[1:], o.rest.s)
-		o.rest.s[0] = tail
+	if int(o.size) > size && o.begun > 0 && int(o.begun) < len(o.first.b) {
+		o.split()
 	}
 	for int(o.size) > size {
 		s := &o.first
@@ -205,7 +273,7 @@ func (o *outbound) dropOldest(size int) (dropped int) {
 			if o.rest == nil {
 				break
 			}
-			s = &o.rest.s[0]
+			s = &o.rest.waiting()[0]
 		}
 		n, _ := messageLen(s.b)
 		dropped++
@@ -219,10 +287,8 @@ func (o *outbound) dropOldest(size int) (dropped int) {
 			continue
 		}
 		o.size -= uint32(n)
-		s.own.free()
-		k := copy(o.rest.s, o.rest.s[1:])
-		o.rest.s[k] = segment{}
-		if o.rest.s = o.rest.s[:k]; k == 0 {
+		o.rest.shift().own.free()
+		if len(o.rest.waiting()) == 0 {
 			o.freeRest()
 		}
 	}

@@ -53,7 +53,7 @@ func sendQueue(fd int32, o *outbound) (n int, all bool, err syscall.Errno) {
 		k++
 	}
 	add(o.first.b)
-	for _, s := range o.rest.s {
+	for _, s := range o.rest.waiting() {
 		if k == maxIovecs {
 			break
 		}
