@@ -16,8 +16,9 @@ type registry struct {
 
 func newRegistry() *registry { return &registry{byKey: make(map[uint64]*Session)} }
 
-// add enters s under a new ID.
-func (r *registry) add(s *Session) {
+// reserve gives s a new ID. Nobody finds it before enter, but by the ID, which
+// nobody knows.
+func (r *registry) reserve(s *Session) {
 	s.id = newID()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -25,6 +26,12 @@ func (r *registry) add(s *Session) {
 		s.id = newID()
 	}
 	r.byKey[s.id.key()] = s
+}
+
+// enter makes s, which has an ID, the newest session.
+func (r *registry) enter(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	s.slot = len(r.order)
 	r.order = append(r.order, s)
 	r.list = nil
@@ -52,7 +59,7 @@ func (r *registry) remove(s *Session) {
 func (r *registry) size() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return len(r.byKey)
+	return len(r.order) - r.holes
 }
 
 // snapshot returns all sessions in order. The slice is shared and must not be

@@ -116,14 +116,15 @@ func (r receiver) Check(*ws.Conn, *ws.Request) *ws.Refusal { return nil }
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
 	s := &Session{srv: r.Server, conn: c, head: string(req.Head), openedAt: time.Now().UnixNano()}
 	c.SetData(s)
-	r.registry.add(s)
-	if r.opt.Keepalive {
+	r.registry.reserve(s)
+	if r.opt.Keepalive { // before anybody else can send to it
 		buf := scratch.Get().(*[]byte)
 		*buf = appendCfg((*buf)[:0], s.id, r.cfgMS)
 		b.Send(c, ws.OpText, *buf)
 		scratch.Put(buf)
 		c.SetTimer(r.opt.Interval / 2)
 	}
+	r.registry.enter(s)
 	if r.watchers.any() {
 		r.watchers.publish(Event{Type: EventOpen, Session: s.ID(), Remote: s.RemoteAddr()})
 	}
