@@ -35,9 +35,7 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 		s.asked = true
 		r.ping(b, c, false)
 		b.Ping(c, nil)
-		c.SetTimer(interval + grace - idle)
-	case idle < interval+grace && s.asked:
-		c.SetTimer(interval + grace - idle)
+		c.SetTimer(grace) // however late it is: a stopped process asks too
 	default:
 		if !s.asked {
 			r.ping(b, c, r.opt.NativePings)
