@@ -123,10 +123,13 @@ func (l *loop) run() {
 		l.accept.resume()
 		l.batch.flush()
 	}
-	l.runPosted() // connections handed over too late are closed by adopt
-	l.mu.Lock()
-	l.ended = true
-	l.mu.Unlock()
+	for ended := false; !ended; {
+		l.runPosted() // connections handed over too late are closed by adopt
+		l.mu.Lock()
+		ended = len(l.queue) == 0
+		l.ended = ended
+		l.mu.Unlock()
+	}
 }
 
 // nextEvents waits for events and returns how many there are: none when a timer

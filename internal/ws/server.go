@@ -193,15 +193,16 @@ func (s *Server) connGone() {
 	}
 }
 
-// Healthy reports whether every loop has begun a pass since the last call. A
-// loop begins one at least every five seconds, unless a handler keeps it. It is
-// for a watchdog with an interval above that; not safe for concurrent use.
+// Healthy reports whether every loop has begun a pass since the last call, and
+// wakes them all, so that an idle one has by the next. It is for a watchdog; not
+// safe for concurrent use.
 func (s *Server) Healthy() bool {
 	ok := true
 	for _, l := range s.loops {
 		if l.beats.Swap(0) == 0 {
 			ok = false
 		}
+		l.post(func() {})
 	}
 	return ok
 }
@@ -230,11 +231,20 @@ func (s *Server) CloseAll(code int, reason string) error {
 }
 
 // Drain stops accepting; handshakes under way and later ones are answered 503.
-// Open connections are not touched. What arrives at a listener that somebody
-// else holds as well (systemd) waits in its backlog.
+// Open connections are not touched. When it returns no loop looks at a listener
+// any more, so that they may be closed: a descriptor that is closed while it is
+// watched may be a new connection's the next moment. What arrives at a listener
+// that somebody else holds as well (systemd) waits in its backlog.
 func (s *Server) Drain() {
 	s.draining.Store(true)
-	s.post(func(l *loop) { l.accept.stop() })
+	var stopped sync.WaitGroup
+	for _, l := range s.loops {
+		stopped.Add(1)
+		if !l.post(func() { l.accept.stop(); stopped.Done() }) {
+			stopped.Done()
+		}
+	}
+	stopped.Wait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.tls {
