@@ -66,7 +66,7 @@ type BroadcastResult struct {
 // Broadcast encodes a message once and sends it to every target without
 // waiting for any of them to read. With AwaitAny or AwaitAll it then waits for
 // answers; when ctx is done first, it returns what it has and ctx's error, and
-// later answers are ignored.
+// later answers are ignored. Targets are distinct.
 func (s *Server) Broadcast(ctx context.Context, b Broadcast) (BroadcastResult, error) {
 	targets := b.Targets
 	if targets == nil {
@@ -91,10 +91,10 @@ func (s *Server) Broadcast(ctx context.Context, b Broadcast) (BroadcastResult, e
 }
 
 func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, res BroadcastResult) (BroadcastResult, error) {
-	if _, ok := ctx.Deadline(); !ok && s.opt.AskTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.opt.AskTimeout)
-		defer cancel()
+	ctx, cancel := s.deadline(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return BroadcastResult{}, err
 	}
 	type answer struct {
 		s        *Session
@@ -115,10 +115,9 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 		case nil:
 			result := x.conn.SendFrame(f)
 			res.note(result)
-			if result == Sent || result == Queued {
+			// A session that ended meanwhile has settled the request already.
+			if result == Sent || result == Queued || !x.forget(r) {
 				waiting = append(waiting, x)
-			} else {
-				x.forget(r)
 			}
 		case ErrTooManyPending:
 			res.note(Slow)

@@ -42,6 +42,7 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 		}
 		r.timedOut.Add(1)
 		_ = b.Close(c, keepaliveCode, keepaliveReason)
+		s.release()
 	}
 }
 

@@ -42,6 +42,14 @@ func (s *Session) expect(r *request) error {
 	return nil
 }
 
+// deadline gives ctx the server's default deadline if it has none.
+func (s *Server) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok || s.opt.AskTimeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, s.opt.AskTimeout)
+}
+
 // forget takes a request back and reports whether it was still unsettled.
 func (s *Session) forget(r *request) bool {
 	s.mu.Lock()
@@ -89,10 +97,10 @@ func (s *Session) answer(id []byte, envelope []byte) bool {
 // ErrSessionClosed as soon as the session is gone, ErrTooManyPending, ErrSlow,
 // or ctx's error; without a deadline in ctx the server's default applies.
 func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessage, error) {
-	if _, ok := ctx.Deadline(); !ok && s.srv.opt.AskTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, s.srv.opt.AskTimeout)
-		defer cancel()
+	ctx, cancel := s.srv.deadline(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	type answer struct {
 		envelope []byte
@@ -131,8 +139,14 @@ type pingWait struct {
 	pong  chan struct{} // buffered
 }
 
-// Ping sends a ping frame and returns the time to its pong.
+// Ping sends a ping frame and returns the time to its pong. Errors and deadline
+// are those of Ask.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := s.srv.deadline(ctx)
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	id := newID()
 	p := &pingWait{token: [8]byte(id[:]), done: make(chan struct{}), pong: make(chan struct{}, 1)}
 	s.mu.Lock()

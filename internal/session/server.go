@@ -75,9 +75,17 @@ func NewServer(opt Options) (*Server, error) {
 // Start serves the listeners.
 func (s *Server) Start(listeners []*ws.Listener) error { return s.ws.Start(listeners) }
 
+// Drain stops accepting. The listeners may be closed when it returns; see
+// ws.Server.Drain.
+func (s *Server) Drain() { s.ws.Drain() }
+
 // Shutdown stops accepting, closes every session with code and reason, and
 // waits until they are gone or ctx is done; see ws.Server.Shutdown.
 func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
+	s.Drain()
+	for _, x := range s.Sessions() {
+		_ = x.Close(code, reason) // also tells who waits for an answer
+	}
 	return s.ws.Shutdown(ctx, code, reason)
 }
 
@@ -91,7 +99,7 @@ func (s *Server) Healthy() bool { return s.ws.Healthy() }
 func (s *Server) RestartSessions(ctx context.Context) (int, error) {
 	all := s.Sessions()
 	for _, x := range all {
-		_ = x.conn.Close(ws.CloseServiceRestart, "service restart")
+		_ = x.Close(ws.CloseServiceRestart, "service restart")
 	}
 	for _, x := range all {
 		select {

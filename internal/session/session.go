@@ -116,19 +116,29 @@ func (s *Session) Close(code int, reason string) error {
 	if errors.Is(err, ws.ErrClosed) {
 		return ErrSessionClosed
 	}
+	if err == nil {
+		s.release()
+	}
 	return err
 }
 
-// finish is called once, when the connection is gone: whoever waits for the
-// peer is told.
+// finish is called once, when the connection is gone.
 func (s *Session) finish() {
 	s.mu.Lock()
 	s.gone = true
-	w := s.waits
-	s.waits = nil
 	if s.goneSig != nil {
 		close(s.goneSig)
 	}
+	s.mu.Unlock()
+	s.release()
+}
+
+// release tells whoever waits for the peer that it will answer no more: the
+// session is gone, or closing, when what still comes from it is not heard.
+func (s *Session) release() {
+	s.mu.Lock()
+	w := s.waits
+	s.waits = nil
 	s.mu.Unlock()
 	if w == nil {
 		return
