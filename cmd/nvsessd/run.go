@@ -173,6 +173,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		case <-done:
 		}
 	}()
+	d.sessions.Drain()
 	d.sockets.closePublic(d.log)
 	n, began := d.sessions.Len(), time.Now()
 	if err := d.sessions.Shutdown(ctx, ws.CloseGoingAway, "server is shutting down"); err != nil {
