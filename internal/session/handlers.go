@@ -67,9 +67,13 @@ func HandlerNames(k Kind) []string {
 
 // HandlerInfo describes the handler of a kind.
 type HandlerInfo struct {
-	Kind  Kind
-	Name  string
-	Calls uint64 // since the server was made, whatever the handler was
+	Kind Kind
+	Name string
+
+	// Calls since the server was made, whatever the handler was. While string
+	// and JSON have the same handler, text that only begins like JSON is not
+	// told from JSON.
+	Calls uint64
 }
 
 // handlers is which handler each kind has. It is replaced while messages are
@@ -150,10 +154,10 @@ func (s *Server) Mode() string {
 	return "handlers"
 }
 
-// message gives a string, JSON or binary message to its handler.
-func (h *handlers) message(r receiver, b *ws.Batch, s *Session, k Kind, op ws.OpCode, payload []byte) {
+// message gives a string, JSON or binary message to its handler among now.
+func (h *handlers) message(now *[numKinds]string, r receiver, b *ws.Batch, s *Session, k Kind, op ws.OpCode, payload []byte) {
 	h.calls[k].Add(1)
-	switch h.current.Load()[k] {
+	switch now[k] {
 	case HandlerForward:
 		r.forward(b, s, op, payload)
 	case HandlerEcho:
@@ -203,20 +207,6 @@ func (h *handlers) cfg(r receiver, s *Session, payload []byte) {
 func (h *handlers) closed(srv *Server, s *Session, info ws.CloseInfo) {
 	h.calls[KindClose].Add(1)
 	if h.current.Load()[KindClose] == HandlerLog {
-		srv.log.Info("session closed", zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", info.Reason))
+		srv.log.Info("session closed", zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", printable(info.Reason)))
 	}
-}
-
-// maxLogged bounds what the log handler shows of a message.
-const maxLogged = 1024
-
-func (r receiver) logMessage(s *Session, k Kind, payload []byte) {
-	fields := []zap.Field{zap.String("kind", k.String()), zap.String("session", s.ID()), zap.Int("bytes", len(payload))}
-	shown := payload[:min(len(payload), maxLogged)]
-	if k == KindBinary {
-		fields = append(fields, zap.Binary("data", shown))
-	} else {
-		fields = append(fields, zap.ByteString("data", shown))
-	}
-	r.log.Info("message", fields...)
 }

@@ -10,10 +10,10 @@ import (
 // bytes are parsed only as far as that needs: forwarding and echoing never
 // parse JSON that is no envelope.
 func (r receiver) Message(b *ws.Batch, c *ws.Conn, op ws.OpCode, payload []byte) {
-	s := c.Data().(*Session)
+	s, now := c.Data().(*Session), r.handlers.current.Load()
 	if op == ws.OpBinary {
 		r.watchers.message(s, KindBinary, "in", payload)
-		r.handlers.message(r, b, s, KindBinary, op, payload)
+		r.handlers.message(now, r, b, s, KindBinary, op, payload)
 		return
 	}
 	if env, ok := parseEnvelope(payload); ok {
@@ -21,7 +21,7 @@ func (r receiver) Message(b *ws.Batch, c *ws.Conn, op ws.OpCode, payload []byte)
 		return
 	}
 	k := KindString
-	if now := r.handlers.current.Load(); now[KindString] != now[KindJSON] || r.watchers.any() || now[KindJSON] == HandlerLog {
+	if now[KindString] != now[KindJSON] || r.watchers.any() || now[KindJSON] == HandlerLog {
 		if isJSON(payload) {
 			k = KindJSON
 		}
@@ -29,7 +29,7 @@ func (r receiver) Message(b *ws.Batch, c *ws.Conn, op ws.OpCode, payload []byte)
 		k = KindJSON // for the count; whether it is valid makes no difference
 	}
 	r.watchers.message(s, k, "in", payload)
-	r.handlers.message(r, b, s, k, op, payload)
+	r.handlers.message(now, r, b, s, k, op, payload)
 }
 
 // envelope handles a message of the session protocol.

@@ -120,17 +120,13 @@ type receiver struct{ *Server }
 // Check accepts every handshake: what the transport's Policy lets pass.
 func (r receiver) Check(*ws.Conn, *ws.Request) *ws.Refusal { return nil }
 
-// Open enters a session into the registry and greets it.
+// Open enters a session into the registry.
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
 	s := &Session{srv: r.Server, conn: c, head: string(req.Head), openedAt: time.Now().UnixNano()}
 	c.SetData(s)
 	r.registry.reserve(s)
-	if r.opt.Keepalive { // before anybody else can send to it
-		buf := scratch.Get().(*[]byte)
-		*buf = appendCfg((*buf)[:0], s.id, r.cfgMS)
-		b.Send(c, ws.OpText, *buf)
-		scratch.Put(buf)
-		c.SetTimer(r.opt.Interval / 2)
+	if r.opt.Keepalive {
+		c.SetTimer(greetDelay)
 	}
 	r.registry.enter(s)
 	if r.watchers.any() {
@@ -154,7 +150,7 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 		r.watchers.publish(Event{Type: EventClose, Session: s.ID(), Remote: s.RemoteAddr(), Code: info.Code, Reason: info.Reason})
 	}
 	if ce := r.log.Check(zap.DebugLevel, "session closed"); ce != nil {
-		ce.Write(zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", info.Reason),
+		ce.Write(zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", printable(info.Reason)),
 			zap.Bool("remote", info.Remote), zap.Bool("clean", info.Clean), zap.Error(info.Err))
 	}
 }
