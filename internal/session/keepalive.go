@@ -1,6 +1,8 @@
 package session
 
 import (
+	"time"
+
 	"github.com/nvsess/nvsess/internal/ws"
 )
 
@@ -11,6 +13,27 @@ const (
 	keepaliveReason = "keepalive timeout"
 )
 
+// greetDelay is how long a session waits for its configuration. Stock Node
+// clients begin to listen for messages a moment after the handshake, and lose
+// what comes in the same packet or just after it (nv-session-simple's server
+// waits for 2 ms).
+const greetDelay = 5 * time.Millisecond
+
+// greet tells a session its id and the interval, and begins its keepalive: when
+// greetDelay is over, or before, when the client sends something and so shows
+// that it listens.
+func (r receiver) greet(b *ws.Batch, s *Session) {
+	if s.greeted || !r.opt.Keepalive {
+		return
+	}
+	s.greeted = true
+	buf := scratch.Get().(*[]byte)
+	*buf = appendCfg((*buf)[:0], s.id, r.cfgMS)
+	b.Send(s.conn, ws.OpText, *buf)
+	scratch.Put(buf)
+	s.conn.SetTimer(r.opt.Interval / 2)
+}
+
 // Timer is a session's keepalive: every half interval a ping; after an interval
 // without a byte from the peer a last one, as a message and as a frame, which
 // any WebSocket library answers by itself; and when the grace brings nothing
@@ -20,6 +43,10 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 		return
 	}
 	s := c.Data().(*Session)
+	if !s.greeted {
+		r.greet(b, s)
+		return
+	}
 	interval, idle := r.opt.Interval, c.IdleFor()
 	grace := min(r.opt.Grace, interval)
 	switch {

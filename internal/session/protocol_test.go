@@ -25,46 +25,23 @@ func TestNoConfigWithoutKeepalive(t *testing.T) {
 	h.dial(t).quiet()
 }
 
-// A session must not be found, and sent to, before it has its configuration.
-func TestConfigComesBeforeForwardedMessages(t *testing.T) {
-	h := start(t, keepalive(20*time.Second, 10*time.Second), func(o *Options) { o.Mode = "forward" })
-	talker := h.dial(t)
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() { // what is forwarded to the talker, and its answers
-		for {
-			if _, _, err := talker.read(); err != nil {
-				return
-			}
-		}
-	}()
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if talker.tryWrite(gobwas.OpText, []byte(strings.Repeat("x", 10))) != nil {
-				return
-			}
-			h.DisableForward()
-			h.EnableForward()
-		}
-	}()
-	defer func() { close(stop); <-stopped }()
-	for i := range 1500 {
-		p, err := h.tryDial()
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.t = t
-		op, s := p.next()
-		p.conn.Close()
-		if op != gobwas.OpText || !strings.HasPrefix(s, `{"___type___":"___cfg___"`) {
-			t.Fatalf("connection %d: the first message is %.80q", i, s)
-		}
+// TestConfigWaitsForTheClientToListen: stock Node clients lose what comes with
+// or just after the answer to the handshake.
+func TestConfigWaitsForTheClientToListen(t *testing.T) {
+	h := start(t, keepalive(20*time.Second, time.Second))
+	before := time.Now()
+	p := h.dial(t)
+	p.envelope("___cfg___")
+	if d := time.Since(before); d < greetDelay {
+		t.Errorf("the configuration came after %v", d)
 	}
+
+	// Who sends something listens: the configuration comes at once, and first.
+	h.EnableForward()
+	q := h.dial(t)
+	q.text(`{"___type___":"___ping___"}`)
+	q.envelope("___cfg___")
+	q.envelope("___pong___")
 }
 
 func TestPingEnvelopeIsAnswered(t *testing.T) {

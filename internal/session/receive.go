@@ -11,6 +11,7 @@ import (
 // parse JSON that is no envelope.
 func (r receiver) Message(b *ws.Batch, c *ws.Conn, op ws.OpCode, payload []byte) {
 	s, now := c.Data().(*Session), r.handlers.current.Load()
+	r.greet(b, s)
 	if op == ws.OpBinary {
 		r.watchers.message(s, KindBinary, "in", payload)
 		r.handlers.message(now, r, b, s, KindBinary, op, payload)

@@ -16,9 +16,8 @@ type registry struct {
 
 func newRegistry() *registry { return &registry{byKey: make(map[uint64]*Session)} }
 
-// reserve gives s a new ID. Nobody finds it before enter, but by the ID, which
-// nobody knows.
-func (r *registry) reserve(s *Session) {
+// add gives s a new ID and makes it the newest session.
+func (r *registry) add(s *Session) {
 	s.id = newID()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -26,12 +25,6 @@ func (r *registry) reserve(s *Session) {
 		s.id = newID()
 	}
 	r.byKey[s.id.key()] = s
-}
-
-// enter makes s, which has an ID, the newest session.
-func (r *registry) enter(s *Session) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	s.slot = len(r.order)
 	r.order = append(r.order, s)
 	r.list = nil

@@ -124,11 +124,10 @@ func (r receiver) Check(*ws.Conn, *ws.Request) *ws.Refusal { return nil }
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
 	s := &Session{srv: r.Server, conn: c, head: string(req.Head), openedAt: time.Now().UnixNano()}
 	c.SetData(s)
-	r.registry.reserve(s)
+	r.registry.add(s)
 	if r.opt.Keepalive {
 		c.SetTimer(greetDelay)
 	}
-	r.registry.enter(s)
 	if r.watchers.any() {
 		r.watchers.publish(Event{Type: EventOpen, Session: s.ID(), Remote: s.RemoteAddr()})
 	}
