@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	gobwas "github.com/gobwas/ws"
+	"github.com/gobwas/ws/wsutil"
 )
 
 func TestSessesPrintsAsNodeDoes(t *testing.T) {
@@ -268,23 +269,16 @@ func TestCloseAndRestart(t *testing.T) {
 	if out := d.must("close fst 4001 back in an hour"); out != `closed `+p.id[:12]+` with 4001 "back in an hour"`+"\n" {
 		t.Errorf("%q", out)
 	}
-	f, err := gobwas.ReadFrame(p.conn)
-	if err != nil || f.Header.OpCode != gobwas.OpClose {
-		t.Fatalf("%v %v", f.Header, err)
+	_, _, err := wsutil.ReadServerData(p.conn)
+	if c := (wsutil.ClosedError{}); !errors.As(err, &c) || c.Code != 4001 || c.Reason != "back in an hour" {
+		t.Errorf("%v", err)
 	}
-	if code, reason := gobwas.ParseCloseFrameData(f.Payload); code != 4001 || reason != "back in an hour" {
-		t.Errorf("%d %q", code, reason)
-	}
-	p.conn.Close()
 	waitFor(t, "the session to go", func() bool { return d.sessions.Len() == 1 })
 	if _, err := d.call("close fst 999"); err == nil || !strings.Contains(err.Error(), "3000-4999") || strings.HasPrefix(err.Error(), "ws:") {
 		t.Errorf("a code nobody may send: %v", err)
 	}
 	go func() {
-		if f, err := gobwas.ReadFrame(q.conn); err == nil {
-			_ = gobwas.WriteFrame(q.conn, gobwas.MaskFrame(f))
-		}
-		q.conn.Close()
+		_, _, _ = wsutil.ReadServerData(q.conn) // answers the close
 	}()
 	if out := d.must("restart"); out != "closed 1 session with 1012; still listening\n" {
 		t.Errorf("%q", out)

@@ -130,17 +130,17 @@ func Explain(p *Printer, err error) {
 	case *JSONError:
 		p.jsonError(e)
 	case *UsageError:
-		p.Printf("%s\n", p.Styled(Red, upperFirst(e.Reason)))
+		p.Printf("%s\n", p.Styled(Red, e.Reason))
 		if e.Command != nil {
 			p.Printf("usage: %s\n", e.Command.Usage())
 		}
 	case *Error:
-		p.Printf("%s\n", p.Styled(Red, upperFirst(e.Message)))
+		p.Printf("%s\n", p.Styled(Red, e.Message))
 		for _, id := range e.Sessions {
 			p.Printf("  %s\n", Escape(id))
 		}
 	default:
-		p.Printf("%s\n", p.Styled(Red, upperFirst(err.Error())))
+		p.Printf("%s\n", p.Styled(Red, err.Error()))
 	}
 }
 
@@ -158,7 +158,7 @@ func (p *Printer) jsonError(e *JSONError) {
 		before = "…" + lastColumns(before, room*2/3-1)
 	}
 	after = Fit(after, max(4, room-TextWidth(before)))
-	p.Printf("  %s%s\n  %s%s\n%s\n", before, after, strings.Repeat(" ", TextWidth(before)), p.style(Red, "^"), p.Styled(Red, upperFirst(e.Error())))
+	p.Printf("  %s%s\n  %s%s\n%s\n", before, after, strings.Repeat(" ", TextWidth(before)), p.style(Red, "^"), p.Styled(Red, e.Error()))
 }
 
 // lastColumns is the end of a text that takes so many columns.

@@ -34,23 +34,28 @@ func init() {
 	os.Exit(0)
 }
 
-// callAs calls the daemon from a process with these credentials.
-func (d *testDaemon) callAs(c *syscall.Credential) string {
-	d.t.Helper()
-	// The binary and the socket lie in directories of this user only.
+// caller copies the test binary to where everybody can run it.
+func caller(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "nvsess-peer-")
 	if err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
+	t.Cleanup(func() { os.RemoveAll(dir) })
 	bin := filepath.Join(dir, "caller")
 	self, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
 	if err := errors.Join(os.WriteFile(bin, self, 0o755), os.Chmod(dir, 0o755)); err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
+	return bin
+}
+
+// callAs calls the daemon from a process with these credentials.
+func (d *testDaemon) callAs(bin string, c *syscall.Credential) string {
+	d.t.Helper()
 	cmd := exec.Command(bin)
 	cmd.Dir = "/"
 	cmd.Env = []string{callerEnv + "=" + d.admin}
@@ -82,6 +87,7 @@ func TestWhoMayCall(t *testing.T) {
 	const stranger, friend, group, other = 54321, 54322, 54333, 54334
 	d := startDaemon(t, func(o *Options) { o.AllowUIDs, o.AllowGIDs = []uint32{friend}, []uint32{group} })
 	d.openUp()
+	bin := caller(t)
 	many := make([]uint32, 100) // more groups than fit at the first try
 	for i := range many {
 		many[i] = uint32(60000 + i)
@@ -98,7 +104,7 @@ func TestWhoMayCall(t *testing.T) {
 		"other supplementary groups":     {&syscall.Credential{Uid: stranger, Gid: other, Groups: many}, CodeNotPermitted},
 		"root's group is not permission": {&syscall.Credential{Uid: stranger, Gid: 0}, CodeNotPermitted},
 	} {
-		if got := d.callAs(c.cred); got != c.want {
+		if got := d.callAs(bin, c.cred); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/nvsess/nvsess/internal/admin"
+)
+
+// completer answers Tab: one way to go on is taken, several are listed.
+type completer struct{ repl *repl }
+
+// maxListed is how many candidates are listed.
+const maxListed = 40
+
+// Do is called by the editor with the line and the cursor in it. It returns what to insert.
+func (c *completer) Do(line []rune, pos int) ([][]rune, int) {
+	text := string(line[:pos])
+	start, found := admin.Complete(text, c.repl.client)
+	if files := completeFile(text); files != nil {
+		found = files
+	}
+	typed := text[start:]
+	switch len(found) {
+	case 0:
+		return nil, 0
+	case 1:
+		rest := strings.TrimPrefix(found[0].Text, typed)
+		if found[0].Space && (pos == len(line) || line[pos] != ' ') {
+			rest += " "
+		}
+		if rest == "" {
+			return nil, 0
+		}
+		return [][]rune{[]rune(rest)}, len([]rune(typed))
+	}
+	if common := commonPrefix(found); len(common) > len(typed) {
+		return [][]rune{[]rune(common[len(typed):])}, len([]rune(typed))
+	}
+	c.list(string(line), found)
+	return nil, 0
+}
+
+func commonPrefix(found []admin.Candidate) string {
+	common := found[0].Text
+	for _, f := range found[1:] {
+		for !strings.HasPrefix(f.Text, common) {
+			common = common[:len(common)-1]
+		}
+	}
+	return common
+}
+
+// list shows the candidates: those that can be explained on a line each, the rest in columns.
+func (c *completer) list(line string, found []admin.Candidate) {
+	more := len(found) > maxListed
+	if more {
+		found = found[:maxListed]
+	}
+	widest := 0
+	for _, f := range found {
+		widest = max(widest, admin.TextWidth(f.Text))
+	}
+	p := newPrinter(c.repl.out)
+	var b strings.Builder
+	p.W = &b
+	columns, column := max(1, max(p.Width, 20)/(widest+2)), 0
+	for i, f := range found {
+		blank := strings.Repeat(" ", widest-admin.TextWidth(f.Text)+2)
+		column++
+		switch {
+		case f.Note != "":
+			p.Printf("%s%s%s\n", admin.Escape(f.Text), blank, p.Styled(admin.Dim, admin.Fit(f.Note, max(10, p.Width-widest-3))))
+			column = 0
+		case column == columns || i == len(found)-1:
+			p.Printf("%s\n", admin.Escape(f.Text))
+			column = 0
+		default:
+			p.Printf("%s%s", admin.Escape(f.Text), blank)
+		}
+	}
+	if more {
+		p.Printf("%s\n", p.Styled(admin.Dim, "... and more"))
+	}
+	// Below the line as it is, which the editor then draws again.
+	_, _ = c.repl.editor.Stdout().Write([]byte(prompt + admin.Escape(line) + "\n" + b.String()))
+}
+
+// completeFile offers files after --file; nil when it is no file that is wanted.
+func completeFile(text string) []admin.Candidate {
+	words := strings.Fields(text)
+	partial := ""
+	if !strings.HasSuffix(text, " ") && len(words) > 0 {
+		partial = words[len(words)-1]
+		words = words[:len(words)-1]
+	}
+	if len(words) == 0 || words[len(words)-1] != "--file" {
+		return nil
+	}
+	dir, base := filepath.Split(partial)
+	entries, err := os.ReadDir(filepath.Join(".", dir))
+	if filepath.IsAbs(dir) {
+		entries, err = os.ReadDir(dir)
+	}
+	if err != nil {
+		return nil
+	}
+	var found []admin.Candidate
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, base) && (base != "" || name[0] != '.') && !strings.ContainsAny(name, " \t") {
+			f := admin.Candidate{Text: dir + name, Space: !e.IsDir()}
+			if e.IsDir() {
+				f.Text += "/"
+			}
+			found = append(found, f)
+		}
+	}
+	return found
+}

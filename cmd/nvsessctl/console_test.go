@@ -1,0 +1,311 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// terminal is a terminal with the console on it.
+type terminal struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	tty *os.File
+
+	mu     sync.Mutex // guards what follows
+	output strings.Builder
+	seen   int           // what expect has gone past
+	more   chan struct{} // closed and replaced when there is more
+	ended  bool
+}
+
+func openConsole(t *testing.T, d *daemon, env ...string) *terminal {
+	t.Helper()
+	cmd := exec.Command("nvsessctl", "-s", d.admin) // the test binary: see TestMain
+	cmd.Env = append(os.Environ(), append([]string{"TERM=xterm", "NO_COLOR=1", "XDG_STATE_HOME=" + d.dir, "PAGER=cat"}, env...)...)
+	cmd.Dir = d.dir
+	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &terminal{t: t, cmd: cmd, tty: tty, more: make(chan struct{})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		b := make([]byte, 4096)
+		for {
+			n, err := tty.Read(b)
+			c.mu.Lock()
+			c.output.Write(b[:n])
+			c.ended = err != nil
+			close(c.more)
+			c.more = make(chan struct{})
+			c.mu.Unlock()
+			if err != nil { // the console is gone
+				return
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		<-done
+		tty.Close()
+	})
+	c.expect("help lists the commands")
+	c.expect(prompt)
+	return c
+}
+
+// expect waits for text after what was expected before, and returns what stood between.
+func (c *terminal) expect(text string) string {
+	c.t.Helper()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	for {
+		c.mu.Lock()
+		rest, more, ended := c.output.String()[c.seen:], c.more, c.ended
+		if i := strings.Index(rest, text); i >= 0 {
+			c.seen += i + len(text)
+			c.mu.Unlock()
+			return rest[:i]
+		}
+		c.mu.Unlock()
+		if ended {
+			c.t.Fatalf("the console ended before %q: %q", text, rest)
+		}
+		select {
+		case <-more:
+		case <-timer.C:
+			c.t.Fatalf("no %q, but %q", text, rest)
+		}
+	}
+}
+
+func (c *terminal) keys(keys string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.tty, keys); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// enter types a line, and waits until the editor has it all.
+func (c *terminal) enter(line string) {
+	c.t.Helper()
+	c.keys(line + "\r")
+	c.expect("\n")
+}
+
+// leaves waits for the console's end.
+func (c *terminal) leaves() {
+	c.t.Helper()
+	defer time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() }).Stop()
+	if err := c.cmd.Wait(); err != nil {
+		c.t.Errorf("the console ended with %v", err)
+	}
+}
+
+const (
+	ctrlC, ctrlD, ctrlR, tab = "\x03", "\x04", "\x12", "\t"
+	up, left, home           = "\x1b[A", "\x1b[D", "\x1b[1~"
+)
+
+func TestConsoleCommands(t *testing.T) {
+	d, members := startTestDaemon(t, "/a", "/b")
+	c := openConsole(t, d)
+	c.enter("sesses -l")
+	c.expect(members[0].id[:12])
+	c.expect(members[1].id[:12])
+	c.expect(prompt)
+	c.enter(`send_jrr_sreq lst {"hi": "you must reply"}`)
+	c.expect(`"path": "/b"`)
+	c.expect(prompt)
+	c.enter(`jsend fst {"a":1,}`)
+	c.expect("  {\"a\":1,}\r\n         ^\r\n")
+	c.expect("comma too many")
+	c.expect(prompt)
+	c.enter("srv.fst_sess()")
+	c.expect("Sess [{")
+	c.expect("}] {}")
+	c.expect(prompt)
+	c.enter("jsend fst -")
+	c.expect("no standard input")
+	c.expect(prompt)
+	c.keys(ctrlD)
+	c.leaves()
+	c = openConsole(t, d)
+	c.enter("exit")
+	c.leaves()
+}
+
+func TestConsoleHistory(t *testing.T) {
+	d, members := startTestDaemon(t, "/a")
+	c := openConsole(t, d)
+	c.enter("ssend fst first")
+	c.expect("sent 5 bytes")
+	c.expect(prompt)
+	c.enter(" ssend fst secret") // a blank first: not for the history
+	c.expect("sent 6 bytes")
+	c.expect(prompt)
+	c.keys(up + "\r")
+	members[0].expect(t, "string first")
+	members[0].expect(t, "string secret")
+	members[0].expect(t, "string first")
+	c.expect("sent 5 bytes")
+	c.expect(prompt)
+	c.keys(ctrlD)
+	c.leaves()
+
+	path := filepath.Join(d.dir, "nvsess", "history")
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	if lines, _ := os.ReadFile(path); string(lines) != "ssend fst first\n" {
+		t.Errorf("%q", lines)
+	}
+	c = openConsole(t, d)
+	c.keys(ctrlR + "fir")
+	c.expect("ssend fst first")
+	c.keys("\r")
+	members[0].expect(t, "string first")
+	c.expect("sent 5 bytes")
+	c.expect(prompt)
+	c.keys(up + up + up + "\r") // more than there is
+	members[0].expect(t, "string first")
+}
+
+func TestConsoleCompletion(t *testing.T) {
+	d, members := startTestDaemon(t, "/a", "/b")
+	c := openConsole(t, d)
+	c.keys("send" + tab)
+	c.expect("send_jrr_sreq ")
+	c.keys(members[1].id[:5] + tab)
+	c.expect(members[1].id[5:12] + " ")
+	c.keys("--ti" + tab)
+	c.expect("meout ")
+	c.keys("5s 1\r")
+	c.expect(`"path": "/b"`)
+	c.expect(prompt)
+	c.keys("handlers json " + tab)
+	c.expect("forward")
+	c.expect("echo")
+	c.keys("ec" + tab + "\r")
+	c.expect("json    echo")
+	c.expect(prompt)
+	c.keys("jbroadcast_until" + tab + tab)
+	c.expect("ask every session, and stop")
+	c.expect("ask every session, and wait")
+	c.keys(ctrlC)
+	c.expect(prompt)
+	// Without a daemon there is nothing to complete ids with, and nothing is said about it.
+	d.stop()
+	c.keys("ping " + tab + "x")
+	if got := c.expect("x"); strings.Contains(got, "nvsessd") {
+		t.Errorf("completion complained: %q", got)
+	}
+}
+
+func TestConsoleInterrupt(t *testing.T) {
+	d, members := startTestDaemon(t, "/silent", "/b")
+	c := openConsole(t, d)
+	c.enter(`send_jrr_sreq fst "anybody there?"`)
+	members[0].expect(t, `request "anybody there?"`)
+	c.keys(ctrlC)
+	c.expect("^C")
+	c.expect(prompt)
+	c.enter("watch")
+	c.expect("Ctrl-C ends it")
+	c.enter("") // a watched console may be typed at
+	if err := members[1].conn.SendString(t.Context(), "hello \x1b[31m"); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(`"hello \u001b[31m"`)
+	c.keys(ctrlC)
+	c.expect(prompt)
+	c.keys("half a line" + ctrlC)
+	c.expect("^C")
+	c.expect(prompt)
+	c.keys(ctrlC)
+	c.expect("Ctrl-D or exit leaves")
+	c.expect(prompt)
+	c.enter("ping lst")
+	c.expect("pong from")
+}
+
+func TestConsoleReconnects(t *testing.T) {
+	d, _ := startTestDaemon(t)
+	c := openConsole(t, d)
+	d.stop()
+	c.enter("sesses --count")
+	c.expect("no nvsessd answers at " + d.admin)
+	c.expect("the next command tries again")
+	c.expect(prompt)
+	c.enter("sesses --count")
+	c.expect("no nvsessd answers")
+	if got := c.expect(prompt); strings.Contains(got, "tries again") {
+		t.Errorf("said twice: %q", got)
+	}
+	d.start()
+	c.enter("sesses --count")
+	c.expect("0\r\n")
+	c.expect("nvsessd was restarted")
+	c.expect(prompt)
+	c.enter("sesses --count")
+	if got := c.expect(prompt); strings.Contains(got, "restarted") {
+		t.Errorf("said twice: %q", got)
+	}
+}
+
+func TestConsoleWideCharacters(t *testing.T) {
+	d, members := startTestDaemon(t, "/a")
+	c := openConsole(t, d)
+	text := "日本語 😀 wörld 👨‍👩‍👧"
+	c.enter("ssend fst " + text)
+	members[0].expect(t, "string "+text)
+	c.expect("sent ")
+	c.expect(prompt)
+	// In the middle of a line, and one longer than the screen.
+	c.keys("ssend fst 日本" + strings.Repeat(" long", 30) + "😀" + left + "語" + home + "\r")
+	members[0].expect(t, "string 日本"+strings.Repeat(" long", 30)+"語😀")
+	c.expect("\nsent ")
+	c.expect(prompt)
+	c.keys("ssend fst 😀😀\x7f\x7fx\r")
+	members[0].expect(t, "string x")
+}
+
+func TestConsolePager(t *testing.T) {
+	paths := make([]string, 30)
+	for i := range paths {
+		paths[i] = fmt.Sprintf("/%d", i)
+	}
+	d, members := startTestDaemon(t, paths...)
+	c := openConsole(t, d, "PAGER=sed s/^/paged:/")
+	c.enter("sesses -l")
+	c.expect("paged: 0 " + members[0].id[:12])
+	c.expect("paged:29 " + members[29].id[:12])
+	c.expect(prompt)
+	c.enter("sesses -l --limit 3") // fits the screen
+	if got := c.expect(prompt); strings.Contains(got, "paged:") {
+		t.Errorf("%q", got)
+	}
+	if _, err := exec.LookPath("less"); err != nil {
+		t.Skip("there is no less")
+	}
+	c = openConsole(t, d, "PAGER=", "LESS=")
+	c.enter("sesses")
+	c.expect("Map(30) {")
+	c.expect("\x1b[K") // the pager's own prompt
+	c.keys(ctrlC)
+	c.expect(prompt)
+	c.enter("sesses --count")
+	c.expect("30\r\n")
+}

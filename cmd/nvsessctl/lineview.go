@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/nvsess/nvsess/internal/admin"
+)
+
+// lineView draws the line being edited. The editor's own drawing takes every character but some East Asian ones for one column wide and
+// loses its place on long lines; so it is told that the screen is endlessly wide, and what it writes is drawn anew here, broken at the edge
+// of the real screen. It is the editor's Painter, which tells it the line, and its Stdout, which tells it when.
+type lineView struct {
+	out    io.Writer
+	prompt string
+	width  func() int
+
+	mu      sync.Mutex // guards what follows
+	painted bool       // the next write is the line
+	line    []rune     // as the editor last had it
+	pos     int
+	drawn   []rune // as it is on the screen
+	drawnAt int
+	erase   bool // the editor wants what is drawn erased; it is done with the next write, which may only add to it
+}
+
+// eraseLine is what the editor writes to erase a line it takes for unbroken.
+var eraseLine = []byte("\x1b[J\x1b[2K\r")
+
+// Paint is called by the editor with the line it is about to write.
+func (v *lineView) Paint(line []rune, pos int) []rune {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.painted, v.line, v.pos = true, slices.Clone(line), pos
+	return line
+}
+
+// Write is called by the editor to erase the line, to write it, or to write something else.
+func (v *lineView) Write(b []byte) (int, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var out bytes.Buffer
+	switch {
+	case v.painted:
+		v.painted = false
+		v.drawLocked(&out)
+	case bytes.Equal(b, eraseLine):
+		v.erase = true
+		return len(b), nil
+	default:
+		v.eraseLocked(&out)
+		out.Write(b)
+	}
+	if _, err := v.out.Write(out.Bytes()); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+// drawLocked draws the line, or adds to it when that is all there is to do.
+func (v *lineView) drawLocked(out *bytes.Buffer) {
+	width := v.width()
+	if v.erase && v.addsLocked(width) {
+		out.WriteString(string(v.line[len(v.drawn):]))
+		v.erase = false
+	} else {
+		v.eraseLocked(out)
+		out.WriteString(v.prompt)
+		end := v.layout(v.line, width)
+		for _, r := range v.line {
+			out.WriteString(shown(r))
+		}
+		if end.column == 0 && len(v.line) > 0 && v.line[len(v.line)-1] != '\n' {
+			out.WriteString("\r\n") // the screen goes on to the next row only with the next character
+		}
+		at := v.layout(v.line[:v.pos], width)
+		if end.row > at.row {
+			fmt.Fprintf(out, "\x1b[%dA", end.row-at.row)
+		}
+		if end != at {
+			out.WriteByte('\r')
+			if at.column > 0 {
+				fmt.Fprintf(out, "\x1b[%dC", at.column)
+			}
+		}
+	}
+	v.drawn, v.drawnAt = v.line, v.pos
+	if n := len(v.line); n > 0 && v.line[n-1] == '\n' {
+		v.drawn, v.drawnAt = nil, 0 // entered: what comes next is below it
+	}
+}
+
+// addsLocked reports whether the line is the drawn one and something more in the same row, the cursor at its end in both.
+func (v *lineView) addsLocked(width int) bool {
+	n := len(v.drawn)
+	if n == 0 || v.drawnAt != n || len(v.line) <= n || v.pos != len(v.line) || !slices.Equal(v.line[:n], v.drawn) {
+		return false
+	}
+	plain := !slices.ContainsFunc(v.line[n:], func(r rune) bool { return r < ' ' || r == 0x7f })
+	before, after := v.layout(v.drawn, width), v.layout(v.line, width)
+	return plain && before.row == after.row && after.column > before.column
+}
+
+// eraseLocked goes up to where the drawn line begins and erases from there.
+func (v *lineView) eraseLocked(out *bytes.Buffer) {
+	if !v.erase {
+		return
+	}
+	v.erase = false
+	if row := v.layout(v.drawn[:v.drawnAt], v.width()).row; row > 0 {
+		fmt.Fprintf(out, "\x1b[%dA", row)
+	}
+	out.WriteString("\r\x1b[J")
+	v.drawn, v.drawnAt = nil, 0
+}
+
+// place is where on the screen something is, from the beginning of the prompt.
+type place struct{ row, column int }
+
+// layout is where the cursor stands after a text behind the prompt.
+func (v *lineView) layout(text []rune, width int) place {
+	at := place{column: admin.TextWidth(v.prompt)}
+	for _, r := range text {
+		for _, r := range shown(r) {
+			if r == '\n' {
+				at = place{row: at.row + 1}
+				continue
+			}
+			w := admin.RuneWidth(r)
+			if at.column+w > width { // a wide character does not fit half
+				at = place{row: at.row + 1}
+			}
+			if at.column += w; at.column >= width {
+				at = place{row: at.row + 1}
+			}
+		}
+	}
+	return at
+}
+
+// shown is how a character of the line is written.
+func shown(r rune) string {
+	switch {
+	case r == '\n':
+		return "\n"
+	case r == '\t':
+		return "    "
+	}
+	return strings.ToValidUTF8(admin.Escape(string(r)), "?")
+}
