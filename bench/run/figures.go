@@ -76,7 +76,7 @@ type metric struct {
 var metrics = []metric{
 	{"echo", "echo", "messages per server CPU second", true, true, func(f figures) float64 { return f.PerServerCPUSecond }, thousands},
 	{"fanout", "fan-out", "deliveries per server CPU second", true, true, func(f figures) float64 { return f.PerServerCPUSecond }, thousands},
-	{"handshake", "handshake", "us of server CPU", true, false, func(f figures) float64 { return f.HandshakeMicros }, oneDigit},
+	{"handshake", "handshake", "us of server CPU, closing included", true, false, func(f figures) float64 { return f.HandshakeMicros }, oneDigit},
 	{"idle", "idle", "bytes RSS per connection", true, false, func(f figures) float64 { return max(f.RSSPerConn, f.RSSPerConnKA) }, thousands},
 	{"seed", "seed's load: CPU", "% of a core", true, false, func(f figures) float64 { return f.ServerPercent }, oneDigit},
 	{"seed", "seed's load: memory", "MB RSS, peak", true, false, func(f figures) float64 { return f.RSSPeak / (1 << 20) }, oneDigit},
@@ -86,7 +86,7 @@ var metrics = []metric{
 	{"echo", "echo, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
 	{"fanout", "fan-out to all, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
 	{"fanout", "fan-out to all, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
-	{"idle", "open and keep", "us of server CPU", false, false, func(f figures) float64 { return f.OpenMicros }, oneDigit},
+	{"idle", "open and keep", "us of server CPU per handshake", true, false, func(f figures) float64 { return f.OpenMicros }, oneDigit},
 	{"seed", "seed's load, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
 	{"seed", "seed's load, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
 }

@@ -99,5 +99,5 @@ func (s step) arguments(srv server) []string {
 }
 
 func (s step) keepsAlive(srv server) bool {
-	return srv.seed && (srv.kind != kindGo || s.scenario == "seed")
+	return srv.seed && (srv.kind == kindDaemon || srv.kind == kindNode || s.scenario == "seed")
 }

@@ -35,7 +35,7 @@ var allServers = []server{
 	{"gobwas", kindGo, "Go; naive: a goroutine for each connection, ws.Upgrade, wsutil, CompileFrame once for all; UTF-8 checked", false},
 	{"ws", kindNode, "Node; defaults, no compression; bufferutil's native add-on loaded", false},
 	{"websocket", kindNode, "Node; set up and used as nv-session-simple does (keepalive timers, JSON parsed, and printed again for each recipient) but without its pacing of handshakes; bufferutil's and utf-8-validate's native add-ons loaded", true},
-	{"floor", kindC, "C; what the kernel alone costs at one write for each delivery: parses next to nothing, no session, no check; a server that joins the replies of one read in one write can be below it", false},
+	{"floor", kindC, "C; what the kernel alone costs at one write for each delivery: parses next to nothing, no session, no check; a server that joins the replies of one read in one write can be below it", true},
 }
 
 // instance is a server about to be started for one measurement.

@@ -3,6 +3,9 @@
 // UTF-8, no limits, no slow readers (a full socket loses the rest). Not a server to use.
 //
 //     floor SOCKET echo|forward|idle
+//
+// In forward mode it takes part in nv-session's keepalive as cheaply as can be: all answers
+// to one read leave in one write, and its own pings ride along with every other answer.
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -105,9 +108,41 @@ static void upgrade(int fd, ssize_t n) {
 	put(fd, answer, len);
 }
 
+static unsigned char pinged[MAXFD]; // counts the pings a descriptor was answered
+
+// envelope writes a keepalive envelope as a frame.
+static size_t envelope(unsigned char *to, const char *type) {
+	int n = sprintf((char *)to + 4, "{\"___type___\":\"___%s___\",\"___id___\":\"%064d\",\"___data___\":\"10000\"}", type, 0);
+	to[0] = 0x81, to[1] = 126, to[2] = n >> 8, to[3] = n & 255; // n is 126
+	return n + 4;
+}
+
+// keepalive answers a message of nv-session's keepalive at to, and gives the answer's
+// length: 0 for none, -1 when it was another message.
+static int keepalive(int fd, const unsigned char *frame, size_t head, size_t len, unsigned char *to) {
+	if ((frame[0] & 15) == 9) {
+		to[0] = 0x8a, to[1] = len;
+		memcpy(to + 2, frame + head, len);
+		return len + 2;
+	}
+	if ((frame[0] & 15) == 10)
+		return 0;
+	size_t seen = len < 64 ? len : 64;
+	if (memmem(frame + head, seen, "___pong___", 10))
+		return 0;
+	if (!memmem(frame + head, seen, "___ping___", 10))
+		return -1;
+	size_t n = envelope(to, "pong");
+	if (pinged[fd]++ & 1)
+		n += envelope(to + n, "ping");
+	return n;
+}
+
 // frames turns each masked frame into an unmasked one in place and sends it on. A frame
 // cut by the end of the buffer would be lost; the load is too small for that.
 static void frames(int fd, ssize_t n) {
+	static unsigned char answers[BUF];
+	size_t due = 0;
 	unsigned char *p = buf, *end = buf + n;
 	while (end - p >= 6) {
 		size_t len = p[1] & 127, head = 2;
@@ -127,12 +162,17 @@ static void frames(int fd, ssize_t n) {
 		}
 		if (echo)
 			put(fd, start, head + len);
-		if (forward)
+		int answer = forward && due < BUF - 1024 ? keepalive(fd, start, head, len, answers + due) : -1;
+		if (answer >= 0)
+			due += answer;
+		else if (forward)
 			for (int i = 0; i < count; i++)
 				if (members[i] != fd)
 					put(members[i], start, head + len);
 		p = data + len;
 	}
+	if (due)
+		put(fd, answers, due);
 }
 
 int main(int argc, char **argv) {
