@@ -18,7 +18,6 @@ type acceptor struct {
 	listeners []*Listener
 	paused    bool          // listeners are out of the epoll set until resumeAt
 	resumeAt  time.Duration // loop clock
-	lastLog   time.Duration // of the last line about running out
 	tokens    float64       // of the pacing, see Options.HandshakeRate
 	filled    time.Duration
 }
@@ -129,12 +128,10 @@ func (a *acceptor) ready(fd int32) {
 
 // exhausted stops accepting for a moment, and says so once a burst.
 func (a *acceptor) exhausted(errno syscall.Errno) {
-	a.loop.srv.count.acceptFailed.Add(1)
-	if a.lastLog == 0 || a.loop.now-a.lastLog > burstGap {
+	if a.loop.srv.acceptFailed() {
 		a.loop.srv.log.Error("cannot accept connections; retrying until there is room",
 			zap.Error(errno), zap.Int64("connections", a.loop.srv.Conns()))
 	}
-	a.lastLog = a.loop.now
 	a.pause(acceptRetry)
 }
 

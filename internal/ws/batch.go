@@ -43,7 +43,9 @@ func (b *Batch) SendFrame(c *Conn, f Frame) SendResult {
 }
 
 // Ping queues a ping frame; its payload is at most 125 bytes.
-func (b *Batch) Ping(c *Conn, payload []byte) { b.control(c, OpPing, payload) }
+func (b *Batch) Ping(c *Conn, payload []byte) {
+	b.control(c, OpPing, payload[:min(len(payload), maxControl)])
+}
 
 // control queues a control frame made by this package.
 func (b *Batch) control(c *Conn, op OpCode, payload []byte) {
@@ -91,7 +93,7 @@ func (b *Batch) flush() {
 			if c.loop == b.loop {
 				b.loop.drained(c)
 			} else {
-				c.finishWrite(true)
+				c.loop.post(func() { c.loop.drained(c) })
 			}
 		}
 	}

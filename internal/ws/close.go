@@ -1,7 +1,10 @@
 package ws
 
 import (
+	"time"
 	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
 )
 
 // The end of a connection (RFC 6455, section 7). There are three ways:
@@ -15,8 +18,10 @@ import (
 //     until the peer ends or CloseTimeout passes. Closing at once with input
 //     unread would reset the connection and might destroy the answer.
 
-// maxLinger bounds what a failed peer may still send.
-const maxLinger = 1 << 20
+// maxLinger bounds what a peer may still send after its end has begun. It is
+// more than the kernel's buffers on both sides hold, for what is in them was
+// sent before the peer could know.
+const maxLinger = 16 << 20
 
 // Close starts the closing handshake. It returns ErrBadCloseCode or
 // ErrLongReason for what cannot be sent, and ErrClosed when the connection is
@@ -52,7 +57,7 @@ func (c *Conn) startCloseLocked(code int, reason string) error {
 		return ErrClosed
 	}
 	c.setStateLocked(stateClosing)
-	c.end = &closing{CloseInfo: CloseInfo{Code: code, Reason: reason}}
+	c.end = &CloseInfo{Code: code, Reason: reason}
 	c.out.pushBytes(4+len(reason), func(dst []byte) []byte { return appendClose(dst, code, reason) })
 	return nil
 }
@@ -61,10 +66,16 @@ func (c *Conn) startCloseLocked(code int, reason string) error {
 // own loop.
 func (c *Conn) armClose(b *Batch) {
 	if b != nil && b.loop == c.loop {
-		c.loop.arm(c, c.loop.srv.opt.CloseTimeout)
+		c.loop.armEnd(c)
 		return
 	}
-	c.loop.post(func() { c.loop.arm(c, c.loop.srv.opt.CloseTimeout) })
+	c.loop.post(func() { c.loop.armEnd(c) })
+}
+
+// armEnd gives the connection's end, or its next step, CloseTimeout.
+func (l *loop) armEnd(c *Conn) {
+	c.ending = true
+	l.arm(c, l.srv.opt.CloseTimeout)
 }
 
 // failLocked queues the close frame of a failed connection.
@@ -73,7 +84,7 @@ func (c *Conn) failLocked(e *ProtocolError) {
 		c.out.pushBytes(4+len(e.Reason), func(dst []byte) []byte { return appendClose(dst, e.Code, e.Reason) })
 	}
 	if c.end == nil {
-		c.end = &closing{CloseInfo: CloseInfo{Code: e.Code, Reason: e.Reason, Err: e}}
+		c.end = &CloseInfo{Code: e.Code, Reason: e.Reason, Err: e}
 	}
 	c.setStateLocked(stateFailing)
 }
@@ -86,7 +97,7 @@ func (l *loop) fail(c *Conn, e *ProtocolError) {
 	c.failLocked(e)
 	l.batch.noteLocked(c)
 	c.mu.Unlock()
-	l.arm(c, l.srv.opt.CloseTimeout)
+	l.armEnd(c)
 }
 
 // peerClosed takes the peer's close frame.
@@ -94,18 +105,23 @@ func (l *loop) peerClosed(c *Conn, ev Event) {
 	reason := string(ev.Payload) // before Reset, which may give its bytes back
 	c.in.Reset()
 	c.mu.Lock()
-	if c.state() == stateClosing {
+	switch c.state() {
+	case stateClosing:
 		// The answer to ours: all is said.
 		c.end.Clean = true
-		c.setStateLocked(stateFlushing)
-	} else {
-		c.end = &closing{CloseInfo: CloseInfo{Code: ev.Code, Reason: reason, Remote: true, Clean: true}}
-		c.setStateLocked(stateFlushing)
+	case stateOpen:
+		c.end = &CloseInfo{Code: ev.Code, Reason: reason, Remote: true, Clean: true}
 		c.out.pushBytes(4, func(dst []byte) []byte { return appendClose(dst, ev.Code, "") })
+	default:
+		// Failed a moment ago, maybe by the handler of a message before it:
+		// the last word has been said.
+		c.mu.Unlock()
+		return
 	}
+	c.setStateLocked(stateFlushing)
 	l.batch.noteLocked(c)
 	c.mu.Unlock()
-	l.arm(c, l.srv.opt.CloseTimeout)
+	l.armEnd(c)
 }
 
 // drained is called when a connection that is about to end has nothing more to
@@ -125,7 +141,7 @@ func (l *loop) drained(c *Conn) {
 			return
 		}
 		l.destroy(c, nil)
-	case state == stateFailing && c.lingered == 0:
+	case state == stateFailing && !c.shut:
 		l.linger(c)
 	}
 }
@@ -136,9 +152,22 @@ func (l *loop) linger(c *Conn) {
 	c.setStateLocked(stateFailing)
 	fd := c.fd
 	c.mu.Unlock()
-	c.lingered = 1
+	c.shut = true
 	shutdownWrite(fd)
-	l.arm(c, l.srv.opt.CloseTimeout)
+	l.armEnd(c)
+}
+
+// owes reports whether a peer that has ended its side is still to be sent
+// something, its close frame's answer or a refusal, and if so looks only for
+// room to do that.
+func (l *loop) owes(c *Conn) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if st := c.state(); st != stateFlushing && st != stateFailing || !c.armed {
+		return false
+	}
+	l.poll.ctl(unix.EPOLL_CTL_MOD, c.fd, c.gen, unix.EPOLLOUT)
+	return true
 }
 
 // destroy closes the descriptor and tells the handler. err is the socket's.
@@ -151,14 +180,15 @@ func (l *loop) destroy(c *Conn, err error) {
 	fd := c.fd
 	c.fd = -1
 	c.setStateLocked(stateClosed)
-	c.out.clear()
 	info := CloseInfo{Code: CloseAbnormal, Err: err}
 	if c.end != nil {
-		info = c.end.CloseInfo
+		info = *c.end
+		info.Clean = info.Clean && c.out.empty() && !c.broken // ours has left
 		if info.Err == nil && !info.Clean {
 			info.Err = err
 		}
 	}
+	c.out.clear()
 	c.mu.Unlock()
 
 	l.wheel.stop(c)
@@ -167,6 +197,10 @@ func (l *loop) destroy(c *Conn, err error) {
 	c.head = nil
 	l.srv.table.clear(fd)
 	closeFD(fd)
+	if c.peer.tls != nil {
+		// Its goroutines must not wait for ever to pass on the last bytes.
+		_ = c.peer.tls.SetDeadline(time.Now().Add(l.srv.opt.CloseTimeout))
+	}
 	l.conns.Add(-1)
 	l.srv.connGone()
 	if c.opened {

@@ -22,7 +22,9 @@ type Conn struct {
 	timer    timer
 	head     *buffer // the handshake as far as it came; nil before and after
 	opened   bool    // the handler knows it
-	lingered int32   // bytes thrown away since the write side was shut; 0: not yet
+	shut     bool    // the write side is, after a last answer
+	ending   bool    // the deadline in the wheel is that of the end
+	lingered int32   // bytes thrown away
 
 	// Written by the loop, read by anybody.
 	data     any
@@ -34,7 +36,7 @@ type Conn struct {
 
 	mu      sync.Mutex // guards what follows; a leaf
 	out     outbound
-	end     *closing // how it ended or is ending; set once
+	end     *CloseInfo // how it ended or is ending; set once
 	sentMsg uint64
 	sentB   uint64
 	dropped uint32
@@ -58,12 +60,6 @@ const (
 
 func (c *Conn) state() connState            { return connState(c.life.Load()) }
 func (c *Conn) setStateLocked(st connState) { c.life.Store(uint32(st)) }
-
-// closing is how a connection ends.
-type closing struct {
-	CloseInfo
-	peerCode bool // Code came from the peer
-}
 
 // CloseInfo tells a handler how a connection ended.
 type CloseInfo struct {
@@ -142,8 +138,12 @@ func (c *Conn) Stats() ConnStats {
 }
 
 // SetTimer makes the handler's Timer method be called once after d, in steps of
-// 16 ms; a later call replaces an earlier one. d <= 0 stops it.
+// 16 ms; a later call replaces an earlier one. d <= 0 stops it. It does nothing
+// once the connection is ending: that has a deadline of its own.
 func (c *Conn) SetTimer(d time.Duration) {
+	if c.state() != stateOpen {
+		return
+	}
 	if d <= 0 {
 		c.loop.wheel.stop(c)
 		return
@@ -154,7 +154,7 @@ func (c *Conn) SetTimer(d time.Duration) {
 // TimerLeft is the time until the Timer method is called, or 0 when it will not
 // be. Like SetTimer it is only for the handler's methods.
 func (c *Conn) TimerLeft() time.Duration {
-	if c.timer.slot == 0 {
+	if c.timer.slot == 0 || c.state() != stateOpen {
 		return 0
 	}
 	return max(0, time.Duration(c.timer.due)*wheelTick-c.loop.now)
@@ -175,25 +175,21 @@ func (c *Conn) SendFrame(f Frame) SendResult {
 		c.countOutLocked(c.loop, len(f.wire))
 		r = c.writeNowLocked()
 	}
-	after := c.afterWriteLocked()
 	c.mu.Unlock()
-	c.finishWrite(after)
 	return r
 }
 
 // Ping sends a ping frame now; its payload is at most 125 bytes. The handler's
 // Pong method is given what the peer answers.
 func (c *Conn) Ping(payload []byte) SendResult {
-	wire := appendFrame(make([]byte, 0, 2+len(payload)), OpPing, true, payload[:min(len(payload), 125)])
+	wire := appendFrame(make([]byte, 0, 2+len(payload)), OpPing, true, payload[:min(len(payload), maxControl)])
 	c.mu.Lock()
 	r, ok := c.admitLocked(len(wire))
 	if ok {
 		c.out.pushFrame(Frame{wire: wire})
 		r = c.writeNowLocked()
 	}
-	after := c.afterWriteLocked()
 	c.mu.Unlock()
-	c.finishWrite(after)
 	return r
 }
 
@@ -204,7 +200,7 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 		return Gone, false
 	}
 	limit := c.loop.srv.opt.QueueBytes
-	if limit <= 0 || c.out.empty() || int(c.out.size)+n <= limit {
+	if c.out.empty() || int(c.out.size)+n <= limit {
 		return 0, true
 	}
 	if !c.armed {
@@ -289,8 +285,11 @@ func (c *Conn) writeLocked() {
 			if err == errAgain {
 				break
 			}
+			// Reading goes on, for the peer's last words may have come; but a
+			// peer that has only stopped reading would never end by itself.
 			c.broken = true
 			c.out.clear()
+			shutdownBoth(c.fd)
 			break
 		}
 		c.out.sent(n)
@@ -311,10 +310,4 @@ func (c *Conn) writeLocked() {
 // because all that was queued has left.
 func (c *Conn) afterWriteLocked() bool {
 	return (c.state() == stateFlushing || c.state() == stateFailing) && (c.out.empty() || c.broken)
-}
-
-func (c *Conn) finishWrite(after bool) {
-	if after {
-		c.loop.post(func() { c.loop.drained(c) })
-	}
 }

@@ -94,8 +94,11 @@ func appendClose(dst []byte, code int, reason string) []byte {
 	return append(dst, reason...)
 }
 
+// maxControl is the longest payload of a control frame (RFC 6455, section 5.5).
+const maxControl = 125
+
 // maxCloseReason is what a control frame leaves for the reason.
-const maxCloseReason = 125 - 2
+const maxCloseReason = maxControl - 2
 
 // truncateReason cuts reason to what a close frame can hold, at a character's
 // boundary.

@@ -58,13 +58,13 @@ func (l *loop) upgrade(c *Conn, head []byte) bool {
 		l.refuse(c, ref)
 		return false
 	}
-	l.exchange = exchange{in: head, out: l.exchange.out[:0]}
-	hs, err := l.upgrader.Upgrade(&l.exchange)
-	if err != nil {
+	protocol := opt.Policy.subprotocol(r)
+	l.exchange.begin(r.key, protocol)
+	if _, err := l.upgrader.Upgrade(&l.exchange); err != nil {
 		l.refuse(c, refuseInternal)
 		return false
 	}
-	c.protocol = hs.Protocol
+	c.protocol = protocol
 	c.opened = true
 	c.mu.Lock()
 	c.out.pushBytes(len(l.exchange.out), func(dst []byte) []byte { return append(dst, l.exchange.out...) })
@@ -91,15 +91,30 @@ func (l *loop) refuse(c *Conn, ref *Refusal) {
 	c.setStateLocked(stateFailing)
 	l.batch.noteLocked(c)
 	c.mu.Unlock()
-	l.arm(c, l.srv.opt.CloseTimeout)
+	l.armEnd(c)
 }
 
 // exchange is the memory that gobwas/ws's Upgrader reads a whole head from and
 // writes its answer to. The Upgrader is never given the socket: it blocks until
 // a head is whole, has no limits, and its buffered reader would swallow the
-// frames that follow.
+// frames that follow. Nor is it given the client's head, which it reads more
+// loosely in places and more narrowly in others (a Connection field in two
+// lines, a list in Upgrade) than request.go, which has judged it: it is given
+// the least head that says the same.
 type exchange struct {
-	in, out []byte
+	head, out []byte
+	in        []byte // what of head is still to be read
+}
+
+func (x *exchange) begin(key []byte, protocol string) {
+	h := append(x.head[:0], "GET / HTTP/1.1\r\nHost: -\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "...)
+	h = append(h, key...)
+	if protocol != "" {
+		h = append(h, "\r\nSec-WebSocket-Protocol: "...)
+		h = append(h, protocol...)
+	}
+	h = append(h, "\r\n\r\n"...)
+	x.head, x.in, x.out = h, h, x.out[:0]
 }
 
 func (x *exchange) Read(p []byte) (int, error) {
@@ -116,16 +131,10 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func newUpgrader(opt *Options) gobwas.Upgrader {
-	u := gobwas.Upgrader{
-		ReadBufferSize:  opt.MaxHeadBytes, // its longest line
+func newUpgrader() gobwas.Upgrader {
+	return gobwas.Upgrader{
+		ReadBufferSize:  512,
 		WriteBufferSize: 512,
+		Protocol:        func([]byte) bool { return true }, // there is at most the chosen one
 	}
-	if len(opt.Policy.Subprotocols) > 0 {
-		u.Protocol = func(name []byte) bool {
-			_, ok := opt.Policy.subprotocol(name)
-			return ok
-		}
-	}
-	return u
 }

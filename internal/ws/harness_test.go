@@ -15,7 +15,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -488,16 +487,4 @@ func clientFrame(fin bool, op OpCode, payload []byte) []byte {
 		out = append(out, x^mask[i&3])
 	}
 	return out
-}
-
-// fullSocket shrinks the kernel's buffers, so that little fills them.
-func smallBuffers(t testing.TB, c net.Conn) {
-	t.Helper()
-	rc, err := c.(syscall.Conn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = rc.Control(func(fd uintptr) {
-		_ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
-	})
 }

@@ -22,7 +22,6 @@ type loop struct {
 	batch    Batch
 	wheel    wheel
 	now      time.Duration // the server's clock at the beginning of the pass
-	nextGen  int32
 	stop     bool
 	accept   acceptor
 	request  Request
@@ -61,7 +60,7 @@ func newLoop(s *Server) (*loop, error) {
 		srv: s, poll: p, wake: int32(wake),
 		buf:      make([]byte, readBufferSize),
 		events:   make([]unix.EpollEvent, maxEvents),
-		upgrader: newUpgrader(&s.opt),
+		upgrader: newUpgrader(),
 	}
 	l.batch.loop = l
 	l.accept.loop = l
@@ -86,14 +85,14 @@ func (l *loop) post(f func()) bool {
 		return false
 	}
 	l.queue = append(l.queue, f)
-	wake := !l.woken
-	l.woken = true
-	l.mu.Unlock()
-	if wake {
+	if !l.woken {
+		// Under the lock: once the loop has ended its descriptors are closed.
+		l.woken = true
 		var one [8]byte
 		binary.NativeEndian.PutUint64(one[:], 1)
 		_, _ = unix.Write(int(l.wake), one[:])
 	}
+	l.mu.Unlock()
 	return true
 }
 
@@ -205,7 +204,9 @@ func (l *loop) readable(c *Conn) {
 		l.destroy(c, errno)
 		return
 	case n == 0:
-		l.destroy(c, nil)
+		if !l.owes(c) {
+			l.destroy(c, nil)
+		}
 		return
 	}
 	c.lastRead.Store(int64(l.now))
@@ -273,6 +274,10 @@ func (l *loop) expire(c *Conn) {
 	case stateOpen:
 		l.srv.opt.Handler.Timer(&l.batch, c)
 	default:
+		if !c.ending {
+			l.armEnd(c) // this was the handler's timer; Close, elsewhere, came first
+			return
+		}
 		l.destroy(c, nil)
 	}
 }

@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bytes"
+	"net"
 	"net/netip"
 	"strings"
 )
@@ -59,7 +60,7 @@ func (p *Policy) allowsOrigin(origin, host string) bool {
 		case want == "*":
 			return true
 		case want == "same":
-			if _, name, ok := splitOrigin(origin); ok && name == hostName(host) {
+			if _, name, ok := splitOrigin(origin); ok && name != "" && name == hostName(host) {
 				return true
 			}
 		case strings.EqualFold(want, origin):
@@ -106,18 +107,30 @@ func hostName(host string) string {
 	return strings.ToLower(host)
 }
 
-// subprotocol returns the configured subprotocol of that name.
-func (p *Policy) subprotocol(name []byte) (string, bool) {
-	for _, s := range p.Subprotocols {
-		if s == string(name) {
-			return s, true
+// subprotocol chooses from what the client offers, or returns "".
+func (p *Policy) subprotocol(r *Request) string {
+	if len(p.Subprotocols) == 0 {
+		return ""
+	}
+	for _, f := range r.Fields {
+		if len(f.Name) != len("Sec-WebSocket-Protocol") || !foldEqual(f.Name, "sec-websocket-protocol") {
+			continue
+		}
+		for item := range bytes.SplitSeq(f.Value, []byte(",")) {
+			for _, s := range p.Subprotocols {
+				if s == string(trimBlanks(item)) {
+					return s
+				}
+			}
 		}
 	}
-	return "", false
+	return ""
 }
 
 // A Peer is the address at the other end of the socket.
 type Peer struct {
 	Network string         // "unix" or "tcp"
 	Addr    netip.AddrPort // of a TCP peer
+
+	tls net.Conn // of a TLS connection: what its goroutines pump from and to
 }

@@ -30,10 +30,13 @@ type Options struct {
 	HandshakeRate    float64       // connections accepted per second in all; 0: no limit
 
 	Fragmentation Fragmentation // of what is sent
-	QueueBytes    int           // unsent bytes per connection; 0: no limit
+	QueueBytes    int           // unsent bytes per connection; 0: no limit but 1 GiB
 	Slow          SlowPolicy    // when QueueBytes is reached
 	CloseTimeout  time.Duration // for the peer's part of a closing handshake; 0: 5 s
 }
+
+// maxQueue keeps the counts of a queue within 32 bits.
+const maxQueue = 1 << 30
 
 // A Listener is a listening, non-blocking stream socket. The server reads from
 // it but does not close it.
@@ -55,6 +58,8 @@ type Server struct {
 	count counters
 
 	conns    atomic.Int64
+	nextGen  atomic.Int32
+	failing  atomic.Int64 // when accepting last failed, see acceptFailed
 	draining atomic.Bool
 
 	wg sync.WaitGroup
@@ -80,6 +85,9 @@ func NewServer(opt Options) (*Server, error) {
 	opt.CloseTimeout = cmp.Or(opt.CloseTimeout, 5*time.Second)
 	opt.MaxHeadBytes = cmp.Or(opt.MaxHeadBytes, 16<<10)
 	opt.MaxFields = cmp.Or(opt.MaxFields, 100)
+	if opt.QueueBytes <= 0 || opt.QueueBytes > maxQueue {
+		opt.QueueBytes = maxQueue
+	}
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
 		return nil, err
@@ -120,21 +128,27 @@ func (s *Server) Start(listeners []*Listener) error {
 			}
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ln := range listeners {
+		if ln.TLS == nil {
+			continue
+		}
+		t, err := s.serveTLS(ln)
+		if err != nil {
+			for _, t := range s.tls {
+				t.stop()
+			}
+			s.wg.Wait()
+			s.closeLoops()
+			return err
+		}
+		s.tls = append(s.tls, t)
+	}
 	for _, l := range s.loops {
 		s.wg.Go(l.run)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.running = true
-	for _, ln := range listeners {
-		if ln.TLS != nil {
-			t, err := s.serveTLS(ln)
-			if err != nil {
-				return err
-			}
-			s.tls = append(s.tls, t)
-		}
-	}
 	return nil
 }
 
@@ -154,26 +168,51 @@ func (s *Server) adopt(fd int32, peer *Peer, here *loop) {
 			l, mine = other, n
 		}
 	}
-	here.nextGen = (here.nextGen + 1) & (1<<30 - 1)
-	c := &Conn{loop: l, peer: peer, fd: fd, gen: here.nextGen}
-	if here.stop || !s.table.set(fd, c) {
-		closeFD(fd)
-		return
-	}
+	// Whichever loop: a stale event must not find the same number again.
+	c := &Conn{loop: l, peer: peer, fd: fd, gen: s.nextGen.Add(1) & (1<<30 - 1)}
 	s.conns.Add(1)
 	l.conns.Add(1)
-	begin := func() {
-		c.lastRead.Store(int64(l.now))
-		l.arm(c, s.opt.HandshakeTimeout)
-		if err := l.poll.add(fd, c.gen, unix.EPOLLIN); err != nil {
-			l.destroy(c, err)
-		}
-	}
-	if l == here {
-		begin()
+	if !s.table.set(fd, c) {
+		l.destroy(c, nil)
 		return
 	}
-	l.post(begin)
+	if l == here {
+		l.begin(c)
+	} else if !l.post(func() { l.begin(c) }) {
+		l.destroy(c, ErrServerShutdown) // nobody else will, l has ended
+	}
+}
+
+// begin starts a connection's life on its loop.
+func (l *loop) begin(c *Conn) {
+	switch {
+	case c.gone(): // with all others, before its loop heard of it
+		return
+	case l.stop:
+		l.destroy(c, ErrServerShutdown)
+		return
+	}
+	c.lastRead.Store(int64(l.now))
+	if err := l.poll.add(c.fd, c.gen, unix.EPOLLIN); err != nil {
+		l.destroy(c, err)
+		return
+	}
+	if c.state() != stateHandshake {
+		return // refused with all others
+	}
+	l.arm(c, l.srv.opt.HandshakeTimeout)
+	if l.srv.draining.Load() {
+		l.refuse(c, refuseDraining)
+	}
+}
+
+// acceptFailed counts a failure to accept, and reports whether it is the first
+// of a burst.
+func (s *Server) acceptFailed() bool {
+	s.count.acceptFailed.Add(1)
+	now := s.clock()
+	last := time.Duration(s.failing.Swap(int64(now)))
+	return last == 0 || now-last > burstGap
 }
 
 // Conns is the number of connections, handshakes under way included.
@@ -256,6 +295,9 @@ func (s *Server) Drain() {
 // all are gone or ctx is done, and ends the loops. It returns ctx's error when
 // connections had to be cut.
 func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
+	if err := checkClose(code, reason); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	running := s.running
 	s.running = false
@@ -268,7 +310,7 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	s.mu.Lock()
 	s.empty = empty
 	s.mu.Unlock()
-	err := s.CloseAll(code, reason)
+	_ = s.CloseAll(code, reason)
 	s.post(func(l *loop) { // handshakes under way have nobody to wait for
 		s.table.each(func(c *Conn) {
 			if c.loop == l && c.state() == stateHandshake {
@@ -276,7 +318,8 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 			}
 		})
 	})
-	if s.conns.Load() > 0 && err == nil {
+	var err error
+	if s.conns.Load() > 0 {
 		select {
 		case <-empty:
 		case <-ctx.Done():
@@ -291,7 +334,15 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 		})
 		l.stop = true
 	})
+	stop := context.AfterFunc(ctx, func() { // TLS peers may take their time to end
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, t := range s.tls {
+			t.cut()
+		}
+	})
 	s.wg.Wait()
+	stop()
 	s.closeLoops()
 	return err
 }

@@ -68,4 +68,5 @@ func sendQueue(fd int32, o *outbound) (n int, all bool, err syscall.Errno) {
 // closeFD closes a socket; without SO_LINGER that does not wait.
 func closeFD(fd int32) { _, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
+func shutdownBoth(fd int32)  { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) }
 func shutdownWrite(fd int32) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }

@@ -47,7 +47,12 @@ func (t *fdTable) set(fd int32, c *Conn) bool {
 	return true
 }
 
-func (t *fdTable) clear(fd int32) { t.chunks[fd/fdChunkSize].Load()[fd%fdChunkSize].Store(nil) }
+// clear does nothing for a descriptor beyond the table.
+func (t *fdTable) clear(fd int32) {
+	if i := int(fd / fdChunkSize); i < len(t.chunks) {
+		t.chunks[i].Load()[fd%fdChunkSize].Store(nil)
+	}
+}
 
 // each calls f for every connection.
 func (t *fdTable) each(f func(*Conn)) {

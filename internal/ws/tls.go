@@ -26,6 +26,9 @@ type tlsListener struct {
 	wg  sync.WaitGroup
 	ctx context.Context
 	end context.CancelFunc
+
+	mu    sync.Mutex // guards what follows
+	conns map[net.Conn]struct{}
 }
 
 func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
@@ -39,7 +42,7 @@ func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tlsListener{srv: s, ln: nl, cfg: ln.TLS}
+	t := &tlsListener{srv: s, ln: nl, cfg: ln.TLS, conns: make(map[net.Conn]struct{})}
 	t.ctx, t.end = context.WithCancel(context.Background())
 	s.wg.Go(t.run)
 	return t, nil
@@ -52,6 +55,32 @@ func (t *tlsListener) stop() {
 	t.end()
 }
 
+// cut ends what the loops are through with and the peers are not.
+func (t *tlsListener) cut() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for nc := range t.conns {
+		_ = nc.SetDeadline(time.Now())
+	}
+	t.conns = nil
+}
+
+// track has cut end nc; it reports false when that has been already. The
+// function it returns forgets nc.
+func (t *tlsListener) track(nc net.Conn) (forget func(), ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.conns == nil {
+		return nil, false
+	}
+	t.conns[nc] = struct{}{}
+	return func() {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		delete(t.conns, nc)
+	}, true
+}
+
 func (t *tlsListener) run() {
 	defer t.wg.Wait()
 	for {
@@ -60,7 +89,9 @@ func (t *tlsListener) run() {
 			if t.ctx.Err() != nil {
 				return
 			}
-			t.srv.log.Error("cannot accept TLS connections; retrying", zap.Error(err))
+			if t.srv.acceptFailed() {
+				t.srv.log.Error("cannot accept TLS connections; retrying until there is room", zap.Error(err))
+			}
 			select {
 			case <-t.ctx.Done():
 				return
@@ -74,6 +105,11 @@ func (t *tlsListener) run() {
 
 func (t *tlsListener) serve(nc net.Conn) {
 	defer nc.Close()
+	forget, ok := t.track(nc)
+	if !ok {
+		return
+	}
+	defer forget()
 	tc := tls.Server(nc, t.cfg)
 	ctx, cancel := context.WithTimeout(t.ctx, t.srv.opt.HandshakeTimeout)
 	err := tc.HandshakeContext(ctx)
@@ -96,7 +132,7 @@ func (t *tlsListener) serve(nc net.Conn) {
 	}
 	defer inner.Close()
 	addr, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
-	peer := &Peer{Network: "tcp", Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())}
+	peer := &Peer{Network: "tcp", Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), tls: nc}
 	l := t.srv.loops[0]
 	if !l.post(func() { t.srv.adopt(int32(fds[0]), peer, l) }) {
 		closeFD(int32(fds[0]))
@@ -108,8 +144,12 @@ func (t *tlsListener) serve(nc net.Conn) {
 		_, _ = io.Copy(inner, tc)
 		_ = inner.(*net.UnixConn).CloseWrite()
 	})
-	_, _ = io.Copy(tc, inner) // loop to peer; ends when the loop shuts or closes its end
-	_ = tc.CloseWrite()
-	_ = nc.SetReadDeadline(time.Now().Add(t.srv.opt.CloseTimeout))
+	// Loop to peer; ends when the loop shuts or closes its end. From the close
+	// on there is a deadline, see destroy.
+	if _, err := io.Copy(tc, inner); err != nil {
+		_ = nc.Close()
+	} else {
+		_ = tc.CloseWrite()
+	}
 	wg.Wait()
 }
