@@ -43,7 +43,8 @@ var (
 	refuseVersion   = &Refusal{http.StatusHTTPVersionNotSupported, "HTTP/1.1 is required", ""}
 	refuseMethod    = &Refusal{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET request", "Allow: GET\r\n"}
 	refuseBody      = &Refusal{http.StatusBadRequest, "a WebSocket handshake has no body", ""}
-	refuseHost      = &Refusal{http.StatusBadRequest, "exactly one Host field is required", ""}
+	refuseTarget    = &Refusal{http.StatusBadRequest, "the request target must be a path", ""}
+	refuseHost      = &Refusal{http.StatusBadRequest, "exactly one Host field with a host is required", ""}
 	refusePlain     = &Refusal{http.StatusUpgradeRequired, "this is a WebSocket endpoint", upgradeHeader}
 	refuseConnect   = &Refusal{http.StatusBadRequest, "Connection must contain Upgrade", ""}
 	refuseKey       = &Refusal{http.StatusBadRequest, "exactly one Sec-WebSocket-Key of 16 bytes in base64 is required", ""}
@@ -157,8 +158,11 @@ func (r *Request) requestLine(line []byte) *Refusal {
 			return refuseMalformed
 		}
 	}
-	for _, c := range target {
+	for i, c := range target {
 		if c <= ' ' || c >= 0x7f || c == '#' {
+			return refuseMalformed
+		}
+		if c == '%' && !(i+2 < len(target) && isHex(target[i+1]) && isHex(target[i+2])) && bytes.IndexByte(target[:i], '?') < 0 {
 			return refuseMalformed
 		}
 	}
@@ -171,6 +175,10 @@ func (r *Request) requestLine(line []byte) *Refusal {
 	}
 	r.Method, r.Target = method, target
 	return nil
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'
 }
 
 // note keeps what the handshake is judged by.
@@ -217,8 +225,12 @@ func (r *Request) note(name, value []byte) {
 // check judges the handshake (RFC 6455, section 4.2.1).
 func (r *Request) check() *Refusal {
 	switch {
-	case r.hosts != 1:
+	case r.hosts != 1 || !validHost(r.host):
 		return refuseHost
+	case r.Target[0] != '/':
+		// The absolute form names a host of its own, which a proxy in front may
+		// have judged instead of the Host field.
+		return refuseTarget
 	case string(r.Method) != http.MethodGet:
 		return refuseMethod
 	case r.body:
@@ -270,6 +282,17 @@ func validKey(key []byte) bool {
 	return err == nil && n == 16
 }
 
+// validHost reports whether a Host field can be a host and port (RFC 9110,
+// section 7.2, by the characters of RFC 3986, section 3.2).
+func validHost(host []byte) bool {
+	for _, c := range host {
+		if !isHost[c] {
+			return false
+		}
+	}
+	return len(host) > 0
+}
+
 func trimBlanks(b []byte) []byte {
 	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
 		b = b[1:]
@@ -315,6 +338,18 @@ var isToken = func() (t [256]bool) {
 		t[c], t[c-'a'+'A'] = true, true
 	}
 	for _, c := range "!#$%&'*+-.^_`|~" {
+		t[c] = true
+	}
+	return t
+}()
+
+// isHost marks what may be in a host and port.
+var isHost = func() (t [256]bool) {
+	t = isToken
+	for _, c := range "#^`|" {
+		t[c] = false
+	}
+	for _, c := range "()=,;:[]" {
 		t[c] = true
 	}
 	return t
