@@ -26,6 +26,7 @@ type repl struct {
 	out     *os.File
 	client  *admin.Client
 	editor  *readline.Instance
+	keys    *readline.CancelableStdin // what the editor reads; closing it ends the editing
 	history *history
 	json    bool
 	signals chan os.Signal // SIGINT; while a line is edited Ctrl-C is a key
@@ -45,13 +46,17 @@ func console(ctx context.Context, opts options, std streams) error {
 	r := &repl{std: std, out: out, client: c, json: opts.json, history: openHistory(historyPath()), signals: make(chan os.Signal, 1)}
 	signal.Notify(r.signals, syscall.SIGINT)
 	defer signal.Stop(r.signals)
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	if err := r.greet(ctx); err != nil {
 		return std.fail(err, false)
 	}
 	if err := r.openEditor(in, out); err != nil {
 		return std.fail(err, false)
 	}
+	// The terminal is given back as it was found, whatever ends the console.
 	defer r.editor.Close()
+	defer context.AfterFunc(ctx, func() { r.keys.Close() })()
 	return r.loop(ctx)
 }
 
@@ -78,8 +83,9 @@ func (r *repl) openEditor(in, out *os.File) error {
 		}
 		return 80
 	}}
+	r.keys = readline.NewCancelableStdin(keyReader{in})
 	cfg := &readline.Config{
-		Prompt: prompt, Painter: view, Stdin: readline.NewCancelableStdin(keyReader{in}), Stdout: view, Stderr: view,
+		Prompt: prompt, Painter: view, Stdin: r.keys, Stdout: view, Stderr: view,
 		AutoComplete:           &completer{repl: r},
 		HistoryLimit:           historyLimit,
 		HistorySearchFold:      true,
@@ -111,6 +117,8 @@ func (r *repl) loop(ctx context.Context) error {
 	for ctx.Err() == nil {
 		line, err := r.editor.Readline()
 		switch {
+		case ctx.Err() != nil:
+			return nil // half a line is not carried out
 		case errors.Is(err, readline.ErrInterrupt):
 			if line == "" {
 				fmt.Fprintln(r.out, "(Ctrl-D or exit leaves)")
@@ -192,13 +200,12 @@ func (r *repl) carryOut(ctx context.Context, inv *admin.Invocation) error {
 	return err
 }
 
-// notice says once that the daemon is back, or is another one than before.
+// notice says once that the daemon is another one than before.
 func (r *repl) notice(a admin.Answer) {
-	if a.Started == "" || a.Started == r.started {
-		r.down = r.down && a.Started == ""
-		return
+	if a.Started == "" {
+		return // none of its answers
 	}
-	if r.started != "" {
+	if a.Started != r.started {
 		p := newPrinter(r.std.err)
 		p.Printf("%s\n", p.Styled(admin.Yellow, "nvsessd was restarted since the last command"))
 	}

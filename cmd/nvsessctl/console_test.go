@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 )
 
 // terminal is a terminal with the console on it.
@@ -109,7 +111,9 @@ func (c *terminal) leaves() {
 	c.t.Helper()
 	defer time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() }).Stop()
 	if err := c.cmd.Wait(); err != nil {
-		c.t.Errorf("the console ended with %v", err)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.t.Errorf("the console ended with %v: %s", err, c.output.String())
 	}
 }
 
@@ -262,6 +266,29 @@ func TestConsoleReconnects(t *testing.T) {
 	c.enter("sesses --count")
 	if got := c.expect(prompt); strings.Contains(got, "restarted") {
 		t.Errorf("said twice: %q", got)
+	}
+}
+
+// Whatever ends the console, the terminal is left as it was found.
+func TestConsoleTerminated(t *testing.T) {
+	d, _ := startTestDaemon(t)
+	c := openConsole(t, d)
+	cooked := func() bool {
+		state, err := unix.IoctlGetTermios(int(c.tty.Fd()), unix.TCGETS)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Lflag&unix.ICANON != 0 && state.Lflag&unix.ECHO != 0
+	}
+	if cooked() {
+		t.Error("a line is edited key by key")
+	}
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	c.leaves()
+	if !cooked() {
+		t.Error("the terminal was left as the line editor wants it")
 	}
 }
 

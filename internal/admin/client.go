@@ -78,7 +78,7 @@ func (c *Client) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return conn, err
 }
 
-// Answer is what a call came back with.
+// Answer is what a call came back with. A failing one has no Result.
 type Answer struct {
 	Result  json.RawMessage
 	Started string // tells one run of the daemon from the next
@@ -86,26 +86,26 @@ type Answer struct {
 
 // Call carries out a command that does not stream. A failing answer is an *Error.
 func (c *Client) Call(ctx context.Context, name string, args any) (Answer, error) {
-	resp, err := c.post(ctx, name, args)
+	resp, a, err := c.post(ctx, name, args)
 	if err != nil {
-		return Answer{}, err
+		return a, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return Answer{}, c.lost(ctx, err)
+		return a, c.lost(ctx, err)
 	}
-	return Answer{bytes.TrimSpace(body), resp.Header.Get(startedHeader)}, nil
+	a.Result = bytes.TrimSpace(body)
+	return a, nil
 }
 
 // Stream carries out a command that streams: begun once it is under way, then each line but the last, the result, which is returned.
 func (c *Client) Stream(ctx context.Context, name string, args any, begun func(), line func(*Line) error) (Answer, error) {
-	resp, err := c.post(ctx, name, args)
+	resp, a, err := c.post(ctx, name, args)
 	if err != nil {
-		return Answer{}, err
+		return a, err
 	}
 	defer resp.Body.Close()
-	a := Answer{Started: resp.Header.Get(startedHeader)}
 	if begun != nil {
 		begun()
 	}
@@ -144,20 +144,20 @@ func (c *Client) lost(ctx context.Context, err error) error {
 }
 
 // post sends a call and returns its answer when that is not an error.
-func (c *Client) post(ctx context.Context, name string, args any) (*http.Response, error) {
+func (c *Client) post(ctx context.Context, name string, args any) (*http.Response, Answer, error) {
 	body := []byte("{}")
 	if args != nil {
 		var err error
 		if body, err = marshal(args); err != nil {
-			return nil, err
+			return nil, Answer{}, err
 		}
 	}
 	if len(body) > maxBody {
-		return nil, errorf(CodeTooLarge, "that is more than the %d bytes the daemon takes in one call", maxBody)
+		return nil, Answer{}, errorf(CodeTooLarge, "that is more than the %d bytes the daemon takes in one call", maxBody)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://nvsessd/v1/"+name, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return nil, Answer{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := c.http.Do(req)
@@ -165,17 +165,18 @@ func (c *Client) post(ctx context.Context, name string, args any) (*http.Respons
 		var notReachable *NotReachableError
 		switch {
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return nil, Answer{}, ctx.Err()
 		case errors.As(err, &notReachable):
-			return nil, notReachable
+			return nil, Answer{}, notReachable
 		}
-		return nil, c.lost(ctx, reasonOf(err))
+		return nil, Answer{}, c.lost(ctx, reasonOf(err))
 	}
+	a := Answer{Started: resp.Header.Get(startedHeader)}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
-		return nil, failure(resp)
+		return nil, a, failure(resp)
 	}
-	return resp, nil
+	return resp, a, nil
 }
 
 // failure reads the error of an answer.
