@@ -24,11 +24,11 @@ type RequestRecord struct {
 	Cookies             []Cookie    `json:"cookies"`
 	Host                string      `json:"host"`
 	Key                 string      `json:"key"`
-	Origin              string      `json:"origin,omitempty"`
+	Origin              string      `json:"origin"`
 	RemoteAddress       string      `json:"remoteAddress,omitempty"`
 	RemoteAddresses     []string    `json:"remoteAddresses"`
 	RequestedExtensions []Extension `json:"requestedExtensions"`
-	RequestedProtocols  []string    `json:"requestedProtocols"`
+	RequestedProtocols  []string    `json:"requestedProtocols"` // nil, and null, when none
 	Resource            string      `json:"resource"`
 	ResourceURL         ResourceURL `json:"resourceURL"`
 	WebSocketVersion    int         `json:"webSocketVersion"`
@@ -96,6 +96,8 @@ type Member struct {
 // MarshalJSON encodes the object in its order.
 func (o Object) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
 	b.WriteByte('{')
 	for i, m := range o {
 		if i > 0 {
@@ -105,11 +107,12 @@ func (o Object) MarshalJSON() ([]byte, error) {
 			if j == 1 {
 				b.WriteByte(':')
 			}
-			enc, err := json.Marshal(v)
-			if err != nil {
+			// An encoder, so that who encodes the whole decides about <, > and &:
+			// Marshal would escape them for good.
+			if err := enc.Encode(v); err != nil {
 				return nil, err
 			}
-			b.Write(enc)
+			b.Truncate(b.Len() - 1) // the newline
 		}
 	}
 	b.WriteByte('}')
@@ -153,15 +156,18 @@ func (s *Session) Request() *RequestRecord {
 	_ = r.Parse([]byte(s.head), 0) // it was parsed before
 	peer := s.conn.Peer()
 	rec := &RequestRecord{
-		Cookies:             parseCookies(string(r.Get("Cookie"))),
+		Cookies:             parseCookies(joined(&r, "cookie", "; ")),
 		Host:                string(r.Host()),
 		Key:                 string(r.Key()),
 		Origin:              string(r.Origin()),
-		RequestedExtensions: parseExtensions(joined(&r, "sec-websocket-extensions")),
-		RequestedProtocols:  listItems(joined(&r, "sec-websocket-protocol")),
+		RequestedExtensions: parseExtensions(joined(&r, "sec-websocket-extensions", ", ")),
+		RequestedProtocols:  listItems(joined(&r, "sec-websocket-protocol", ", ")),
 		Resource:            string(r.Target),
 		ResourceURL:         parseResource(string(r.Target)),
 		WebSocketVersion:    13,
+	}
+	if len(rec.RequestedProtocols) == 0 {
+		rec.RequestedProtocols = nil // as the seed has it
 	}
 	rec.RemoteAddress, rec.RemoteAddresses = s.srv.proxies.remote(&r, peer)
 	hostname, port := splitHost(rec.Host)
@@ -192,7 +198,7 @@ func (p *proxies) remote(r *ws.Request, peer ws.Peer) (addr string, chain []stri
 	trusted := peer.Network == "unix" && p.unix || peer.Network != "unix" && p.trusts(peer.Addr.Addr())
 	addr = addrString(peer.Addr.Addr())
 	if trusted {
-		chain = listItems(joined(r, "x-forwarded-for"))
+		chain = listItems(joined(r, "x-forwarded-for", ", "))
 		if len(chain) == 0 {
 			if real := string(r.Get("X-Real-IP")); real != "" {
 				chain = append(chain, real)
@@ -215,13 +221,14 @@ func (p *proxies) remote(r *ws.Request, peer ws.Peer) (addr string, chain []stri
 	return addr, chain
 }
 
-// parseHop reads an entry of X-Forwarded-For, which may have a port.
+// parseHop reads an entry of X-Forwarded-For, which may have a port. A zone,
+// which can be any text and means nothing here, is dropped.
 func parseHop(s string) (netip.Addr, bool) {
 	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
-		return a.Unmap(), true
+		return a.Unmap().WithZone(""), true
 	}
 	ap, err := netip.ParseAddrPort(s)
-	return ap.Addr().Unmap(), err == nil
+	return ap.Addr().Unmap().WithZone(""), err == nil
 }
 
 func addrString(a netip.Addr) string {
@@ -231,15 +238,15 @@ func addrString(a netip.Addr) string {
 	return a.String()
 }
 
-// joined returns all fields of a name (lower case) as one list.
-func joined(r *ws.Request, name string) string {
+// joined returns all fields of a name (lower case) as one.
+func joined(r *ws.Request, name, sep string) string {
 	var parts []string
 	for _, f := range r.Fields {
 		if strings.EqualFold(string(f.Name), name) {
 			parts = append(parts, string(f.Value))
 		}
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, sep)
 }
 
 func listItems(list string) []string {
@@ -310,15 +317,29 @@ func parseExtensions(field string) []Extension {
 	return exts
 }
 
+// maxQueryKeys bounds what a query may cost; Node has the same.
+const maxQueryKeys = 1000
+
 func parseResource(target string) ResourceURL {
 	u := ResourceURL{Href: target, Path: target, Query: Object{}}
 	rest := target
 	if scheme, after, ok := strings.Cut(target, "://"); ok && !strings.HasPrefix(target, "/") {
-		host, path, _ := strings.Cut(after, "/")
+		host := after
+		if i := strings.IndexAny(after, "/?"); i >= 0 {
+			host, rest = after[:i], after[i:]
+		} else {
+			rest = ""
+		}
+		if !strings.HasPrefix(rest, "/") {
+			rest = "/" + rest
+		}
+		if i := strings.LastIndexByte(host, '@'); i >= 0 {
+			auth := host[:i]
+			u.Auth, host = &auth, host[i+1:]
+		}
 		hostname, port := splitHost(host)
 		scheme, slashes := scheme+":", true
 		u.Protocol, u.Slashes, u.Host, u.Hostname, u.Port = &scheme, &slashes, &host, &hostname, port
-		rest = "/" + path
 		u.Path = rest
 	}
 	path, query, has := strings.Cut(rest, "?")
@@ -329,6 +350,9 @@ func parseResource(target string) ResourceURL {
 		for pair := range strings.SplitSeq(query, "&") {
 			if pair == "" {
 				continue
+			}
+			if len(u.Query) == maxQueryKeys {
+				break
 			}
 			name, value, _ := strings.Cut(pair, "=")
 			u.Query.add(unescapeQuery(name), unescapeQuery(value))
