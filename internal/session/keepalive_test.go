@@ -18,6 +18,7 @@ const (
 // A silent session is pinged at half the interval, again and with a ping frame
 // at the whole, and closed when the grace is over.
 func TestSilence(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval, shortGrace))
 	p := h.dial(t)
 	p.envelope("___cfg___")
@@ -89,12 +90,13 @@ func TestAnythingRenews(t *testing.T) {
 
 // The answer to the last ping comes in the grace.
 func TestAnswerDuringGrace(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval, shortGrace))
 	p := h.dial(t)
 	p.envelope("___cfg___")
 	for range 3 {
 		for p.pings = 0; p.pings == 0; {
-			f, err := gobwas.ReadFrame(p.r)
+			f, err := p.frame()
 			if err != nil || f.Header.OpCode == gobwas.OpClose {
 				t.Fatalf("%v %v", f.Header.OpCode, err)
 			}
@@ -110,6 +112,7 @@ func TestAnswerDuringGrace(t *testing.T) {
 }
 
 func TestWithoutGrace(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval, 0))
 	p := h.dial(t)
 	p.envelope("___cfg___")
@@ -124,6 +127,7 @@ func TestWithoutGrace(t *testing.T) {
 
 // A grace longer than the interval counts as the interval.
 func TestLongGrace(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval, time.Hour))
 	p := h.dial(t)
 	began := time.Now()
@@ -132,6 +136,7 @@ func TestLongGrace(t *testing.T) {
 }
 
 func TestSilentSessionsAreKeptWithoutDrop(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval/3, shortGrace), func(o *Options) { o.Drop = false })
 	p := h.dial(t)
 	p.envelope("___cfg___")
@@ -147,11 +152,12 @@ func TestSilentSessionsAreKeptWithoutDrop(t *testing.T) {
 }
 
 func TestNativePings(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval, shortGrace), func(o *Options) { o.NativePings = true })
 	p := h.dial(t)
 	p.envelope("___cfg___")
 	began := time.Now()
-	f, err := gobwas.ReadFrame(p.r)
+	f, err := p.frame()
 	if err != nil || f.Header.OpCode != gobwas.OpPing {
 		t.Fatalf("%v, %v", f.Header, err)
 	}
@@ -164,6 +170,7 @@ func TestNativePings(t *testing.T) {
 
 // Nothing of a session's keepalive is left when it goes.
 func TestKeepaliveEndsWithTheSession(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval/3, shortGrace))
 	for range 50 {
 		p := h.dial(t)
@@ -180,6 +187,7 @@ func TestKeepaliveEndsWithTheSession(t *testing.T) {
 // A loop that was kept from its work for longer than interval and grace (a
 // stopped process, a suspended machine) must not forget its sessions.
 func TestSilenceIsNoticedAfterAStall(t *testing.T) {
+	t.Parallel()
 	h := start(t, keepalive(shortInterval, shortGrace), func(o *Options) { o.WS.Loops = 1 })
 	p := h.dial(t)
 	p.envelope("___cfg___")

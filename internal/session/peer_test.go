@@ -74,8 +74,6 @@ func withHeader(lines ...string) func(*dialing) {
 	return func(o *dialing) { o.header += strings.Join(lines, "\r\n") + "\r\n" }
 }
 
-func withPath(path string) func(*dialing) { return func(o *dialing) { o.path = path } }
-
 // write sends a frame.
 func (p *peer) write(op gobwas.OpCode, payload []byte) {
 	p.t.Helper()
@@ -103,13 +101,26 @@ type closeError struct {
 
 func (e closeError) Error() string { return fmt.Sprintf("closed with %d %q", e.code, e.reason) }
 
+// frame reads a frame.
+func (p *peer) frame() (f gobwas.Frame, err error) {
+	if f.Header, err = gobwas.ReadHeader(p.r); err != nil {
+		return f, err
+	}
+	if f.Header.Masked || f.Header.Length > 64<<20 {
+		return f, fmt.Errorf("a server's frame with the header %+v", f.Header)
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(p.r, f.Payload)
+	return f, err
+}
+
 // read returns the next message, put together; ping and pong frames are noted
 // and not answered.
 func (p *peer) read() (gobwas.OpCode, string, error) {
 	var op gobwas.OpCode
 	var message []byte
 	for {
-		f, err := gobwas.ReadFrame(p.r)
+		f, err := p.frame()
 		if err != nil {
 			return 0, "", err
 		}

@@ -186,7 +186,7 @@ func TestAskFailsWhenTheSessionCloses(t *testing.T) {
 				_, err := p.sess.Ping(t.Context())
 				ping <- err
 			}()
-			if f, err := gobwas.ReadFrame(p.r); err != nil || f.Header.OpCode != gobwas.OpPing {
+			if f, err := p.frame(); err != nil || f.Header.OpCode != gobwas.OpPing {
 				t.Fatalf("%v %v", f.Header, err)
 			}
 			end(p)
@@ -349,7 +349,7 @@ func TestPing(t *testing.T) {
 	first, second := ping(long), ping(long)
 	var tokens [][]byte
 	for range 2 {
-		f, err := gobwas.ReadFrame(p.r)
+		f, err := p.frame()
 		if err != nil || f.Header.OpCode != gobwas.OpPing || len(f.Payload) != 8 {
 			t.Fatalf("%v %q %v", f.Header, f.Payload, err)
 		}

@@ -129,7 +129,7 @@ func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
 		c.SetTimer(greetDelay)
 	}
 	if r.watchers.any() {
-		r.watchers.publish(Event{Type: EventOpen, Session: s.ID(), Remote: s.RemoteAddr()})
+		r.watchers.publish(s, Event{Type: EventOpen})
 	}
 	if ce := r.log.Check(zap.DebugLevel, "session opened"); ce != nil {
 		ce.Write(zap.String("session", s.ID()), zap.String("remote", s.RemoteAddr()))
@@ -146,7 +146,7 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 	s.finish()
 	r.handlers.closed(r.Server, s, info)
 	if r.watchers.any() {
-		r.watchers.publish(Event{Type: EventClose, Session: s.ID(), Remote: s.RemoteAddr(), Code: info.Code, Reason: info.Reason})
+		r.watchers.publish(s, Event{Type: EventClose, Code: info.Code, Reason: info.Reason})
 	}
 	if ce := r.log.Check(zap.DebugLevel, "session closed"); ce != nil {
 		ce.Write(zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", printable(info.Reason)),

@@ -106,7 +106,9 @@ func (s *Session) SendBinary(b []byte) SendResult { return s.send(KindBinary, ws
 
 func (s *Session) send(k Kind, op ws.OpCode, payload []byte) SendResult {
 	r := s.conn.Send(op, payload)
-	s.srv.watchers.message(s, k, "out", payload)
+	if r == Sent || r == Queued {
+		s.srv.watchers.message(s, k, "out", payload)
+	}
 	return r
 }
 

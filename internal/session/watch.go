@@ -86,9 +86,11 @@ type watchers struct {
 
 func (ws *watchers) any() bool { return ws.n.Load() > 0 }
 
-func (ws *watchers) publish(e Event) {
-	e.Time = time.Now()
-	data := e.Data
+// publish gives the event to those who want it, with what it costs to find out
+// about the session filled in.
+func (ws *watchers) publish(s *Session, e Event) {
+	e.Time, e.Session = time.Now(), s.ID()
+	data, known := e.Data, false
 	ws.mu.Lock()
 	list := ws.list
 	ws.mu.Unlock()
@@ -96,7 +98,10 @@ func (ws *watchers) publish(e Event) {
 		if !w.wants(&e) {
 			continue
 		}
-		e.Data = bytes.Clone(data[:min(len(data), w.opt.MaxData)])
+		if !known {
+			e.Remote, known = s.RemoteAddr(), true
+		}
+		e.Data = bytes.Clone(data[:max(0, min(len(data), w.opt.MaxData))])
 		select {
 		case w.events <- e:
 		default:
@@ -107,7 +112,6 @@ func (ws *watchers) publish(e Event) {
 
 func (ws *watchers) message(s *Session, k Kind, direction string, payload []byte) {
 	if ws.any() {
-		ws.publish(Event{Type: EventMessage, Session: s.ID(), Remote: s.RemoteAddr(),
-			Kind: k.String(), Direction: direction, Size: len(payload), Data: payload})
+		ws.publish(s, Event{Type: EventMessage, Kind: k.String(), Direction: direction, Size: len(payload), Data: payload})
 	}
 }
