@@ -24,6 +24,7 @@ type key struct {
 	set     func(*Config, any) error // the value is as the TOML decoder gives it
 	check   func(*Config) error
 	format  func(*Config) string
+	value   func(*Config) any
 }
 
 // bind makes a key of a kind and the field that keeps it.
@@ -40,6 +41,7 @@ func bind[T any](name string, field func(*Config) *T, k kind[T]) key {
 		},
 		check:  func(c *Config) error { return k.check(*field(c)) },
 		format: func(c *Config) string { return k.format(*field(c)) },
+		value:  func(c *Config) any { return *field(c) },
 	}
 }
 
