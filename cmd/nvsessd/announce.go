@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
 
 	"golang.org/x/term"
@@ -24,7 +26,7 @@ func (d *daemon) announce(stdout io.Writer) {
 			if d.cfg.TLSCert != "" {
 				scheme = "wss://"
 			}
-			url = scheme + s.Addr.Address + "/"
+			url = scheme + reachable(s.Addr.Address) + "/"
 		}
 		fmt.Fprintf(stdout, "  clients:  %s\n", url)
 		if connect == "" {
@@ -47,6 +49,16 @@ func (d *daemon) announce(stdout io.Writer) {
 		fmt.Fprintf(stdout, "  %-44s a client\n", ctl+" connect "+connect)
 	}
 	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n\n")
+}
+
+// reachable is where a client on this machine connects to an address: one that
+// stands for every address of the machine is not one to connect to.
+func reachable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip, perr := netip.ParseAddr(host); err == nil && (host == "" || perr == nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
 }
 
 // searched reports whether nvsessctl looks at that socket by itself.

@@ -46,7 +46,7 @@ type flags struct {
 	version bool
 }
 
-func parseFlags(args []string, stderr io.Writer) (f flags, err error) {
+func parseFlags(args []string, stdout io.Writer) (f flags, err error) {
 	fs := flag.NewFlagSet("nvsessd", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&f.config, "config", "", "")
@@ -60,7 +60,7 @@ func parseFlags(args []string, stderr io.Writer) (f flags, err error) {
 	fs.BoolVar(&f.version, "version", false, "")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
-			_, _ = io.WriteString(stderr, usageText)
+			_, _ = io.WriteString(stdout, usageText)
 			return f, err
 		}
 		return f, usageError{fmt.Errorf("%w (nvsessd -help shows the options)", err)}

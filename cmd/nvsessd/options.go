@@ -50,6 +50,15 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 	}, nil
 }
 
+// check looks at what a valid configuration names: -check opens nothing.
+func check(c *config.Config) error {
+	if _, err := tlsConfig(c); err != nil {
+		return err
+	}
+	_, _, err := c.Admin.Allowed()
+	return err
+}
+
 // tlsConfig loads the certificate for the TCP listeners; nil means plain TCP.
 func tlsConfig(c *config.Config) (*tls.Config, error) {
 	if c.TLSCert == "" {

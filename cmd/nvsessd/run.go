@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,7 +25,7 @@ import (
 // run is the daemon from its command line to its end. It returns when ctx is
 // done or a signal has ended it, after everything is closed.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	f, err := parseFlags(args, stderr)
+	f, err := parseFlags(args, stdout)
 	if err != nil {
 		return err
 	}
@@ -36,6 +38,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if f.check {
+		if err := check(&cfg); err != nil {
+			return err
+		}
 		fmt.Fprintln(stdout, "configuration is valid")
 		return nil
 	}
@@ -44,6 +49,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer signal.Stop(signals)
+	// Who reads the log may end first: Ctrl-C ends all of "nvsessd | tee log".
+	// A line lost is no reason to drop the sessions.
+	signal.Ignore(syscall.SIGPIPE)
 
 	log, level, err := newLogger(&cfg.Log, stderr)
 	if err != nil {
@@ -83,7 +91,8 @@ type daemon struct {
 	sessions *session.Server
 	admin    *admin.Server
 	adminErr chan error
-	byHand   bool // started from a terminal: SIGHUP means that it is gone
+	serving  sync.WaitGroup // what feeds adminErr
+	byHand   bool           // started from a terminal: SIGHUP means that it is gone
 }
 
 func (d *daemon) start() error {
@@ -115,18 +124,30 @@ func (d *daemon) start() error {
 		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
 		AllowUIDs:   uids, AllowGIDs: gids,
 	})
-	if err := d.sessions.Start(listeners); err != nil {
-		return err
-	}
-	d.adminErr = make(chan error, len(d.sockets.admin))
+	var operators []net.Listener
 	for _, s := range d.sockets.admin {
 		ln, err := s.NetListener()
 		if err != nil {
+			closeAll(operators)
 			return err
 		}
-		go func() { d.adminErr <- d.admin.Serve(ln) }()
+		operators = append(operators, ln)
+	}
+	if err := d.sessions.Start(listeners); err != nil {
+		closeAll(operators)
+		return err
+	}
+	d.adminErr = make(chan error, len(operators))
+	for _, ln := range operators {
+		d.serving.Go(func() { d.adminErr <- d.admin.Serve(ln) })
 	}
 	return nil
+}
+
+func closeAll(list []net.Listener) {
+	for _, ln := range list {
+		_ = ln.Close()
+	}
 }
 
 // serve waits for the end.
@@ -166,11 +187,17 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
-		select {
-		case sig := <-signals:
-			d.log.Warn("ending at once", zap.Stringer("signal", sig))
-			cancel()
-		case <-done:
+		for {
+			select {
+			case sig := <-signals:
+				if sig == syscall.SIGHUP && !d.byHand {
+					continue
+				}
+				d.log.Warn("ending at once", zap.Stringer("signal", sig))
+				cancel()
+			case <-done:
+			}
+			return
 		}
 	}()
 	d.sessions.Drain()
@@ -184,6 +211,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	if err := d.admin.Shutdown(adminCtx); err != nil {
 		d.log.Warn("some operators' calls were cut", zap.Error(err))
 	}
+	d.serving.Wait()
 	d.log.Info("stopped", zap.Int("sessions", n), zap.Duration("took", time.Since(began)))
 	return nil
 }
