@@ -60,7 +60,7 @@ func (t *tlsListener) cut() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for nc := range t.conns {
-		_ = nc.SetDeadline(time.Now())
+		_ = nc.Close() // a deadline might be moved by destroy
 	}
 	t.conns = nil
 }
