@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -48,6 +49,10 @@ func receive[T any](t testing.TB, what string, ch <-chan T) (v T) {
 }
 
 func TestMain(m *testing.M) {
+	if path := os.Getenv(serveEnv); path != "" {
+		serveForParent(path)
+		return
+	}
 	// The runtime opens its poller's descriptors at first use, and keeps them.
 	if c, err := net.ListenPacket("udp", "127.0.0.1:0"); err == nil {
 		c.Close()
@@ -202,7 +207,8 @@ type testServer struct {
 	t             testing.TB
 	h             *recorder
 	network, addr string
-	down          bool // the test has shut it down
+	tls           *tls.Config // of its clients; nil: plain
+	down          bool        // the test has shut it down
 }
 
 var networks = []string{"unix", "tcp"}
@@ -235,6 +241,12 @@ func listen(t testing.TB, network string) (*Listener, string) {
 // checks then that nothing is left.
 func serve(t testing.TB, network string, h *recorder, opt Options) *testServer {
 	t.Helper()
+	return serveOn(t, network, h, opt, nil, nil)
+}
+
+// serveOn is serve with the two sides' TLS configurations.
+func serveOn(t testing.TB, network string, h *recorder, opt Options, server, clients *tls.Config) *testServer {
+	t.Helper()
 	noLeaks(t)
 	opt.Handler = h
 	s, err := NewServer(opt)
@@ -242,7 +254,8 @@ func serve(t testing.TB, network string, h *recorder, opt Options) *testServer {
 		t.Fatal(err)
 	}
 	ln, addr := listen(t, network)
-	ts := &testServer{Server: s, t: t, h: h, network: network, addr: addr}
+	ln.TLS = server
+	ts := &testServer{Server: s, t: t, h: h, network: network, addr: addr, tls: clients}
 	if err := s.Start([]*Listener{ln}); err != nil {
 		t.Fatal(err)
 	}
@@ -299,6 +312,9 @@ func (s *testServer) dialRaw() *client {
 	c, err := net.Dial(s.network, s.addr)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	if s.tls != nil {
+		c = tls.Client(c, s.tls)
 	}
 	return newClient(s.t, c)
 }

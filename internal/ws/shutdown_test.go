@@ -1,0 +1,173 @@
+package ws
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// shutdown ends the server, which must have an orderly end within patience.
+func (s *testServer) shutdown() {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s.down = true
+	if err := s.Shutdown(ctx, CloseGoingAway, "going"); err != nil {
+		s.t.Fatal(err)
+	}
+	s.gone()
+}
+
+// Shutdown closes everybody with its code, and waits for them.
+func TestShutdown(t *testing.T) {
+	each(t, func(t *testing.T, network string) {
+		h := newRecorder(t).echo()
+		open := h.capture()
+		s := serve(t, network, h, Options{Loops: 2})
+		var clients []*client
+		for range 20 {
+			clients = append(clients, s.dial())
+		}
+		conn := receive(t, "connection", open)
+		half, silent := s.dialRaw(), s.dialRaw()
+		half.write([]byte(handshake[:50]))
+		eventually(t, "accepted", func() bool { return s.Conns() == 22 })
+		var wg sync.WaitGroup
+		wg.Go(s.shutdown)
+		for _, c := range clients {
+			c.expect(OpClose, closeBody(CloseGoingAway, "going"))
+			c.send(OpClose, closeBody(CloseGoingAway, ""))
+			c.expectEnd()
+		}
+		half.refused(503)
+		half.Close()
+		silent.refused(503)
+		silent.Close()
+		wg.Wait()
+		for range clients {
+			wantEnd(t, h, CloseInfo{Code: CloseGoingAway, Reason: "going", Clean: true})
+		}
+		// Whatever is called now is refused, and touches no descriptor.
+		if conn.Send(OpText, nil) != Gone || conn.Close(1000, "") != ErrClosed || conn.Ping(nil) != Gone || conn.Open() {
+			t.Error("alive after the end")
+		}
+		if err := s.Shutdown(context.Background(), 1001, ""); err != ErrServerShutdown {
+			t.Error(err)
+		}
+		s.Drain()
+		if err := s.CloseAll(1001, ""); err != nil {
+			t.Error(err)
+		}
+		_, _, _ = s.Healthy(), s.Totals(), s.Conns()
+		// The listener is not ours: it still takes connections, and nobody answers.
+		c, err := net.Dial(s.network, s.addr)
+		if err != nil {
+			t.Fatal("the listener was closed:", err)
+		}
+		c.Close()
+	})
+}
+
+// The deadline cuts those that do not answer, with megabytes queued or not.
+func TestShutdownCuts(t *testing.T) {
+	each(t, func(t *testing.T, network string) {
+		h := newRecorder(t)
+		open := h.capture()
+		s := serve(t, network, h, Options{CloseTimeout: time.Hour})
+		mute := s.dial()
+		deaf := s.dial()
+		receive(t, "connection", open)
+		conn := receive(t, "connection", open)
+		for r := Sent; r == Sent; {
+			r = conn.Send(OpBinary, make([]byte, 1<<20))
+		}
+		failed := s.dial()
+		failed.write([]byte{0xff, 0xff})
+		failed.expectClose(CloseProtocolError) // and does not end its side
+		ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+		defer cancel()
+		s.down = true
+		if err := s.Shutdown(ctx, CloseGoingAway, ""); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		s.gone()
+		mute.expectClose(CloseGoingAway)
+		mute.expectEnd()
+		deaf.Close()
+		for range 3 {
+			if i := h.end(); i.Clean || i.Err == nil {
+				t.Errorf("%+v", i)
+			}
+		}
+	})
+}
+
+// Connections that are being accepted and handed from loop to loop while the
+// server ends are neither lost nor leaked.
+func TestShutdownWhileConnecting(t *testing.T) {
+	for range 5 {
+		h := newRecorder(t).echo()
+		s := serve(t, "unix", h, Options{Loops: 3, CloseTimeout: 50 * time.Millisecond})
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		var connected atomic.Int64
+		for range 4 {
+			wg.Go(func() {
+				var held []net.Conn
+				defer func() {
+					for _, c := range held {
+						c.Close()
+					}
+				}()
+				for !stop.Load() && len(held) < 2000 {
+					c, err := net.Dial(s.network, s.addr)
+					if err != nil {
+						continue
+					}
+					held = append(held, c)
+					if _, err := io.WriteString(c, handshake); err == nil {
+						connected.Add(1)
+					}
+					if len(held)%3 == 0 {
+						c.Close()
+					}
+				}
+			})
+		}
+		eventually(t, "some are connected", func() bool { return connected.Load() > 50 })
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		s.down = true
+		if err := s.Shutdown(ctx, CloseGoingAway, ""); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		stop.Store(true)
+		wg.Wait()
+		s.gone()
+	}
+}
+
+// Start refuses what it cannot watch, and leaves nothing.
+func TestStartFails(t *testing.T) {
+	noLeaks(t)
+	if _, err := NewServer(Options{}); err == nil {
+		t.Fatal("a server without a handler")
+	}
+	for _, fd := range []int{-1, 1 << 20} {
+		s, err := NewServer(Options{Handler: newRecorder(t), Loops: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Start([]*Listener{{FD: fd, Network: "unix"}}); err == nil {
+			t.Fatal("started on no descriptor")
+		}
+		if err := s.Shutdown(context.Background(), 1001, ""); err != ErrServerShutdown {
+			t.Fatal(err)
+		}
+	}
+}
