@@ -64,7 +64,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	raiseFileLimit(log)
+	if err := raiseFileLimit(log); err != nil {
+		return err
+	}
 
 	socks, err := openSockets(&cfg, log)
 	if err != nil {
@@ -135,7 +137,7 @@ func (d *daemon) start() error {
 	}
 	if err := d.sessions.Start(listeners); err != nil {
 		closeAll(operators)
-		return err
+		return fmt.Errorf("cannot start the event loops: %w", err)
 	}
 	d.adminErr = make(chan error, len(operators))
 	for _, ln := range operators {

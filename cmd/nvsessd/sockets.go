@@ -111,8 +111,13 @@ func (s *sockets) close(log *zap.Logger) {
 	s.admin = nil
 }
 
-// raiseFileLimit lets the daemon have as many descriptors as it is allowed to.
-func raiseFileLimit(log *zap.Logger) {
+// minDescriptors is what the daemon needs for itself and a few sessions. Go's
+// runtime crashes when it cannot open what it needs, so this is asked before.
+const minDescriptors = 64
+
+// raiseFileLimit lets the daemon have as many descriptors as it is allowed to,
+// and fails if those are too few to run at all.
+func raiseFileLimit(log *zap.Logger) error {
 	var lim syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim)
 	if err == nil && lim.Cur < lim.Max {
@@ -122,4 +127,8 @@ func raiseFileLimit(log *zap.Logger) {
 	if err != nil && !errors.Is(err, syscall.EPERM) {
 		log.Warn("cannot raise the descriptor limit", zap.Error(fmt.Errorf("setrlimit: %w", err)))
 	}
+	if lim.Max < minDescriptors {
+		return fmt.Errorf("the limit of open files (ulimit -n, LimitNOFILE=) is %d: at least %d are needed, and one more for each session", lim.Max, minDescriptors)
+	}
+	return nil
 }
