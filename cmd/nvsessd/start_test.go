@@ -1,0 +1,281 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nvsess/nvsess/client"
+)
+
+func TestTwoListenersAndModes(t *testing.T) {
+	t.Parallel()
+	conf := "listen = [\"unix:%t/a.sock\", \"tcp:127.0.0.1:0\"]\nmode = \"echo\"\n[socket]\nmode = \"0606\"\n[admin]\nmode = \"0640\"\n"
+	p := launch(t, append(configured(t, conf), "-mode", "forward"), inShell("umask 077"))
+	ready := p.logged("ready")
+	if ready.Mode != "forward" || len(ready.Listen) != 2 {
+		t.Fatalf("ready: %+v", ready)
+	}
+	a := visit(t, "ws+unix://"+p.socket("a.sock"))
+	b := visit(t, "ws://"+strings.TrimPrefix(ready.Listen[1], "tcp:")+"/", client.WithOrigin("http://127.0.0.1"))
+	a.say(t, "from unix")
+	b.hears(t, "from unix")
+	b.say(t, "from tcp")
+	a.hears(t, "from tcp")
+	for name, want := range map[string]os.FileMode{"a.sock": 0o606, "admin.sock": 0o640} {
+		fi, err := os.Stat(p.socket(name))
+		if err != nil || fi.Mode() != want|os.ModeSocket {
+			t.Errorf("%s: %v, %v, want %v", name, fi.Mode(), err, want)
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	a.isClosed(t, 1001, goodbye)
+	b.isClosed(t, 1001, goodbye)
+	p.ends(0)
+}
+
+func TestDefaultModes(t *testing.T) {
+	t.Parallel()
+	p := launch(t, nil)
+	p.logged("ready")
+	for name, want := range map[string]os.FileMode{"nvsess.sock": 0o660, "admin.sock": 0o600} {
+		fi, err := os.Stat(p.socket(name))
+		if err != nil || fi.Mode() != want|os.ModeSocket {
+			t.Errorf("%s: %v, %v, want %v", name, fi.Mode(), err, want)
+		}
+	}
+}
+
+// Flags beat the file, each where it is given.
+func TestFlagsBeatTheFile(t *testing.T) {
+	t.Parallel()
+	conf := "listen = [\"unix:%t/file.sock\"]\nmode = \"echo\"\n[admin]\nlisten = \"unix:%t/file-admin.sock\"\n"
+	for name, c := range map[string]struct {
+		args                []string
+		listen, admin, mode string
+	}{
+		"none":   {nil, "[unix:%t/file.sock]", "[unix:%t/file-admin.sock]", "echo"},
+		"listen": {[]string{"-listen", "unix:%t/x", "--listen=unix:%t/y"}, "[unix:%t/x unix:%t/y]", "[unix:%t/file-admin.sock]", "echo"},
+		"admin":  {[]string{"-admin", "%t/x"}, "[unix:%t/file.sock]", "[unix:%t/x]", "echo"},
+		"mode":   {[]string{"-mode=handlers"}, "[unix:%t/file.sock]", "[unix:%t/file-admin.sock]", "handlers"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := launch(t, append(configured(t, conf), c.args...))
+			ready := p.logged("ready")
+			got := fmt.Sprintf("%s %s %s", ready.Listen, ready.Admin, ready.Mode)
+			if want := strings.ReplaceAll(c.listen+" "+c.admin+" "+c.mode, "%t", p.dir); got != want {
+				t.Errorf("got %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+func TestStaleSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
+	t.Parallel()
+	p := launch(t, nil)
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	same := func(q *process) { q.cmd.Env = append(q.cmd.Env, "RUNTIME_DIRECTORY="+p.dir) }
+
+	second := launch(t, nil, same)
+	second.ends(1)
+	if want := fmt.Sprintf("nvsessd: listen: unix:%s is in use by another process (pid %d)", p.socket("nvsess.sock"), p.cmd.Process.Pid); second.said() != want {
+		t.Errorf("%s\nwant %s", second.said(), want)
+	}
+	admin := launch(t, []string{"-listen", "unix:%t/other.sock"}, same)
+	admin.ends(1)
+	if !strings.Contains(admin.said(), "admin.sock is in use by another process") {
+		t.Error(admin.said())
+	}
+	if _, err := os.Stat(p.socket("other.sock")); err == nil {
+		t.Error("other.sock is left behind")
+	}
+	g.say(t, "still here")
+
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+	if _, err := os.Stat(p.socket("nvsess.sock")); err != nil {
+		t.Fatal(err)
+	}
+	third := launch(t, []string{"-mode", "echo"}, same)
+	third.logged("ready")
+	g = visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "again")
+	g.hears(t, "again")
+}
+
+func TestAddressInUse(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	p := launch(t, []string{"-listen", "unix:%t/s", "-listen", "tcp:" + ln.Addr().String()})
+	p.ends(1)
+	if want := "nvsessd: listen: tcp:" + ln.Addr().String() + " is in use by another process: bind: address already in use"; p.said() != want {
+		t.Errorf("%s\nwant %s", p.said(), want)
+	}
+	p.noSockets()
+}
+
+// With too few descriptors it says so and ends, and with just enough it runs;
+// when they are used up, who comes waits until somebody leaves.
+func TestFewDescriptors(t *testing.T) {
+	t.Parallel()
+	few := launch(t, nil, inShell("ulimit -n 63"))
+	few.ends(1)
+	if !strings.HasPrefix(few.said(), "nvsessd: the limit of open files (ulimit -n, LimitNOFILE=) is 63: at least 64 are needed") {
+		t.Error(few.said())
+	}
+	few.noSockets()
+
+	p := launch(t, []string{"-mode", "echo"}, inShell("ulimit -n 64"))
+	p.logged("ready")
+	var all []net.Conn
+	for range 64 {
+		c, err := net.Dial("unix", p.socket("nvsess.sock"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		all = append(all, c)
+	}
+	p.logged("cannot accept connections; retrying until there is room")
+	for _, c := range all {
+		c.Close()
+	}
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "there is room")
+	g.hears(t, "there is room")
+	p.signal(syscall.SIGTERM)
+	g.isClosed(t, 1001, goodbye)
+	p.ends(0)
+	p.noSockets()
+}
+
+// certificate makes one for localhost and returns the paths of it and its key.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	priv, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &priv.PublicKey, priv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(priv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t)
+	p := launch(t, configured(t, fmt.Sprintf("listen = [\"tcp:127.0.0.1:0\", \"unix:%%t/s\"]\nmode = \"forward\"\ntls_cert = %q\ntls_key = %q\n", cert, key)))
+	ready := p.logged("ready")
+	addr := strings.TrimPrefix(ready.Listen[0], "tcp:")
+	roots := x509.NewCertPool()
+	pemBytes, err := os.ReadFile(cert)
+	if err != nil || !roots.AppendCertsFromPEM(pemBytes) {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	secure := visit(t, "wss://localhost:"+port+"/", client.WithTLS(&tls.Config{RootCAs: roots}))
+	plain := visit(t, "ws+unix://"+p.socket("s")) // unix stays plain
+	for range 10 {
+		secure.say(t, strings.Repeat("secret ", 10_000))
+		plain.hears(t, strings.Repeat("secret ", 10_000))
+		plain.say(t, "answer")
+		secure.hears(t, "answer")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if c, err := client.Dial(ctx, "ws://"+addr+"/"); err == nil {
+		_ = c.CloseNow()
+		t.Error("plain TCP is served too")
+	}
+	open, err := net.Dial("tcp", addr) // a handshake that never comes
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer open.Close()
+	p.signal(syscall.SIGTERM)
+	secure.isClosed(t, 1001, goodbye)
+	plain.isClosed(t, 1001, goodbye)
+	p.ends(0)
+	p.noSockets()
+}
+
+// run can be called by a program: it returns when its context is done, and
+// leaves nothing.
+func TestRunReturns(t *testing.T) {
+	t.Setenv("RUNTIME_DIRECTORY", filepath.Join(t.TempDir(), "r"))
+	for range 2 { // the first leaves what the process keeps: the runtime's poller
+		before := openFiles(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		r, w := io.Pipe()
+		ended := make(chan error, 1)
+		go func() {
+			ended <- run(ctx, []string{"-listen", "unix:%t/s", "-listen", "tcp:127.0.0.1:0"}, io.Discard, w)
+			w.Close()
+		}()
+		buf := make([]byte, 4096)
+		for said := ""; !strings.Contains(said, `"ready"`); {
+			n, err := r.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said += string(buf[:n])
+		}
+		cancel()
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			t.Error(err)
+		}
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+		if after := openFiles(t); after > before+2 {
+			t.Errorf("%d descriptors, before %d", after, before)
+		}
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}

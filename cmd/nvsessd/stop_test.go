@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const goodbye = "server is shutting down"
+
+func TestSignalsCloseEverySession(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			t.Parallel()
+			p := launch(t, nil)
+			ready := p.logged("ready")
+			if want := "unix:" + p.socket("nvsess.sock"); len(ready.Listen) != 1 || ready.Listen[0] != want || ready.Mode != "handlers" {
+				t.Errorf("ready: %+v", ready)
+			}
+			var guests []*guest
+			for range 3 {
+				guests = append(guests, visit(t, "ws+unix://"+p.socket("nvsess.sock")))
+			}
+			p.signal(sig)
+			for _, g := range guests {
+				g.isClosed(t, 1001, goodbye)
+			}
+			p.ends(0)
+			p.noSockets()
+		})
+	}
+}
+
+// patient gives a daemon that waits long for its clients.
+const patient = "[close]\ntimeout = \"5m\"\n[shutdown]\ndeadline = \"5m\"\n"
+
+// The first signal waits for a client that never answers; the second does not.
+func TestSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := launch(t, configured(t, patient))
+	p.logged("ready")
+	m := visitMute(t, p.socket("nvsess.sock"))
+	p.signal(syscall.SIGTERM)
+	if code, reason := m.closeCode(t); code != 1001 || reason != goodbye {
+		t.Errorf("closed with %d %q", code, reason)
+	}
+	if _, err := net.Dial("unix", p.socket("nvsess.sock")); err == nil {
+		t.Error("a stopping daemon still accepts")
+	}
+	p.signal(syscall.SIGHUP) // means nothing without a terminal
+	p.signal(syscall.SIGINT)
+	m.cut(t)
+	p.ends(0)
+	p.logged("ending at once")
+	p.noSockets()
+}
+
+func TestShutdownDeadline(t *testing.T) {
+	t.Parallel()
+	p := launch(t, configured(t, strings.Replace(patient, `deadline = "5m"`, `deadline = "300ms"`, 1)))
+	p.logged("ready")
+	m := visitMute(t, p.socket("nvsess.sock"))
+	began := time.Now()
+	p.signal(syscall.SIGTERM)
+	m.closeCode(t)
+	m.cut(t)
+	p.ends(0)
+	if took := time.Since(began); took < 300*time.Millisecond || took > 10*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	p.logged("some sessions did not close in time and were cut")
+	p.noSockets()
+}
+
+// A signal that comes while the daemon starts ends it like any other: it waits
+// here for its certificate, with its sockets open.
+func TestSignalDuringTheStart(t *testing.T) {
+	t.Parallel()
+	fifo := filepath.Join(t.TempDir(), "cert.pem")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cert, key := certificate(t)
+	p := launch(t, configured(t, fmt.Sprintf("listen = [\"tcp:127.0.0.1:0\", \"unix:%%t/nvsess.sock\"]\ntls_cert = %q\ntls_key = %q\n", fifo, key)))
+	f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // opens when the daemon reads it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(p.socket("admin.sock")); err != nil {
+		t.Error(err)
+	}
+	p.signal(syscall.SIGTERM)
+	pem, err := os.ReadFile(cert)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(pem); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	p.ends(0)
+	p.logged("stopped")
+	p.noSockets()
+}
+
+func TestHangupIsNoReasonToStop(t *testing.T) {
+	t.Parallel()
+	p := launch(t, nil)
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	p.signal(syscall.SIGHUP)
+	p.logged("the configuration is read at the start only; restart to apply a change")
+	select {
+	case err := <-g.ended:
+		t.Errorf("%v", err)
+	default:
+	}
+	p.signal(syscall.SIGTERM)
+	g.isClosed(t, 1001, goodbye)
+	p.ends(0)
+}
+
+// Who reads the log has ended before the daemon stops, as with Ctrl-C and
+// "nvsessd | tee log".
+func TestStopsInOrderWithoutALog(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, nil, func(p *process) { p.cmd.Stdout = w }, inShell(`exec 3>&2 2>&1`), withEnv("GOTRACEBACK=none"))
+	w.Close()
+	line := make([]byte, 1<<16)
+	for said := ""; !strings.Contains(said, "Ctrl-C ends it"); { // it is ready
+		n, err := r.Read(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said += string(line[:n])
+	}
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	r.Close()
+	p.signal(syscall.SIGTERM)
+	g.isClosed(t, 1001, goodbye)
+	p.ends(0)
+	p.noSockets()
+}
