@@ -29,6 +29,7 @@ func notifyReady(s *session.Server, log *zap.Logger) (stop func()) {
 	if interval > 0 {
 		every = min(every, interval/2)
 	}
+	s.Healthy() // each look is at what has happened since the one before
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
