@@ -2,101 +2,25 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
-	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
-
-// terminal is a terminal with the console on it.
-type terminal struct {
-	t   *testing.T
-	cmd *exec.Cmd
-	tty *os.File
-
-	mu     sync.Mutex // guards what follows
-	output strings.Builder
-	seen   int           // what expect has gone past
-	more   chan struct{} // closed and replaced when there is more
-	ended  bool
-}
 
 func openConsole(t *testing.T, d *daemon, env ...string) *terminal {
 	t.Helper()
 	cmd := exec.Command("nvsessctl", "-s", d.admin) // the test binary: see TestMain
 	cmd.Env = append(os.Environ(), append([]string{"TERM=xterm", "NO_COLOR=1", "XDG_STATE_HOME=" + d.dir, "PAGER=cat"}, env...)...)
 	cmd.Dir = d.dir
-	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: 80})
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &terminal{t: t, cmd: cmd, tty: tty, more: make(chan struct{})}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		b := make([]byte, 4096)
-		for {
-			n, err := tty.Read(b)
-			c.mu.Lock()
-			c.output.Write(b[:n])
-			c.ended = err != nil
-			close(c.more)
-			c.more = make(chan struct{})
-			c.mu.Unlock()
-			if err != nil { // the console is gone
-				return
-			}
-		}
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		<-done
-		tty.Close()
-	})
+	c := openTerminal(t, cmd)
 	c.expect("help lists the commands")
 	c.expect(prompt)
 	return c
-}
-
-// expect waits for text after what was expected before, and returns what stood between.
-func (c *terminal) expect(text string) string {
-	c.t.Helper()
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	for {
-		c.mu.Lock()
-		rest, more, ended := c.output.String()[c.seen:], c.more, c.ended
-		if i := strings.Index(rest, text); i >= 0 {
-			c.seen += i + len(text)
-			c.mu.Unlock()
-			return rest[:i]
-		}
-		c.mu.Unlock()
-		if ended {
-			c.t.Fatalf("the console ended before %q: %q", text, rest)
-		}
-		select {
-		case <-more:
-		case <-timer.C:
-			c.t.Fatalf("no %q, but %q", text, rest)
-		}
-	}
-}
-
-func (c *terminal) keys(keys string) {
-	c.t.Helper()
-	if _, err := io.WriteString(c.tty, keys); err != nil {
-		c.t.Fatal(err)
-	}
 }
 
 // enter types a line, and waits until the editor has it all.
@@ -104,17 +28,6 @@ func (c *terminal) enter(line string) {
 	c.t.Helper()
 	c.keys(line + "\r")
 	c.expect("\n")
-}
-
-// leaves waits for the console's end.
-func (c *terminal) leaves() {
-	c.t.Helper()
-	defer time.AfterFunc(patience, func() { _ = c.cmd.Process.Kill() }).Stop()
-	if err := c.cmd.Wait(); err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.t.Errorf("the console ended with %v: %s", err, c.output.String())
-	}
 }
 
 const (
@@ -144,10 +57,10 @@ func TestConsoleCommands(t *testing.T) {
 	c.expect("no standard input")
 	c.expect(prompt)
 	c.keys(ctrlD)
-	c.leaves()
+	c.exits(0)
 	c = openConsole(t, d)
 	c.enter("exit")
-	c.leaves()
+	c.exits(0)
 }
 
 func TestConsoleHistory(t *testing.T) {
@@ -166,7 +79,7 @@ func TestConsoleHistory(t *testing.T) {
 	c.expect("sent 5 bytes")
 	c.expect(prompt)
 	c.keys(ctrlD)
-	c.leaves()
+	c.exits(0)
 
 	path := filepath.Join(d.dir, "nvsess", "history")
 	info, err := os.Stat(path)
@@ -286,7 +199,7 @@ func TestConsoleTerminated(t *testing.T) {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	c.leaves()
+	c.exits(0)
 	if !cooked() {
 		t.Error("the terminal was left as the line editor wants it")
 	}

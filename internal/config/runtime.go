@@ -59,20 +59,22 @@ func expand(s, dir string) (string, error) {
 }
 
 // AdminSockets are the paths at which nvsessctl looks for the admin socket, in order and without duplicates: $NVSESS_ADMIN (a path
-// or "unix:/path"), this user's runtime directory, the system's. A directory in /tmp that somebody else made is left out: its
-// socket is not our daemon's.
+// or "unix:/path") and no other if it is set, so that nobody drives another daemon than the one he named; else this user's runtime
+// directory, then the system's. A directory in /tmp that somebody else made is left out: its socket is not our daemon's.
 func AdminSockets() []string {
 	return adminSockets(os.Getenv, os.Geteuid())
 }
 
 func adminSockets(getenv func(string) string, euid int) []string {
+	if named := strings.TrimPrefix(getenv("NVSESS_ADMIN"), "unix:"); named != "" {
+		return []string{named}
+	}
 	var paths []string
 	add := func(path string) {
 		if path != "" && !slices.Contains(paths, path) {
 			paths = append(paths, path)
 		}
 	}
-	add(strings.TrimPrefix(getenv("NVSESS_ADMIN"), "unix:"))
 	if dir := runtimeDir(getenv, euid); !strings.HasPrefix(dir, "/tmp/") || !ownedByOther(dir, euid) {
 		add(filepath.Join(dir, "admin.sock"))
 	}
