@@ -93,8 +93,10 @@ const (
 	SlowDropOldest                   // drop from the front of the queue what makes room
 )
 
-// Stats counts what a connection has carried. Messages are data messages;
-// bytes are payload bytes in and wire bytes out.
+// ConnStats counts what a connection has carried. Messages are data messages;
+// bytes are payload bytes in and wire bytes out. Out is what was taken for
+// sending; what the slow consumer policy then took from the queue again counts
+// in Dropped as well.
 type ConnStats struct {
 	MessagesIn, BytesIn   uint64
 	MessagesOut, BytesOut uint64

@@ -127,11 +127,43 @@ func TestChurn(t *testing.T) {
 				}
 			})
 		}
-		churn.Wait()
+		churned := make(chan bool)
+		go func() { churn.Wait(); close(churned) }()
+		eventually(t, "all have come and gone", func() bool {
+			s.deadlines()
+			select {
+			case <-churned:
+				return true
+			default:
+				return false
+			}
+		})
 		stop.Store(true)
 		wg.Wait()
 		eventually(t, "only the steady ones are left", func() bool { return s.Conns() == 3 })
 	})
+}
+
+// deadlines checks, on every loop, that whatever is not open has a deadline and
+// thus cannot stay for ever. Being open has none: that is the handler's.
+func (s *testServer) deadlines() {
+	s.t.Helper()
+	for _, l := range s.loops {
+		onLoop(s.t, l, func() {
+			s.table.each(func(c *Conn) {
+				if c.loop != l || c.lastRead.Load() == 0 {
+					return // another's, or handed over and not yet begun
+				}
+				st := c.state()
+				if st == stateOpen || st == stateClosing && !c.ending {
+					return // or Close, elsewhere, is about to tell the loop
+				}
+				if c.timer.slot == 0 || st != stateHandshake && !c.ending {
+					s.t.Errorf("a connection in state %d has no deadline (ending %v)", st, c.ending)
+				}
+			})
+		})
+	}
 }
 
 // Senders on many goroutines do not mind that connections die under them.
@@ -198,8 +230,12 @@ func TestSendersWhileConnectionsDie(t *testing.T) {
 			}
 		})
 	}
+	eventually(t, "all gone", func() bool {
+		s.deadlines()
+		return s.Conns() == 0 && s.Totals().Opens > 0
+	})
 	clients.Wait()
-	eventually(t, "all gone", func() bool { return s.Conns() == 0 })
+	eventually(t, "all gone", func() bool { s.deadlines(); return s.Conns() == 0 })
 	stop.Store(true)
 	senders.Wait()
 }

@@ -289,13 +289,13 @@ func TestOneWritePerPass(t *testing.T) {
 			for range 100 {
 				b.SendFrame(c, small)
 			}
-			b.SendFrame(c, big)
 			c.Send(OpText, p) // not through the batch, and in order all the same
+			b.SendFrame(c, big)
 		}
 	}
 	one := func(op OpCode, s string) string { return string(appendFrame(nil, op, true, []byte(s))) }
 	want = strings.Repeat(one(OpText, "payload")+one(OpText, "small")+one(OpPing, ""), 20) + string(big.wire) +
-		strings.Repeat(one(OpText, "small"), 100) + string(big.wire) + one(OpText, "payload")
+		strings.Repeat(one(OpText, "small"), 100) + one(OpText, "payload") + string(big.wire)
 
 	s := serve(t, "unix", h, Options{Loops: 1})
 	a, b := recordSocket(t, s, s.loops[0]), recordSocket(t, s, s.loops[0])

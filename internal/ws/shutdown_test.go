@@ -5,10 +5,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // shutdown ends the server, which must have an orderly end within patience.
@@ -149,6 +152,107 @@ func TestShutdownWhileConnecting(t *testing.T) {
 		stop.Store(true)
 		wg.Wait()
 		s.gone()
+	}
+}
+
+// A connection that one loop hands to another which is about to end, ending, or
+// has ended, is closed.
+func TestHandOverTooLate(t *testing.T) {
+	for _, when := range []string{"about to end", "ending", "ended"} {
+		t.Run(when, func(t *testing.T) {
+			h := newRecorder(t)
+			open := h.capture()
+			s := serve(t, "unix", h, Options{Loops: 2, CloseTimeout: time.Hour})
+			s.dial() // and never answers
+			receive(t, "connection", open)
+			a, b := s.loops[0], s.loops[1]
+			pair := func() (int32, *os.File) {
+				fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				f := os.NewFile(uintptr(fds[1]), "peer")
+				t.Cleanup(func() { f.Close() })
+				_ = f.SetDeadline(deadline())
+				return int32(fds[0]), f
+			}
+			fd, peer := pair()
+
+			// Shutdown has told both loops everything but to stop when both
+			// have refused their handshakes.
+			var half []*os.File
+			for _, l := range s.loops {
+				fd, f := pair()
+				half = append(half, f)
+				onLoop(t, l, func() { s.adopt(fd, &Peer{Network: "unix"}, l) })
+			}
+			ctx, cut := context.WithCancel(context.Background())
+			defer cut()
+			down := make(chan error, 1)
+			s.down = true
+			go func() { down <- s.Shutdown(ctx, CloseGoingAway, "") }()
+			for _, f := range half {
+				if _, err := f.Read(make([]byte, 1000)); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			reach := func(l *loop) (release func()) {
+				held, wait := make(chan bool), make(chan bool)
+				l.post(func() { held <- true; <-wait })
+				<-held
+				return func() { close(wait) }
+			}
+			holdA, handOver := make(chan bool), make(chan bool)
+			a.post(func() {
+				holdA <- true
+				<-handOver
+				a.conns.Add(1000) // b has much less to do
+				s.adopt(fd, &Peer{Network: "unix"}, a)
+				a.conns.Add(-1000)
+				holdA <- true
+			})
+			<-holdA
+			releaseB := reach(b)
+			cut()
+			for _, l := range s.loops {
+				eventually(t, "the loops are told", func() bool {
+					l.mu.Lock()
+					defer l.mu.Unlock()
+					return len(l.queue) > 0
+				})
+			}
+			switch when {
+			case "about to end":
+				handOver <- true
+				<-holdA
+				releaseB()
+			case "ending":
+				held, release := make(chan bool), make(chan bool)
+				b.post(func() { held <- true; <-release })
+				releaseB()
+				<-held
+				handOver <- true
+				<-holdA
+				close(release)
+			default:
+				releaseB()
+				eventually(t, "b has ended", func() bool {
+					b.mu.Lock()
+					defer b.mu.Unlock()
+					return b.ended
+				})
+				handOver <- true
+				<-holdA
+			}
+			if err := receive(t, "Shutdown's end", down); !errors.Is(err, context.Canceled) {
+				t.Fatal(err)
+			}
+			if n, err := peer.Read(make([]byte, 1)); err != io.EOF {
+				t.Fatalf("the peer reads %d bytes and %v", n, err)
+			}
+			s.gone()
+		})
 	}
 }
 
