@@ -379,3 +379,21 @@ func TestPing(t *testing.T) {
 	}
 	nothingWaits(t, h, p.sess)
 }
+
+// TestAskOfAFailedSession: the answer cannot come any more, however long the
+// peer keeps its socket open.
+func TestAskOfAFailedSession(t *testing.T) {
+	h := start(t, func(o *Options) { o.WS.CloseTimeout = time.Hour })
+	p := h.dial(t)
+	done := ask(t.Context(), p.sess, `{}`)
+	p.envelope("___sreq___")
+	if _, err := p.conn.Write([]byte{0x81, 0x01, 'x'}); err != nil { // not masked
+		t.Fatal(err)
+	}
+	if a := outcome(t, done); !errors.Is(a.err, ErrSessionClosed) {
+		t.Errorf("%s, %v", a.answer, a.err)
+	}
+	if n := h.Len(); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+}

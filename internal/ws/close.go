@@ -95,9 +95,23 @@ func (l *loop) fail(c *Conn, e *ProtocolError) {
 	c.in.Reset()
 	c.mu.Lock()
 	c.failLocked(e)
+	info := *c.end
 	l.batch.noteLocked(c)
 	c.mu.Unlock()
 	l.armEnd(c)
+	l.tell(c, info) // whoever waits for the peer need not wait for its socket
+}
+
+// failedSlow goes on where a sender on any goroutine has failed a connection
+// for not reading.
+func (l *loop) failedSlow(c *Conn) {
+	c.mu.Lock()
+	info, gone := *c.end, c.fd < 0
+	c.mu.Unlock()
+	if !gone {
+		l.armEnd(c)
+		l.tell(c, info)
+	}
 }
 
 // peerClosed takes the peer's close frame.
@@ -203,8 +217,15 @@ func (l *loop) destroy(c *Conn, err error) {
 	}
 	l.conns.Add(-1)
 	l.srv.connGone()
-	if c.opened {
-		l.srv.count.closed(info.Code)
-		l.srv.opt.Handler.Close(&l.batch, c, info)
+	l.tell(c, info)
+}
+
+// tell tells the handler, once, that a connection has ended or has been failed.
+func (l *loop) tell(c *Conn, info CloseInfo) {
+	if !c.opened {
+		return
 	}
+	c.opened = false
+	l.srv.count.closed(info.Code)
+	l.srv.opt.Handler.Close(&l.batch, c, info)
 }

@@ -21,7 +21,7 @@ type Conn struct {
 	in       Decoder
 	timer    timer
 	head     *buffer // the handshake as far as it came; nil before and after
-	opened   bool    // the handler knows it
+	opened   bool    // the handler has been told of it, and not yet of its end
 	shut     bool    // the write side is, after a last answer
 	ending   bool    // the deadline in the wheel is that of the end
 	lingered int32   // bytes thrown away
@@ -238,7 +238,7 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 		l.srv.count.dropped.Add(uint64(k) + 1)
 		l.srv.count.slow.Add(1)
 		c.failLocked(errSlowConsumer)
-		c.armClose(nil)
+		l.post(func() { l.failedSlow(c) })
 		return Slow, false
 	}
 }

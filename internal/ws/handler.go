@@ -26,6 +26,8 @@ type Handler interface {
 	Timer(b *Batch, c *Conn)
 
 	// Close is called once for each connection that Open was called for, when
-	// its descriptor is closed. Nothing can be sent to it any more.
+	// its descriptor is closed, or when it has been failed (for a violation or
+	// as a slow consumer) and only its last bytes are still on their way.
+	// Nothing can be sent to it any more.
 	Close(b *Batch, c *Conn, info CloseInfo)
 }
