@@ -133,7 +133,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 
 func newUpgrader() gobwas.Upgrader {
 	return gobwas.Upgrader{
-		ReadBufferSize:  512,
+		ReadBufferSize:  4096, // its longest line: a subprotocol may be long
 		WriteBufferSize: 512,
 		Protocol:        func([]byte) bool { return true }, // there is at most the chosen one
 	}
