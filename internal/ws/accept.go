@@ -101,14 +101,22 @@ func (a *acceptor) ready(fd int32) {
 	if ln == nil {
 		return
 	}
+	srv := a.loop.srv
 	for range acceptBatch {
+		if srv.crowded() {
+			a.exhausted(syscall.EMFILE)
+			return
+		}
 		if !a.take() {
 			return
 		}
 		nfd, peer, errno := accept(ln)
 		switch errno {
 		case 0:
-			a.loop.srv.adopt(nfd, peer, a.loop)
+			srv.adopt(nfd, peer, a.loop)
+			if int(nfd) >= srv.fdLimit-srv.fdReserve {
+				srv.full.Store(srv.conns.Load())
+			}
 		case syscall.EAGAIN:
 			a.tokens++
 			return
@@ -124,6 +132,14 @@ func (a *acceptor) ready(fd int32) {
 			return
 		}
 	}
+}
+
+// crowded reports whether only the reserve of descriptors is left. They are
+// handed out lowest first, so an accepted one of a high number tells; from then
+// on nothing is accepted until there are fewer connections.
+func (s *Server) crowded() bool {
+	full := s.full.Load()
+	return full > 0 && s.conns.Load() >= full
 }
 
 // exhausted stops accepting for a moment, and says so once a burst.

@@ -3,8 +3,10 @@ package ws
 import (
 	"bytes"
 	"io"
+	"strconv"
 
 	gobwas "github.com/gobwas/ws"
+	"go.uber.org/zap"
 )
 
 // collect takes bytes of a handshake. When the head is whole it is answered,
@@ -55,6 +57,7 @@ func (l *loop) upgrade(c *Conn, head []byte) bool {
 		ref = opt.Handler.Check(c, r)
 	}
 	if ref != nil {
+		l.logRefusal(c, ref, r)
 		l.refuse(c, ref)
 		return false
 	}
@@ -76,6 +79,22 @@ func (l *loop) upgrade(c *Conn, head []byte) bool {
 	l.srv.count.opens.Add(1)
 	opt.Handler.Open(&l.batch, c, r)
 	return true
+}
+
+// logRefusal writes down a handshake that was judged and refused: for
+// debugging, but for an origin, which is the first thing that stands in the way
+// of a new page, as a warning now and then. What the peer sent is quoted.
+func (l *loop) logRefusal(c *Conn, ref *Refusal, r *Request) {
+	level := zap.DebugLevel
+	if ref == refuseOrigin && l.srv.originWarned() {
+		level = zap.WarnLevel
+	}
+	if ce := l.srv.log.Check(level, "handshake refused"); ce != nil {
+		quoted := func(b []byte) string { return strconv.QuoteToASCII(string(b[:min(len(b), 256)])) }
+		ce.Write(zap.Int("status", ref.Status), zap.String("why", ref.Detail),
+			zap.String("origin", quoted(r.origin)), zap.String("host", quoted(r.host)), zap.String("target", quoted(r.Target)),
+			zap.String("peer", c.peer.String()))
+	}
 }
 
 // refuse answers a handshake with something other than 101, and fails the

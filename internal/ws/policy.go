@@ -134,3 +134,11 @@ type Peer struct {
 
 	tls net.Conn // of a TLS connection: what its goroutines pump from and to
 }
+
+// String is for logs.
+func (p *Peer) String() string {
+	if p.Addr.IsValid() {
+		return p.Addr.String()
+	}
+	return p.Network
+}

@@ -54,10 +54,17 @@ type Server struct {
 	log   *zap.Logger
 	start time.Time
 	table *fdTable
+
+	// Connections leave fdReserve of the process's fdLimit descriptors to
+	// others: to the operator who wants to know what is going on, say.
+	fdLimit, fdReserve int
+
 	loops []*loop
 	count counters
 
 	conns    atomic.Int64
+	warned   atomic.Int64 // when a refused origin was last warned of, on the clock
+	full     atomic.Int64 // connections when only the reserve was left; 0: never
 	nextGen  atomic.Int32
 	failing  atomic.Int64 // when accepting last failed, see acceptFailed
 	draining atomic.Bool
@@ -94,7 +101,9 @@ func NewServer(opt Options) (*Server, error) {
 	}
 	return &Server{
 		opt: opt, log: opt.Log, start: time.Now(),
-		table: newFDTable(int(min(lim.Max, 1<<30))),
+		table:     newFDTable(int(min(lim.Max, 1<<30))),
+		fdLimit:   int(min(lim.Cur, 1<<30)),
+		fdReserve: int(min(max(lim.Cur/8, 4), 64)),
 	}, nil
 }
 
@@ -213,6 +222,13 @@ func (s *Server) acceptFailed() bool {
 	now := s.clock()
 	last := time.Duration(s.failing.Swap(int64(now)))
 	return last == 0 || now-last > burstGap
+}
+
+// originWarned reports whether a refused origin is worth a warning: once in
+// burstGap, since any page anywhere can cause any number of them.
+func (s *Server) originWarned() bool {
+	now, last := int64(s.clock()), s.warned.Load()
+	return (last == 0 || now-last > int64(burstGap)) && s.warned.CompareAndSwap(last, now)
 }
 
 // Conns is the number of connections, handshakes under way included.
