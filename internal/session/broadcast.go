@@ -79,6 +79,7 @@ func (s *Server) Broadcast(ctx context.Context, b Broadcast) (BroadcastResult, e
 			op = ws.OpBinary
 		}
 		f := s.opt.WS.Fragmentation.NewFrame(op, b.Data)
+		s.watchers.broadcast(b.Kind, b.Data)
 		for _, x := range targets {
 			res.note(x.conn.SendFrame(f))
 		}
@@ -104,6 +105,7 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 	got := make(chan answer, len(targets)) // so that settle never blocks
 	r := &request{id: newID(), settle: func(s *Session, envelope []byte, err error) { got <- answer{s, envelope, err} }}
 	f := r.frame(s, b.Data)
+	s.watchers.broadcast(KindJSON, b.Data)
 	waiting := make([]*Session, 0, len(targets))
 	defer func() {
 		for _, x := range waiting {

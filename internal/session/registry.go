@@ -30,9 +30,13 @@ func (r *registry) add(s *Session) {
 	r.list = nil
 }
 
+// remove takes s out. It does nothing when s is out already.
 func (r *registry) remove(s *Session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.byKey[s.id.key()] != s {
+		return
+	}
 	delete(r.byKey, s.id.key())
 	r.order[s.slot] = nil
 	r.holes++

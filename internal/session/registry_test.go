@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // come enters a new session.
@@ -229,5 +230,21 @@ func TestFindByPrefix(t *testing.T) {
 	}
 	if ids := s.CompleteID("x", 3); len(ids) != 0 {
 		t.Errorf("%q", ids)
+	}
+}
+
+// TestClosingSessionIsNotFound: what refers to sessions by their place must not
+// hit one that only waits for its peer's close frame.
+func TestClosingSessionIsNotFound(t *testing.T) {
+	h := start(t, func(o *Options) { o.WS.CloseTimeout = time.Hour })
+	first, second := h.dial(t), h.dial(t) // neither answers a close frame by itself
+	if err := first.sess.Close(1000, "enough"); err != nil {
+		t.Fatal(err)
+	}
+	if h.Len() != 1 || h.First() != second.sess || h.At(1) != nil {
+		t.Errorf("%d sessions, the first is %v", h.Len(), h.First())
+	}
+	if _, err := h.Find(first.sess.ID()); !errors.Is(err, ErrNoSession) {
+		t.Errorf("found by its id: %v", err)
 	}
 }

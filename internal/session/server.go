@@ -142,7 +142,6 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 	if s == nil {
 		return
 	}
-	r.registry.remove(s)
 	s.finish()
 	r.handlers.closed(r.Server, s, info)
 	if r.watchers.any() {

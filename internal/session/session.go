@@ -136,9 +136,11 @@ func (s *Session) finish() {
 	s.release()
 }
 
-// release tells whoever waits for the peer that it will answer no more: the
-// session is gone, or closing, when what still comes from it is not heard.
+// release ends a session for everybody else: it is gone, or closing, when
+// nothing can be sent to it and what still comes from it is not heard. It leaves
+// the registry, and whoever waits for its peer is told.
 func (s *Session) release() {
+	s.srv.registry.remove(s)
 	s.mu.Lock()
 	w := s.waits
 	s.waits = nil

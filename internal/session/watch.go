@@ -15,11 +15,14 @@ const (
 	EventMessage = "message"
 )
 
+// EverySession stands for the sessions that a broadcast is sent to.
+const EverySession = "*"
+
 // Event is something that happened to a session.
 type Event struct {
 	Time      time.Time
 	Type      string // EventOpen, EventClose or EventMessage
-	Session   string // id
+	Session   string // id; EverySession for a broadcast, which is one event
 	Remote    string
 	Kind      string // of a message
 	Direction string // "in" or "out", of a message
@@ -88,8 +91,12 @@ func (ws *watchers) any() bool { return ws.n.Load() > 0 }
 
 // publish gives the event to those who want it, with what it costs to find out
 // about the session filled in.
+// publish hands an event to those who want it. A nil session is every one.
 func (ws *watchers) publish(s *Session, e Event) {
-	e.Time, e.Session = time.Now(), s.ID()
+	e.Time, e.Session = time.Now(), EverySession
+	if s != nil {
+		e.Session = s.ID()
+	}
 	data, known := e.Data, false
 	ws.mu.Lock()
 	list := ws.list
@@ -98,7 +105,7 @@ func (ws *watchers) publish(s *Session, e Event) {
 		if !w.wants(&e) {
 			continue
 		}
-		if !known {
+		if !known && s != nil {
 			e.Remote, known = s.RemoteAddr(), true
 		}
 		e.Data = bytes.Clone(data[:max(0, min(len(data), w.opt.MaxData))])
@@ -113,5 +120,12 @@ func (ws *watchers) publish(s *Session, e Event) {
 func (ws *watchers) message(s *Session, k Kind, direction string, payload []byte) {
 	if ws.any() {
 		ws.publish(s, Event{Type: EventMessage, Kind: k.String(), Direction: direction, Size: len(payload), Data: payload})
+	}
+}
+
+// broadcast shows a message to many as one event.
+func (ws *watchers) broadcast(k Kind, payload []byte) {
+	if ws.any() {
+		ws.publish(nil, Event{Type: EventMessage, Kind: k.String(), Direction: "out", Size: len(payload), Data: payload})
 	}
 }

@@ -190,3 +190,24 @@ func TestWatchesComeAndGo(t *testing.T) {
 		t.Error("somebody still watches")
 	}
 }
+
+// TestWatchShowsABroadcastOnce: as one event, however many sessions it goes to.
+func TestWatchShowsABroadcastOnce(t *testing.T) {
+	h := start(t)
+	h.dial(t)
+	h.dial(t)
+	w := h.Watch(WatchOptions{Types: []string{EventMessage}, MaxData: 64, Buffer: 8})
+	defer w.Stop()
+	if _, err := h.Broadcast(t.Context(), Broadcast{Kind: KindJSON, Data: []byte(`{"b":1}`)}); err != nil {
+		t.Fatal(err)
+	}
+	e := <-w.Events()
+	if e.Session != EverySession || e.Direction != "out" || e.Kind != "json" || string(e.Data) != `{"b":1}` {
+		t.Errorf("%+v", e)
+	}
+	select {
+	case e := <-w.Events():
+		t.Errorf("another one: %+v", e)
+	default:
+	}
+}
