@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -44,10 +45,13 @@ func (d *daemon) announce(stdout io.Writer) {
 	if len(d.sockets.admin) > 0 && !searched(d.sockets.admin[0].Addr.Address) {
 		open += " -s " + d.sockets.admin[0].Addr.Address
 	}
-	fmt.Fprintf(stdout, "\nIn another terminal:\n  %-44s the console: sesses, send_jrr_sreq, help\n", open)
+	client := ctl + " connect " + connect
+	width := max(len(open), len(client)) + 3
+	fmt.Fprintf(stdout, "\nIn another terminal:\n  %-*sthe console: sesses, send_jrr_sreq, help\n", width, open)
 	if connect != "" {
-		fmt.Fprintf(stdout, "  %-44s a client\n", ctl+" connect "+connect)
+		fmt.Fprintf(stdout, "  %-*sa client\n", width, client)
 	}
+	fmt.Fprintf(stdout, "\nBrowsers may connect from pages of: %s (-origin names others)\n", strings.Join(d.cfg.Handshake.Origins, ", "))
 	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n\n")
 }
 

@@ -25,6 +25,9 @@ directory (shown at start).
                  replaces the file's "listen"
   -admin PATH    the operator's unix socket; replaces the file's "admin.listen"
   -mode MODE     handlers, forward or echo; replaces the file's "mode"
+  -origin ORIGIN pages that browsers may connect from: same, https://example.com,
+                 https://*.example.com or "*" (repeatable); replaces the file's
+                 "handshake.origins"
   -check         check the configuration and end
   -version       print the version and end
 
@@ -42,6 +45,7 @@ type flags struct {
 	listen  []string
 	admin   string
 	mode    string
+	origins []string
 	check   bool
 	version bool
 }
@@ -56,6 +60,10 @@ func parseFlags(args []string, stdout io.Writer) (f flags, err error) {
 	})
 	fs.StringVar(&f.admin, "admin", "", "")
 	fs.StringVar(&f.mode, "mode", "", "")
+	fs.Func("origin", "", func(s string) error {
+		f.origins = append(f.origins, s)
+		return nil
+	})
 	fs.BoolVar(&f.check, "check", false, "")
 	fs.BoolVar(&f.version, "version", false, "")
 	if err := fs.Parse(args); err != nil {
@@ -91,6 +99,9 @@ func (f *flags) load() (config.Config, error) {
 	}
 	if f.mode != "" {
 		cfg.Mode = f.mode
+	}
+	if len(f.origins) > 0 {
+		cfg.Handshake.Origins = f.origins
 	}
 	if err := cfg.Validate(); err != nil {
 		return cfg, usageError{err} // the file was valid, so it is a flag

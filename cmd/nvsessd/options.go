@@ -55,8 +55,24 @@ func check(c *config.Config) error {
 	if _, err := tlsConfig(c); err != nil {
 		return err
 	}
-	_, _, err := c.Admin.Allowed()
-	return err
+	if _, _, err := c.Admin.Allowed(); err != nil {
+		return err
+	}
+	for _, account := range []struct {
+		key, name string
+		id        func(string) (uint32, error)
+	}{
+		{"socket.owner", c.Socket.Owner, config.UserID}, {"socket.group", c.Socket.Group, config.GroupID},
+		{"admin.owner", c.Admin.Owner, config.UserID}, {"admin.group", c.Admin.Group, config.GroupID},
+	} {
+		if account.name == "" {
+			continue
+		}
+		if _, err := account.id(account.name); err != nil {
+			return fmt.Errorf("%s: %q: %w", account.key, account.name, err)
+		}
+	}
+	return nil
 }
 
 // tlsConfig loads the certificate for the TCP listeners; nil means plain TCP.

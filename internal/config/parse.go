@@ -78,6 +78,9 @@ func decode(name string, data []byte) (document, error) {
 		p := Problem{File: name, What: err.Error()}
 		if pe := (toml.ParseError{}); errors.As(err, &pe) {
 			p.Line, p.What = pe.Position.Line, strings.ReplaceAll(pe.Message, "\n", `\n`)
+			if strings.Contains(p.What, "leading zeroes") {
+				p.Allowed = `a file mode in quotes: "0660"`
+			}
 		}
 		return document{}, Problems{p}
 	}
