@@ -4,6 +4,7 @@
 
 GO      ?= go
 PORT    ?= 18888
+ORIGIN  ?= same
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -20,9 +21,9 @@ build: ## bin/nvsessd and bin/nvsessctl
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/nvsessd ./cmd/nvsessctl
 
-# PORT=0 takes a free port.
+# PORT=0 takes a free port; ORIGIN='*' lets pages from anywhere connect.
 run: build ## run the daemon in forward mode, on a unix socket and on localhost
-	@exec ./bin/nvsessd -mode forward -listen unix:%t/nvsess.sock -listen tcp:127.0.0.1:$(PORT)
+	@exec ./bin/nvsessd -mode forward -listen unix:%t/nvsess.sock -listen tcp:127.0.0.1:$(PORT) -origin '$(ORIGIN)'
 
 test: setup check unit fuzz ## everything
 
