@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/nvsess/nvsess/client"
+	"github.com/nvsess/nvsess/internal/admin"
 )
 
 func TestTwoListenersAndModes(t *testing.T) {
@@ -157,6 +158,16 @@ func TestFewDescriptors(t *testing.T) {
 		all = append(all, c)
 	}
 	p.logged("cannot accept connections; retrying until there is room")
+	// Now of all times the operator has to get through.
+	operator, err := admin.Dial(p.socket("admin.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if answer, err := operator.Call(ctx, "stats", nil); err != nil {
+		t.Errorf("stats: %v, %v", answer, err)
+	}
 	for _, c := range all {
 		c.Close()
 	}
