@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 )
@@ -18,15 +19,20 @@ import (
 type Client struct {
 	path string
 	http *http.Client
+
+	patience time.Duration // until the daemon has taken a call; the tests shorten it
 }
 
-// NotReachableError is a daemon that cannot be connected to.
+// NotReachableError is a daemon that cannot be connected to, or that does not answer.
 type NotReachableError struct {
 	Path string
 	Err  error
 }
 
 func (e *NotReachableError) Error() string {
+	if errors.Is(e.Err, errSilent) {
+		return fmt.Sprintf("nvsessd at %s does not answer", e.Path)
+	}
 	return fmt.Sprintf("no nvsessd answers at %s: %s", e.Path, e.Reason())
 }
 
@@ -43,8 +49,16 @@ func reasonOf(err error) error {
 	return err
 }
 
-// dialTimeout bounds connecting; a live daemon accepts at once.
-const dialTimeout = 5 * time.Second
+// errSilent is a daemon whose socket takes connections, as the kernel does for one that is stopped or has no descriptors left, and that
+// says nothing.
+var errSilent = errors.New("it does not answer")
+
+const (
+	dialTimeout = 5 * time.Second  // a live daemon accepts at once
+	takeTimeout = 10 * time.Second // and looks at a call soon after (100 Continue says so)
+	workTimeout = time.Minute      // most commands are done in no time; restart may have many sessions to close
+	waitMargin  = 5 * time.Second  // a command that waits answers so long after its own timeout at the latest
+)
 
 // Dial makes a client of the daemon whose socket is at path, and checks that one listens there.
 func Dial(path string) (*Client, error) {
@@ -58,9 +72,9 @@ func Dial(path string) (*Client, error) {
 
 // NewClient is Dial without the check.
 func NewClient(path string) *Client {
-	c := &Client{path: path}
+	c := &Client{path: path, patience: takeTimeout}
 	c.http = &http.Client{
-		Transport:     &http.Transport{DialContext: c.dial, DisableKeepAlives: true, DisableCompression: true},
+		Transport:     &http.Transport{DialContext: c.dial, DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: time.Second},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c
@@ -155,28 +169,70 @@ func (c *Client) post(ctx context.Context, name string, args any) (*http.Respons
 	if len(body) > maxBody {
 		return nil, Answer{}, errorf(CodeTooLarge, "that is more than the %d bytes the daemon takes in one call", maxBody)
 	}
+	outer := ctx
+	ctx, silent := context.WithCancelCause(ctx) // it ends with outer at the latest; the body is read under it
+	timer := time.AfterFunc(c.patience, func() { silent(errSilent) })
+	defer timer.Stop()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got100Continue: func() {
+		if timer.Stop() {
+			if d := workTime(name, args); d > 0 {
+				timer.Reset(d)
+			}
+		}
+	}})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://nvsessd/v1/"+name, bytes.NewReader(body))
 	if err != nil {
+		silent(nil)
 		return nil, Answer{}, err
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Expect", "100-continue")
 	resp, err := c.http.Do(req)
 	if err != nil {
+		defer silent(nil)
 		var notReachable *NotReachableError
 		switch {
-		case ctx.Err() != nil:
-			return nil, Answer{}, ctx.Err()
+		case outer.Err() != nil:
+			return nil, Answer{}, outer.Err()
+		case errors.Is(context.Cause(ctx), errSilent):
+			return nil, Answer{}, &NotReachableError{c.path, errSilent}
 		case errors.As(err, &notReachable):
 			return nil, Answer{}, notReachable
 		}
-		return nil, Answer{}, c.lost(ctx, reasonOf(err))
+		return nil, Answer{}, c.lost(outer, reasonOf(err))
 	}
+	timer.Stop()
+	resp.Body = &answerBody{resp.Body, func() { silent(nil) }}
 	a := Answer{Started: resp.Header.Get(startedHeader)}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
 		return nil, a, failure(resp)
 	}
 	return resp, a, nil
+}
+
+// workTime is how long a call may take once the daemon has taken it; 0 is no bound: the daemon's own default applies, and only it knows.
+func workTime(name string, args any) time.Duration {
+	cmd := Lookup(name)
+	if cmd == nil || cmd.Stream || cmd.Arg("timeout") == nil {
+		return workTimeout
+	}
+	a, _ := args.(Args)
+	if d := a.Duration("timeout", 0); d > 0 {
+		return d + waitMargin
+	}
+	return 0
+}
+
+// answerBody ends the call's context with the body.
+type answerBody struct {
+	io.ReadCloser
+	end func()
+}
+
+func (b *answerBody) Close() error {
+	defer b.end()
+	return b.ReadCloser.Close()
 }
 
 // failure reads the error of an answer.
