@@ -39,14 +39,15 @@ if [ -n "$missing" ]; then
 			printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null && $as_root chmod +x $policy
 			trap '$as_root rm -f $policy' EXIT
 		fi
+		log=$(mktemp) || exit 0
 		# shellcheck disable=SC2086 # words
-		if ! { $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >/tmp/nvsess-setup.$$ 2>&1; then
-			tail -n 5 /tmp/nvsess-setup.$$
+		if ! { $as_root apt-get update -qq && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing; } >"$log" 2>&1; then
+			tail -n 5 "$log"
 			echo "setup: apt-get failed; skipped installing$missing"
 		else
 			echo "setup: installed$missing"
 		fi
-		rm -f /tmp/nvsess-setup.$$
+		rm -f "$log"
 	fi
 fi
 

@@ -131,7 +131,7 @@ func (r *report) document(w io.Writer) {
 	p("    make bench          # all of it, writes this page")
 	p("    make bench-quick    # small counts, one round, writes nothing")
 	p("    go run ./bench/run -scenarios echo -servers nvsessd,gws -rounds 5")
-	p("    go run ./bench/loadgen -addr unix:/run/nvsess.sock -pid \"$(pidof nvsessd)\" echo\n")
+	p("    go run ./bench/loadgen -addr unix:/run/nvsess/nvsess.sock -pid \"$(pidof nvsessd)\" echo\n")
 	p("## Every round\n")
 	r.rounds().markdown(w)
 }
