@@ -166,6 +166,13 @@ func (a *Arg) parse(s string) (any, error) {
 		}
 		return list, nil
 	}
+	if bad := invalidUTF8(s); bad >= 0 && a.Type == TypeText {
+		hint := ""
+		if a.Name == "data" {
+			hint = "; bsend sends bytes"
+		}
+		return nil, badArg(a.Name, "%s is not text: byte %d is not UTF-8%s", a.Name, bad+1, hint)
+	}
 	if s == "" && a.Required && a.Type != TypeText {
 		return nil, badArg(a.Name, "%s is empty", a.Name)
 	}

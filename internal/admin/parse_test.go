@@ -73,6 +73,8 @@ func TestParseErrors(t *testing.T) {
 		`ping --timeout soon fst`:          `15s`,
 		`handlers xml`:                     `string, json`,
 		`watch --type open,shut`:           `open, close, message`,
+		"ssend fst a\xff":                  `data is not text: byte 2 is not UTF-8; bsend sends bytes`,
+		"close fst 1000 a\xff":             `reason is not text: byte 2 is not UTF-8`,
 		`loglevel loud`:                    `debug, info`,
 		`get_sess_with_port 70000`:         `65535`,
 		`get_sess "fst`:                    `a quote is not closed`,
