@@ -51,10 +51,13 @@ func (c *Call) findRef(ref string) (*session.Session, error) {
 // indexOf is the position of a session in the order of arrival, -1 when it has left.
 func (c *Call) indexOf(s *session.Session) int { return slices.Index(c.Sessions.Sessions(), s) }
 
-// one answers with a single session.
+// one answers with a single session, or with its request.
 func (c *Call) one(s *session.Session) (any, error) {
 	if s == nil {
 		return nil, errorf(CodeNoSuchSession, "no session is connected")
+	}
+	if c.Args.Bool("request") {
+		return s.Request(), nil
 	}
 	return describe(s, c.indexOf(s))
 }

@@ -27,6 +27,7 @@ func sessionCommands() []*Command {
 		{
 			Name: "fst_sess", Group: group, ReadOnly: true,
 			Summary:  "show the session that has been here longest",
+			Args:     []Arg{requestArg()},
 			Examples: []Example{{"fst_sess", ""}, {"srv.fst_sess()", "the same, as typed into Node"}},
 			Run:      func(_ context.Context, c *Call) (any, error) { return c.one(c.Sessions.First()) },
 			Print:    printSession,
@@ -34,6 +35,7 @@ func sessionCommands() []*Command {
 		{
 			Name: "lst_sess", Group: group, ReadOnly: true,
 			Summary:  "show the session that came last",
+			Args:     []Arg{requestArg()},
 			Examples: []Example{{"lst_sess", ""}},
 			Run:      func(_ context.Context, c *Call) (any, error) { return c.one(c.Sessions.Last()) },
 			Print:    printSession,
@@ -42,8 +44,8 @@ func sessionCommands() []*Command {
 			Name: "get_sess", Group: group, ReadOnly: true,
 			Summary:  "show one session",
 			Help:     "Without SESS it is the first one, as in the seed.",
-			Args:     []Arg{{Name: "session", Type: TypeSession, Default: "0", Help: sessArg().Help}},
-			Examples: []Example{{"get_sess 0", "the first"}, {"get_sess lst", "the last"}, {"get_sess INvQ9Xzz", "the one whose id begins so"}},
+			Args:     []Arg{{Name: "session", Type: TypeSession, Default: "0", Help: sessArg().Help}, requestArg()},
+			Examples: []Example{{"get_sess 0", "the first"}, {"get_sess lst", "the last"}, {"get_sess INvQ9Xzz", "the one whose id begins so"}, {"get_sess lst --request", "its request, headers and all"}},
 			Run: func(_ context.Context, c *Call) (any, error) {
 				if !c.Args.Has("session") {
 					return c.one(c.Sessions.First())
@@ -146,6 +148,11 @@ func sessionCommands() []*Command {
 			Print: printClosed,
 		},
 	}
+}
+
+// requestArg asks for what the seed keeps as sess.req_.
+func requestArg() Arg {
+	return Arg{Name: "request", Type: TypeBool, Option: true, Help: "the request the session came with, as verify hooks see it: the seed's sess.req_"}
 }
 
 // closed is the answer of close.

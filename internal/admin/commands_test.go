@@ -266,7 +266,7 @@ func TestHandlersAndMode(t *testing.T) {
 func TestCloseAndRestart(t *testing.T) {
 	d := startDaemon(t, nil)
 	p, q := d.connect("/", nil), d.connect("/", nil)
-	if out := d.must("close fst 4001 back in an hour"); out != `closed `+p.id[:12]+` with 4001 "back in an hour"`+"\n" {
+	if out := d.must("close fst 4001 back in an hour"); out != `closing `+p.id[:12]+` with 4001 "back in an hour"`+"\n" {
 		t.Errorf("%q", out)
 	}
 	_, _, err := wsutil.ReadServerData(p.conn)
@@ -308,5 +308,35 @@ func TestDaemonCommands(t *testing.T) {
 		if e := (*Error)(nil); !errors.As(err, &e) || e.Code != CodeNotAvailable {
 			t.Errorf("%s: %v", line, err)
 		}
+	}
+}
+
+func TestRequestOfASession(t *testing.T) {
+	d := startDaemon(t, nil)
+	d.connect("/a?x=1", gobwas.HandshakeHeaderHTTP(http.Header{"X-Evil": {"\u009b2J\u202e"}}))
+	for _, line := range []string{"get_sess 0 --request", "fst_sess --request", "lst_sess --request", "get_sess --request --json"} {
+		got := d.must(line)
+		var record struct {
+			Resource string `json:"resource"`
+			HTTP     struct {
+				Headers map[string]any `json:"headers"`
+			} `json:"httpRequest"`
+		}
+		if err := json.Unmarshal([]byte(got), &record); err != nil || record.Resource != "/a?x=1" || record.HTTP.Headers["x-evil"] != "\u009b2J\u202e" {
+			t.Errorf("%s: %v\n%s", line, err, got)
+		}
+		if !strings.Contains(got, `\u009b2J\u202e`) {
+			t.Errorf("%s is not safe on a terminal: %q", line, got)
+		}
+	}
+}
+
+func TestTableMarksClosingSessions(t *testing.T) {
+	var out strings.Builder
+	p := NewPrinter(&out)
+	p.sessionTable(&Page{Total: 2, Sessions: []Sess{{ID: "a", Active: true, QueuedBytes: 12}, {ID: "b", QueuedBytes: 12}}})
+	lines := strings.Split(out.String(), "\n")
+	if !strings.HasSuffix(lines[1], " 12") || !strings.HasSuffix(lines[2], " closing") {
+		t.Errorf("%s", out.String())
 	}
 }

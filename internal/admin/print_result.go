@@ -49,7 +49,7 @@ var (
 		if c.Reason != "" {
 			reason = " " + Quote(c.Reason)
 		}
-		p.Printf("closed %s with %d%s\n", ShortID(c.Session), c.Code, reason)
+		p.Printf("closing %s with %d%s\n", ShortID(c.Session), c.Code, reason)
 	})
 	printMode = shows(func(p *Printer, m *mode) { p.Printf("mode: %s\n", Escape(m.Mode)) })
 

@@ -34,7 +34,11 @@ func orNull(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-func printSession(p *Printer, _ *Invocation, result json.RawMessage) error {
+func printSession(p *Printer, inv *Invocation, result json.RawMessage) error {
+	if inv.Args.Bool("request") {
+		p.JSON(result)
+		return nil
+	}
 	var s Sess
 	if err := json.Unmarshal(result, &s); err != nil {
 		return err
@@ -147,7 +151,7 @@ var sessionColumns = []column{
 	{title: "ORIGIN", least: 8, tail: true, cell: func(_ *Printer, s *Sess) string { return dash(s.Origin) }},
 	{title: "IN", right: true, cell: func(_ *Printer, s *Sess) string { return sprintf("%d", s.MessagesIn) }},
 	{title: "OUT", right: true, cell: func(_ *Printer, s *Sess) string { return sprintf("%d", s.MessagesOut) }},
-	{title: "QUEUE", right: true, cell: func(_ *Printer, s *Sess) string { return size(s.QueuedBytes) }},
+	{title: "QUEUE", right: true, cell: func(_ *Printer, s *Sess) string { return s.queue() }},
 }
 
 // givingOrder is the order in which columns give room when the screen is narrow: by their place in sessionColumns.
@@ -158,6 +162,14 @@ func dash(s string) string {
 		return "-"
 	}
 	return Escape(s)
+}
+
+// queue is what waits to be sent, or that nothing will be any more.
+func (s *Sess) queue() string {
+	if !s.Active {
+		return "closing"
+	}
+	return size(s.QueuedBytes)
 }
 
 // remote is the peer's address, with its port where it has one.

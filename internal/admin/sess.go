@@ -153,7 +153,7 @@ func page(all []*session.Session, args Args, match func(*session.Session) bool) 
 // pageArgs are the arguments of every command that lists sessions.
 func pageArgs() []Arg {
 	return []Arg{
-		{Name: "long", Short: "l", Type: TypeBool, Option: true, Local: true, Help: "one line for each session: index, id, age, idle time, remote, path, origin, messages in and out, queued bytes"},
+		{Name: "long", Short: "l", Type: TypeBool, Option: true, Local: true, Help: "one line for each session: index, id, age, idle time, remote, path, origin, messages in and out, queued bytes or closing"},
 		{Name: "count", Type: TypeBool, Option: true, Help: "only how many"},
 		{Name: "offset", Type: TypeInt, Option: true, Default: "0", Help: "leave out so many first"},
 		{Name: "limit", Type: TypeInt, Option: true, Default: "100 in the API, all on a command line", Help: "so many at most; one answer of the API has at most 1000"},
