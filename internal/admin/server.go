@@ -203,7 +203,7 @@ func (c *Call) answer(w http.ResponseWriter, result []byte) error {
 		return nil
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(result, '\n'))
+	_, _ = w.Write(wireJSON(result))
 	return nil
 }
 
@@ -236,6 +236,9 @@ func (s *Server) audit(cmd *Command, args Args, peer Peer, took time.Duration, e
 	s.options.Log.Info("operator command", fields...)
 }
 
+// wireJSON is JSON as the server writes it: safe on the terminal of somebody who calls with curl.
+func wireJSON(raw []byte) []byte { return append(EscapeJSON(raw), '\n') }
+
 func writeError(w http.ResponseWriter, e *Error) {
 	raw, err := marshal(struct {
 		Error *Error `json:"error"`
@@ -245,7 +248,7 @@ func writeError(w http.ResponseWriter, e *Error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(e.Status())
-	_, _ = w.Write(append(raw, '\n'))
+	_, _ = w.Write(wireJSON(raw))
 }
 
 // list answers GET /v1/ with the table.
@@ -292,7 +295,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(raw, '\n'))
+	_, _ = w.Write(wireJSON(raw))
 	return nil
 }
 

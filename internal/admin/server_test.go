@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	gobwas "github.com/gobwas/ws"
 )
 
 // request makes one HTTP request and returns status and body.
@@ -320,5 +322,40 @@ func TestNotForBrowsers(t *testing.T) {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusForbidden {
 		t.Error(resp.Status)
+	}
+}
+
+// What the server writes is safe on the terminal of somebody who calls with curl, and means the same.
+func TestAnswersAreSafeOnATerminal(t *testing.T) {
+	const evil = "\u009b2J\u0085\u202e\u2066\u200f\u2028\u2029\U000e0041"
+	d := startDaemon(t, nil)
+	p := d.connect("/", gobwas.HandshakeHeaderHTTP(http.Header{"Cookie": {"a=" + evil}}))
+	go func() {
+		for {
+			id, err := p.nextRequest()
+			if err != nil {
+				return
+			}
+			if id != "" {
+				p.write(`{"___type___":"___cres___","___id___":"` + id + `","___data___":"` + evil + `"}`)
+			}
+		}
+	}()
+	for _, c := range []struct{ path, body string }{
+		{"/v1/get_sess", `{"request": true}`},
+		{"/v1/sesses", ""},
+		{"/v1/send_jrr_sreq", `{"session": "fst", "data": 1}`},
+		{"/v1/jbroadcast_until_any_client_reply", `{"data": 1}`},
+	} {
+		_, got := d.request("POST", c.path, strings.NewReader(c.body))
+		for _, r := range got {
+			if r != '\n' && !harmless(r) {
+				t.Errorf("%s: %U in %q", c.path, r, got)
+				break
+			}
+		}
+		if !strings.Contains(got, `2J\u0085\u202e\u2066\u200f\u2028\u2029\udb40\udc41`) {
+			t.Errorf("%s: %s", c.path, got)
+		}
 	}
 }

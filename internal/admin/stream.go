@@ -30,7 +30,7 @@ func (s *streamWriter) write(l *Line) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.buf.Write(append(raw, '\n'))
+	_, err = s.buf.Write(wireJSON(raw))
 	return err
 }
 
