@@ -95,8 +95,9 @@ func markdown(s string) string {
 	fields := strings.Split(s, " ")
 	for i, f := range fields {
 		if strings.ContainsAny(f, "_*<>|~{}") {
-			bare := strings.TrimRight(f, ".,;:)")
-			fields[i] = "`" + strings.ReplaceAll(bare, "|", `\|`) + "`" + f[len(bare):]
+			bare := strings.TrimRight(strings.TrimLeft(f, "("), ".,;:)")
+			before, after, _ := strings.Cut(f, bare)
+			fields[i] = before + "`" + strings.ReplaceAll(bare, "|", `\|`) + "`" + after
 		}
 	}
 	return strings.Join(fields, " ")

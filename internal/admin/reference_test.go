@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -17,9 +18,50 @@ func TestReferenceIsCurrent(t *testing.T) {
 	if !bytes.Equal(got, Reference()) {
 		t.Error("docs/admin.md is not what the table says: run go generate ./internal/admin")
 	}
-	for code := range statusOf {
-		if code != CodeCanceled && !strings.Contains(string(got), "`"+code+"`") {
-			t.Errorf("the code %s is not in docs/admin.md", code)
+}
+
+// Every code that can be met with has its row in a table, and no other has one.
+func TestReferenceHasTheCodes(t *testing.T) {
+	rows := regexp.MustCompile("(?m)^\\| (`[a-z_]+`(?:, `[a-z_]+`)*) \\|").FindAllStringSubmatch(referenceHead, -1)
+	listed := map[string]bool{}
+	for _, row := range rows {
+		for code := range strings.SplitSeq(row[1], ", ") {
+			listed[strings.Trim(code, "`")] = true
+		}
+	}
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`(?m)^\tCode\w+ += "([a-z_]+)"`)
+	n := 0
+	for _, source := range sources {
+		text, err := os.ReadFile(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range declared.FindAllStringSubmatch(string(text), -1) {
+			if n++; !listed[code[1]] {
+				t.Errorf("the code %s of %s is not in docs/admin.md", code[1], source)
+			}
+			delete(listed, code[1])
+		}
+	}
+	if n <= len(statusOf) {
+		t.Errorf("only %d codes were found", n)
+	}
+	for code := range listed {
+		t.Errorf("docs/admin.md has the code %s, which there is not", code)
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	for text, want := range map[string]string{
+		"is a failure (no_reply).": "is a failure (`no_reply`).", "an ___sreq___ envelope": "an `___sreq___` envelope",
+		"a|b, (see <c>)": "`a\\|b`, (see `<c>`)", "plain (text).": "plain (text).",
+	} {
+		if got := markdown(text); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
 		}
 	}
 }
