@@ -111,6 +111,15 @@ func TestPages(t *testing.T) {
 	if got := positions(d.must("sesses -l --limit 2 --after " + ids[9])); len(got) != 2 || got[0] != 10 {
 		t.Errorf("a page by its cursor: %v", got)
 	}
+	for _, line := range []string{"sesses --after nobody", "sess_filter path~/ --after nobody"} {
+		_, err := d.call(line)
+		if e := (*Error)(nil); !errors.As(err, &e) || e.Code != CodeNoSuchSession || e.Argument != "after" {
+			t.Errorf("%s: %v", line, err)
+		}
+	}
+	if got := positions(d.must("sesses -l --after left --offset 7 --limit 1")); len(got) != 1 || got[0] != 7 {
+		t.Errorf("a page after a session that has left: %v", got)
+	}
 	if got := d.must("sesses --limit 2"); !strings.Contains(got, "... 228 more items\n}\n") {
 		t.Errorf("what is left out: %q", got[len(got)-60:])
 	}

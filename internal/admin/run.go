@@ -81,16 +81,19 @@ func (p *Printer) jsonLine(l *Line) error {
 // pages fetches a list page after page, each when the one before has been written: for a pager that is not read, or for head, no more
 // is fetched than is looked at. Sessions that come and go meanwhile do not shift it.
 func (c *Client) pages(ctx context.Context, inv *Invocation, p *Printer) (Answer, error) {
-	limit, offset, after := -1, inv.Args.Int("offset"), inv.Args.String("after")
+	limit, after := -1, inv.Args.String("after")
 	if inv.Args.Has("limit") {
 		limit = inv.Args.Int("limit")
 	}
 	size := firstPage
-	for shown := 0; ; {
+	for shown, offset := 0, 0; ; {
 		if limit >= 0 {
 			size = min(size, limit-shown)
 		}
-		more := map[string]any{"limit": size, "offset": offset}
+		more := map[string]any{"limit": size}
+		if shown > 0 {
+			more["offset"] = offset
+		}
 		if after != "" {
 			more["after"] = after
 		}

@@ -130,12 +130,16 @@ func page(all []*session.Session, args Args, match func(*session.Session) bool) 
 		return numbered{all[i], i}
 	}
 	if after := args.String("after"); after != "" {
-		// The session may have left since; then the offset that comes with it must do.
-		if i := slices.IndexFunc(all, func(s *session.Session) bool { return s.ID() == after }); i >= 0 {
+		i := slices.IndexFunc(all, func(s *session.Session) bool { return s.ID() == after })
+		switch {
+		case i >= 0 && match != nil:
+			offset, _ = slices.BinarySearchFunc(found, i+1, func(n numbered, want int) int { return n.index - want })
+		case i >= 0:
 			offset = i + 1
-			if match != nil {
-				offset, _ = slices.BinarySearchFunc(found, i+1, func(n numbered, want int) int { return n.index - want })
-			}
+		case !args.Has("offset"): // that would do for a session that has left since
+			e := errorf(CodeNoSuchSession, "there is no session with the id %s to begin after", Quote(clip(after, 64)))
+			e.Argument = "after"
+			return nil, e
 		}
 	}
 	p := Page{Total: total, Offset: offset, Sessions: []Sess{}}
@@ -157,6 +161,6 @@ func pageArgs() []Arg {
 		{Name: "count", Type: TypeBool, Option: true, Help: "only how many"},
 		{Name: "offset", Type: TypeInt, Option: true, Default: "0", Help: "leave out so many first"},
 		{Name: "limit", Type: TypeInt, Option: true, Default: "100 in the API, all on a command line", Help: "so many at most; one answer of the API has at most 1000"},
-		{Name: "after", Type: TypeString, Option: true, Help: "begin after the session with this id: the last one of the page before"},
+		{Name: "after", Type: TypeString, Option: true, Help: "begin after the session with this id: the last one of the page before; with an offset, that serves when the session has left"},
 	}
 }
