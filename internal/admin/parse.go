@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -49,7 +50,8 @@ func parse(ws words) (*Invocation, error) {
 		return nil, &UsageError{Reason: "a command is missing"}
 	}
 	ws.advance()
-	cmd, implied, err := lookup(first.text)
+	typed, nodeArg := nodeCall(first.text)
+	cmd, implied, err := lookup(typed)
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +59,34 @@ func parse(ws words) (*Invocation, error) {
 	for _, name := range implied {
 		p.inv.Args.values[name] = true
 	}
+	if nodeArg != "" {
+		a := p.todo[0]
+		p.todo = p.todo[1:]
+		if err := p.set(a, nodeArg); err != nil {
+			return nil, err
+		}
+	}
 	if err := p.run(); err != nil {
 		return nil, err
 	}
 	return p.inv, nil
 }
+
+// nodeCall takes the argument out of srv.get_sess(1) and its like: one plain number or string for a command that shows something and
+// takes one argument.
+func nodeCall(typed string) (rest, arg string) {
+	m := plainCall.FindStringSubmatch(typed)
+	if m == nil {
+		return typed, ""
+	}
+	c := Lookup(m[2])
+	if c == nil || !c.ReadOnly || len(c.positional()) != 1 || c.positional()[0].Type != TypeSession && c.positional()[0].Type != TypeInt {
+		return typed, ""
+	}
+	return m[1] + m[2], m[3]
+}
+
+var plainCall = regexp.MustCompile(`^(srv\.)?(\w+)\(["']?([\w-]+)["']?\);?$`)
 
 // nodeSpelling maps what people know from the Node console to what it is here.
 var nodeSpelling = map[string]struct {
@@ -81,7 +106,7 @@ func lookup(typed string) (*Command, []string, error) {
 	if before, args, ok := strings.Cut(name, "("); ok {
 		if args != ")" {
 			if c := Lookup(before); c != nil {
-				return nil, nil, &UsageError{Command: c, Reason: "this is not JavaScript yet; write it as: " + c.Usage()}
+				return nil, nil, &UsageError{Command: c, Reason: "this is not JavaScript; write it as: " + c.Usage()}
 			}
 		}
 		name = before
@@ -167,7 +192,11 @@ func (p *parser) option(w word) (bool, error) {
 	if len(p.todo) > 0 && p.todo[0].Type == TypeSession {
 		return false, nil // an id may begin with a dash
 	}
-	return false, p.errorf("%s has no option %s", p.cmd.Name, Quote(clip(w.text, 40)))
+	hint := ""
+	if slices.ContainsFunc(p.todo, func(a *Arg) bool { return a.Rest() || a.Type == TypeWords }) {
+		hint = "; if it is no option, use -- before it"
+	}
+	return false, p.errorf("%s has no option %s%s", p.cmd.Name, Quote(clip(w.text, 40)), hint)
 }
 
 func (p *parser) setOption(a *Arg, value string, hasValue bool) error {
