@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/nvsess/nvsess/internal/admin"
@@ -32,6 +33,11 @@ type nowhereError struct{ errs []error }
 func (e *nowhereError) Unwrap() []error { return e.errs }
 
 func (e *nowhereError) Error() string {
+	for _, err := range e.errs {
+		if errors.Is(err, fs.ErrPermission) {
+			return err.Error() + "; -s names another socket"
+		}
+	}
 	var tried []string
 	for _, err := range e.errs {
 		var nr *admin.NotReachableError

@@ -6,10 +6,22 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/nvsess/nvsess/internal/admin"
 )
+
+func TestSocketThatIsNotForThisUser(t *testing.T) {
+	refused := &admin.NotReachableError{Path: "/run/b", Err: syscall.EACCES}
+	err := &nowhereError{[]error{&admin.NotReachableError{Path: "/a", Err: syscall.ENOENT}, refused}}
+	if got := err.Error(); got != "this user may not connect to /run/b: permission denied; -s names another socket" {
+		t.Error(got)
+	}
+	if got := string(admin.ErrorJSON(err)); !strings.Contains(got, `"code":"not_permitted"`) {
+		t.Error(got)
+	}
+}
 
 func TestExitCodes(t *testing.T) {
 	nowhere := func(err error) error {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -32,6 +33,9 @@ type NotReachableError struct {
 func (e *NotReachableError) Error() string {
 	if errors.Is(e.Err, errSilent) {
 		return fmt.Sprintf("nvsessd at %s does not answer", e.Path)
+	}
+	if errors.Is(e.Err, fs.ErrPermission) {
+		return fmt.Sprintf("this user may not connect to %s: %s", e.Path, e.Reason())
 	}
 	return fmt.Sprintf("no nvsessd answers at %s: %s", e.Path, e.Reason())
 }

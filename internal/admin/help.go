@@ -2,6 +2,7 @@ package admin
 
 import (
 	"errors"
+	"io/fs"
 	"slices"
 	"strings"
 )
@@ -189,6 +190,9 @@ func ErrorJSON(err error) []byte {
 		e = errorf(CodeFailed, "%s", err)
 		if n := (*NotReachableError)(nil); errors.As(err, &n) {
 			e.Code = CodeNotReachable
+			if errors.Is(err, fs.ErrPermission) {
+				e.Code = CodeNotPermitted
+			}
 		}
 	}
 	raw, merr := marshal(struct {
