@@ -38,12 +38,18 @@ func readPayload(inv *admin.Invocation, in io.Reader) error {
 }
 
 func setPayload(inv *admin.Invocation, r io.Reader, name string) error {
-	data, err := io.ReadAll(io.LimitReader(r, maxPayload))
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	limit := maxPayload - 1
+	if inv.Binary() {
+		limit = admin.MaxBinary
 	}
-	if len(data) == maxPayload {
-		return fmt.Errorf("%s holds more than the daemon takes in one call (%d bytes)", name, maxPayload-1)
+	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name, err)
+	case len(data) > limit:
+		return fmt.Errorf("%s holds more than the daemon takes in one call (%d bytes)", name, limit)
+	case len(data) == 0 && inv.NeedsPayload: // nobody said that there is something
+		return &admin.UsageError{Command: inv.Command, Reason: inv.PayloadError().Error() + "; standard input is empty"}
 	}
 	if inv.Binary() {
 		return inv.SetPayload(base64.StdEncoding.EncodeToString(data))

@@ -82,6 +82,9 @@ type Arg struct {
 // Rest reports whether the argument takes what is left of the line as it stands.
 func (a *Arg) Rest() bool { return !a.Option && (a.Type == TypeJSON || a.Type == TypeText) }
 
+// MaxBinary is how many bytes one call can send: the daemon takes them in base64, with a little JSON around.
+const MaxBinary = (maxBody - 1024) / 4 * 3
+
 // payload finds the argument that is what gets sent, which the console may also read from standard input; nil if there is none.
 func (c *Command) payload() *Arg {
 	for _, name := range []string{"data", "base64"} {
