@@ -140,10 +140,23 @@ func parseConnect(args []string) (*connectOptions, error) {
 			return nil, connectUsagef("--auto: %v", err)
 		}
 	}
+	if guess := connectGuess(o.url); guess != "" {
+		return nil, connectUsagef("%s is not a URL; did you mean %s?", admin.Quote(o.url), admin.Escape(guess))
+	}
 	if err := client.CheckURL(o.url); err != nil {
 		return nil, connectUsagef("%w", err)
 	}
 	return o, nil
+}
+
+// connectGuess is the URL that HOST:PORT or HOST:PORT/PATH stands for; "" when s is not like that.
+func connectGuess(s string) string {
+	host, path, _ := strings.Cut(s, "/")
+	guess := "ws://" + host + "/" + path
+	if u, err := url.Parse(guess); err != nil || u.Port() == "" || u.User != nil || client.CheckURL(guess) != nil {
+		return ""
+	}
+	return guess
 }
 
 func (o *connectOptions) addHeader(s string) error {

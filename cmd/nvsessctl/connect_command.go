@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -156,6 +157,9 @@ func (s *connectSession) reply(ctx context.Context, rest string) error {
 	if prefix == "" {
 		return errors.New("/reply ID JSON; /pending lists the ids")
 	}
+	if s.withoutID(rest) {
+		prefix, text = "", rest
+	}
 	if err := admin.CheckJSON(text); err != nil {
 		return fmt.Errorf("/reply: %v", err)
 	}
@@ -171,9 +175,27 @@ func (s *connectSession) reply(ctx context.Context, rest string) error {
 	return nil
 }
 
+// withoutID reports whether what follows /reply is JSON only: then it answers the one request that waits.
+func (s *connectSession) withoutID(rest string) bool {
+	rest = strings.TrimSpace(rest)
+	if strings.ContainsRune("{[\"", rune(rest[0])) {
+		return true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return admin.CheckJSON(rest) == nil && !slices.ContainsFunc(s.pending, func(p connectSreq) bool { return strings.HasPrefix(p.req.ID, rest) })
+}
+
+// takePending takes the request whose id begins so; for "", the only one.
 func (s *connectSession) takePending(prefix string) (connectSreq, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch {
+	case prefix == "" && len(s.pending) == 0:
+		return connectSreq{}, errors.New("/reply: nothing waits for an answer")
+	case prefix == "" && len(s.pending) > 1:
+		return connectSreq{}, fmt.Errorf("/reply: %d requests wait, so an ID is needed before the JSON; /pending lists them", len(s.pending))
+	}
 	found := -1
 	for i, p := range s.pending {
 		if p.req.ID == prefix {

@@ -76,7 +76,8 @@ const connectHelp = `A line that is a JSON object or array goes out as JSON, any
   /bin HEX            send bytes: /bin 0a 14 1e
   /creq JSON          ask the server, print its whole answer
   /pending            list the server's requests (sreq) that wait for you
-  /reply ID JSON      answer one; the beginning of its id will do
+  /reply ID JSON      answer one; the beginning of its id will do,
+                      and none is needed when only one waits
   /ping               measure the round trip
   /close [CODE [REASON]]  close, with 1000 unless told otherwise
   /help               this

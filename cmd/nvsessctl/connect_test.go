@@ -139,6 +139,7 @@ func TestConnectEnds(t *testing.T) {
 		"bad code":         {"/close 1005\n", nil, 1, "connect: /close: close code 1005 cannot be sent: use 1000 or 3000-4999", "close 1000"},
 		"no code":          {"/close x\n", nil, 1, `connect: /close: "x" is not a close code`, "close 1000"},
 		"bad reply":        {"/reply abc {}\n", nil, 1, `connect: /reply: no pending request begins with "abc"; /pending lists them`, "close 1000"},
+		"reply to nothing": {"/reply {\"ok\":1}\n", nil, 1, "connect: /reply: nothing waits for an answer", "close 1000"},
 		"no reply":         {"/reply\n", nil, 1, "connect: /reply ID JSON; /pending lists the ids", "close 1000"},
 		"no answer":        {"/creq \"never\"\n", []string{"--timeout", "200ms"}, 1, "connect: /creq: no answer within 200ms", ""},
 		"not UTF-8":        {"\xff\n", nil, 1, "connect: client: send string: unsendable message: not UTF-8", "close 1000"},
@@ -158,6 +159,24 @@ func TestConnectEnds(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestConnectSuggestsAURL(t *testing.T) {
+	for given, want := range map[string]string{
+		"localhost:7681": "ws://localhost:7681/?", "127.0.0.1:80/chat?a=1": "ws://127.0.0.1:80/chat?a=1?", "[::1]:80": "ws://[::1]:80/?",
+		"localhost": "no scheme", "http://x:80/": "unknown scheme",
+	} {
+		if _, err := parseConnect([]string{given}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+}
+
+func TestHelpConnect(t *testing.T) {
+	var out, notes bytes.Buffer
+	if err := run(t.Context(), []string{"help", "connect"}, strings.NewReader(""), &out, &notes); err != nil || out.String() != connectUsage {
+		t.Errorf("%v: %s%s", err, out.String(), notes.String())
 	}
 }
 

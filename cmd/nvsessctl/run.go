@@ -55,6 +55,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	switch {
 	case rest == nil: // help or version
 		return printAbout(args, std)
+	case len(rest) == 2 && (rest[0] == "help" || rest[0] == "?") && rest[1] == "connect":
+		_, err := io.WriteString(stdout, connectUsage)
+		return std.fail(err, opts.json)
 	case len(rest) > 0 && rest[0] == "connect":
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
