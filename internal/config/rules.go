@@ -33,6 +33,17 @@ var rules = []rule{{
 		}
 		return nil
 	},
+}, {
+	keys:    []string{"listen", "admin.listen"},
+	allowed: "an address for each socket",
+	check: func(c *Config) error {
+		for i, a := range c.Listen {
+			if a == c.Admin.Listen || slices.Contains(c.Listen[:i], a) {
+				return fmt.Errorf("%q is named twice", a)
+			}
+		}
+		return nil
+	},
 }}
 
 // problems checks each key, and each rule whose keys are right, also according to what is known to be wrong. lines has the keys

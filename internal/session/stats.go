@@ -39,7 +39,7 @@ func (s *Server) Stats() Stats {
 		TextIn: t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
-		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Seconds(),
+		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Round(100 * time.Millisecond).Seconds(),
 	}
 }
 
