@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -178,6 +179,58 @@ func TestFewDescriptors(t *testing.T) {
 	g.isClosed(t, 1001, goodbye)
 	p.ends(0)
 	p.noSockets()
+}
+
+// TestDescriptorsOfOthersComeBack: what accepting leaves alone is measured by
+// what is free now, not by what was once.
+func TestDescriptorsOfOthersComeBack(t *testing.T) {
+	t.Parallel()
+	p := launch(t, []string{"-mode", "echo"}, inShell("ulimit -n 80"))
+	p.logged("ready")
+	hold := func(socket string, n int) (all []net.Conn) {
+		for range n {
+			c, err := net.Dial("unix", p.socket(socket))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { c.Close() })
+			all = append(all, c)
+		}
+		return all
+	}
+	operators := hold("admin.sock", 12)
+	// The daemon has accepted them all when it answers one that came later.
+	operator, err := admin.Dial(p.socket("admin.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	connections := func() (n int) {
+		answer, err := operator.Call(ctx, "stats", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stats struct{ Connections int }
+		if err := json.Unmarshal(answer.Result, &stats); err != nil {
+			t.Fatal(err)
+		}
+		return stats.Connections
+	}
+	connections()
+	clients := hold("nvsess.sock", 80)
+	p.logged("cannot accept connections; retrying until there is room")
+	full := connections()
+	for _, c := range operators {
+		c.Close()
+	}
+	for connections() < full+8 { // until ctx ends, if it does not come to that
+	}
+	for _, c := range clients {
+		c.Close()
+	}
+	p.signal(syscall.SIGTERM)
+	p.ends(0)
 }
 
 // certificate makes one for localhost and returns the paths of it and its key.

@@ -103,7 +103,7 @@ func (a *acceptor) ready(fd int32) {
 	}
 	srv := a.loop.srv
 	for range acceptBatch {
-		if srv.crowded() {
+		if srv.crowded(a.loop.wake) {
 			a.exhausted(syscall.EMFILE)
 			return
 		}
@@ -115,7 +115,7 @@ func (a *acceptor) ready(fd int32) {
 		case 0:
 			srv.adopt(nfd, peer, a.loop)
 			if int(nfd) >= srv.fdLimit-srv.fdReserve {
-				srv.full.Store(srv.conns.Load())
+				srv.tight.Store(true)
 			}
 		case syscall.EAGAIN:
 			a.tokens++
@@ -135,11 +135,23 @@ func (a *acceptor) ready(fd int32) {
 }
 
 // crowded reports whether only the reserve of descriptors is left. They are
-// handed out lowest first, so an accepted one of a high number tells; from then
-// on nothing is accepted until there are fewer connections.
-func (s *Server) crowded() bool {
-	full := s.full.Load()
-	return full > 0 && s.conns.Load() >= full
+// handed out lowest first, so the number of a new one tells. Once an accepted
+// one has, a copy of fd is made and closed to see whether that is still so:
+// others may have taken descriptors, and given them back, as well.
+func (s *Server) crowded(fd int32) bool {
+	if !s.tight.Load() {
+		return false
+	}
+	probe, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return true
+	}
+	closeFD(int32(probe))
+	if probe >= s.fdLimit-s.fdReserve {
+		return true
+	}
+	s.tight.Store(false)
+	return false
 }
 
 // exhausted stops accepting for a moment, and says so once a burst.

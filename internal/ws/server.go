@@ -64,7 +64,7 @@ type Server struct {
 
 	conns    atomic.Int64
 	warned   atomic.Int64 // when a refused origin was last warned of, on the clock
-	full     atomic.Int64 // connections when only the reserve was left; 0: never
+	tight    atomic.Bool  // an accepted descriptor was of the reserve
 	nextGen  atomic.Int32
 	failing  atomic.Int64 // when accepting last failed, see acceptFailed
 	draining atomic.Bool
