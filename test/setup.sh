@@ -21,6 +21,7 @@ want() {
 }
 want gcc gcc 'the race detector'
 want curl curl 'the API examples of docs/admin.md'
+want less less "the console's pager"
 want nginx nginx-light 'sessions through a real nginx'
 want systemd systemd 'the units under a real systemd'
 want dbus-daemon dbus 'the units under a real systemd'
