@@ -148,7 +148,9 @@ func TestConnectCommand(t *testing.T) {
 		return string(out)
 	}
 	for _, url := range []string{d.url, d.unix} {
-		out := connect("hello\n{\"a\": 1}\n/bin 00ff\n/creq {\"k\":1}\n/ping\n", url, "-n", "3")
+		// -n ends it after so many messages, whatever was typed behind them; the
+		// answers to commands are waited for when nothing else is asked for.
+		out := connect("hello\n{\"a\": 1}\n/bin 00ff\n", url, "-n", "3") + connect("/creq {\"k\":1}\n/ping\n", url)
 		for _, want := range []string{" string hello\n", ` json   {"a":1}` + "\n", "00 ff", `"___data___":{"k":1}}`, " pong "} {
 			if !strings.Contains(out, want) {
 				t.Errorf("no %q in\n%s", want, out)
