@@ -118,7 +118,9 @@ func (s *Server) DefaultAskTimeout() time.Duration { return s.opt.AskTimeout }
 type receiver struct{ *Server }
 
 // Check accepts every handshake: what the transport's Policy lets pass.
-func (r receiver) Check(*ws.Conn, *ws.Request) *ws.Refusal { return nil }
+func (r receiver) Check(*ws.Conn, *ws.Request) *ws.Response { return nil }
+
+func (r receiver) Plain(*ws.Conn, *ws.Request) *ws.Response { return nil }
 
 // Open enters a session into the registry.
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {

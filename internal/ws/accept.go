@@ -16,6 +16,7 @@ import (
 type acceptor struct {
 	loop      *loop
 	listeners []*Listener
+	stopped   bool          // for good
 	paused    bool          // listeners are out of the epoll set until resumeAt
 	resumeAt  time.Duration // loop clock
 	tokens    float64       // of the pacing, see Options.HandshakeRate
@@ -37,7 +38,20 @@ func (a *acceptor) add(ln *Listener) error {
 	return a.loop.poll.add(int32(ln.FD), tagListener, unix.EPOLLIN|unix.EPOLLEXCLUSIVE)
 }
 
+// join adds a listener while the loop runs.
+func (a *acceptor) join(ln *Listener) error {
+	switch {
+	case a.stopped:
+		return ErrServerShutdown
+	case a.paused: // resume adds it
+		a.listeners = append(a.listeners, ln)
+		return nil
+	}
+	return a.add(ln)
+}
+
 func (a *acceptor) stop() {
+	a.stopped = true
 	for _, ln := range a.listeners {
 		a.loop.poll.remove(int32(ln.FD))
 	}

@@ -51,6 +51,7 @@ type connState uint8
 
 const (
 	stateHandshake connState = iota // collecting the request
+	stateDeciding                   // the request is whole, its answer deferred
 	stateOpen
 	stateClosing  // our close frame is queued or sent; the peer's is awaited
 	stateFlushing // both close frames exist; what is queued has still to leave

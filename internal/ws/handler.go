@@ -9,8 +9,12 @@ package ws
 // returns.
 type Handler interface {
 	// Check decides about a legal handshake that the Policy lets pass: nil
-	// accepts it, a refusal answers it.
-	Check(c *Conn, r *Request) *Refusal
+	// accepts it, a response refuses it, Deferred decides later.
+	Check(c *Conn, r *Request) *Response
+
+	// Plain answers a GET or HEAD request that asks for no upgrade and has no
+	// body. Nil: 426. Deferred: later.
+	Plain(c *Conn, r *Request) *Response
 
 	// Open is called when the connection has been upgraded; what it sends
 	// leaves together with the answer to the handshake.

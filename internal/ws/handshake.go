@@ -7,6 +7,7 @@ import (
 
 	gobwas "github.com/gobwas/ws"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // collect takes bytes of a handshake. When the head is whole it is answered,
@@ -34,34 +35,56 @@ func (l *loop) collect(c *Conn, b []byte) {
 	}
 	held := c.head
 	c.head = nil // its bytes are b, until held is freed below
-	if l.upgrade(c, b[:n]) && len(b) > n {
+	r := &l.request
+	resp := l.judge(c, r, b[:n])
+	if resp == Deferred {
+		if held == nil {
+			held = held.append(b)
+		}
+		c.head = held
+		l.await(c)
+		return
+	}
+	if l.settle(c, r, resp) && len(b) > n {
 		l.feed(c, b[n:])
 	}
 	held.free()
 }
 
-// upgrade answers a whole head and reports whether the connection is open.
-func (l *loop) upgrade(c *Conn, head []byte) bool {
-	r, opt := &l.request, &l.srv.opt
-	ref := r.Parse(head, opt.MaxFields)
-	if ref == nil {
-		ref = r.check()
+// judge looks at a whole head. Nil accepts it.
+func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
+	opt := &l.srv.opt
+	resp := r.Parse(head, opt.MaxFields)
+	if resp == nil {
+		resp = r.check()
 	}
-	if ref == nil && l.srv.draining.Load() {
-		ref = refuseDraining
+	switch {
+	case resp != nil && resp != refusePlain:
+		return resp
+	case l.srv.draining.Load():
+		return refuseDraining
+	case resp == refusePlain:
+		if answer := opt.Handler.Plain(c, r); answer != nil {
+			return answer
+		}
+		return refusePlain
+	case l.srv.closed.Load():
+		return refuseClosed
 	}
-	if ref == nil {
-		ref = opt.Policy.check(r)
+	if resp = opt.Policy.check(r); resp == nil {
+		resp = opt.Handler.Check(c, r)
 	}
-	if ref == nil {
-		ref = opt.Handler.Check(c, r)
-	}
-	if ref != nil {
-		l.logRefusal(c, ref, r)
-		l.refuse(c, ref)
+	return resp
+}
+
+// settle answers a judged request and reports whether the connection is open.
+func (l *loop) settle(c *Conn, r *Request, resp *Response) bool {
+	if resp != nil {
+		l.logRefusal(c, resp, r)
+		l.respond(c, resp, r.isHead())
 		return false
 	}
-	protocol := opt.Policy.subprotocol(r)
+	protocol := l.srv.opt.Policy.subprotocol(r)
 	l.exchange.begin(r.key, protocol)
 	if _, err := l.upgrader.Upgrade(&l.exchange); err != nil {
 		l.refuse(c, refuseInternal)
@@ -77,14 +100,58 @@ func (l *loop) upgrade(c *Conn, head []byte) bool {
 	c.mu.Unlock()
 	l.wheel.stop(c)
 	l.srv.count.opens.Add(1)
-	opt.Handler.Open(&l.batch, c, r)
+	l.srv.opt.Handler.Open(&l.batch, c, r)
 	return true
+}
+
+// await leaves a connection alone until its request has been decided about. The
+// peer's going away is all that is looked for: what it sends meanwhile waits in
+// the kernel.
+func (l *loop) await(c *Conn) {
+	c.mu.Lock()
+	c.setStateLocked(stateDeciding)
+	c.mu.Unlock()
+	l.poll.ctl(unix.EPOLL_CTL_MOD, c.fd, c.gen, unix.EPOLLRDHUP)
+	l.arm(c, l.srv.opt.HandshakeTimeout)
+}
+
+// Answer decides about a request for which Deferred was returned: nil accepts
+// the handshake. Only the first answer counts, and none once the peer is gone or
+// the time is over. It may be called from any goroutine.
+func (c *Conn) Answer(resp *Response) { c.loop.post(func() { c.loop.decided(c, resp) }) }
+
+func (l *loop) decided(c *Conn, resp *Response) {
+	if c.state() != stateDeciding {
+		return
+	}
+	held := c.head
+	c.head = nil
+	n := headEnd(held.b, 0)
+	r := &l.request
+	r.Parse(held.b[:n], l.srv.opt.MaxFields)
+	switch {
+	case resp != nil:
+	case l.srv.draining.Load():
+		resp = refuseDraining
+	case !r.upgrade:
+		resp = refusePlain
+	case l.srv.closed.Load():
+		resp = refuseClosed
+	}
+	l.poll.modify(c.fd, c.gen, false)
+	if l.settle(c, r, resp) && len(held.b) > n {
+		l.feed(c, held.b[n:])
+	}
+	held.free()
 }
 
 // logRefusal writes down a handshake that was judged and refused: for
 // debugging, but for an origin, which is the first thing that stands in the way
 // of a new page, as a warning now and then. What the peer sent is quoted.
-func (l *loop) logRefusal(c *Conn, ref *Refusal, r *Request) {
+func (l *loop) logRefusal(c *Conn, ref *Response, r *Request) {
+	if ref.Status < 400 {
+		return
+	}
 	level := zap.DebugLevel
 	if ref == refuseOrigin && l.srv.originWarned() {
 		level = zap.WarnLevel
@@ -99,13 +166,17 @@ func (l *loop) logRefusal(c *Conn, ref *Refusal, r *Request) {
 
 // refuse answers a handshake with something other than 101, and fails the
 // connection.
-func (l *loop) refuse(c *Conn, ref *Refusal) {
-	l.srv.count.refused(ref.Status)
+func (l *loop) refuse(c *Conn, resp *Response) { l.respond(c, resp, false) }
+
+func (l *loop) respond(c *Conn, resp *Response, head bool) {
+	if resp.Status >= 400 {
+		l.srv.count.refused(resp.Status)
+	}
 	c.head.free()
 	c.head = nil
 	c.mu.Lock()
 	c.out.clear()
-	c.out.pushBytes(512, ref.append)
+	c.out.pushBytes(resp.size(), func(dst []byte) []byte { return resp.append(dst, head) })
 	c.out.begun = c.out.size
 	c.setStateLocked(stateFailing)
 	l.batch.noteLocked(c)

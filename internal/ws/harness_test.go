@@ -103,7 +103,8 @@ type ended struct {
 // what Handler promises: one Close for each Open, and nothing outside of them.
 type recorder struct {
 	t       testing.TB
-	check   func(*Conn, *Request) *Refusal
+	plain   func(*Conn, *Request) *Response
+	check   func(*Conn, *Request) *Response
 	open    func(*Batch, *Conn, *Request)
 	message func(*Batch, *Conn, OpCode, []byte)
 	pong    func(*Batch, *Conn, []byte)
@@ -128,9 +129,16 @@ func (h *recorder) must(c *Conn, what string) {
 	}
 }
 
-func (h *recorder) Check(c *Conn, r *Request) *Refusal {
+func (h *recorder) Check(c *Conn, r *Request) *Response {
 	if h.check != nil {
 		return h.check(c, r)
+	}
+	return nil
+}
+
+func (h *recorder) Plain(c *Conn, r *Request) *Response {
+	if h.plain != nil {
+		return h.plain(c, r)
 	}
 	return nil
 }

@@ -177,6 +177,10 @@ func (l *loop) handle(ev *unix.EpollEvent) {
 		l.writable(c)
 	}
 	if ev.Events&^unix.EPOLLOUT != 0 && !c.gone() {
+		if c.state() == stateDeciding {
+			l.destroy(c, nil) // the peer did not wait
+			return
+		}
 		l.readable(c)
 	}
 }
@@ -271,6 +275,8 @@ func (l *loop) expire(c *Conn) {
 	switch c.state() {
 	case stateHandshake:
 		l.refuse(c, refuseTimeout)
+	case stateDeciding:
+		l.decided(c, refuseUndecided)
 	case stateOpen:
 		l.srv.opt.Handler.Timer(&l.batch, c)
 	default:

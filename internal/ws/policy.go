@@ -28,7 +28,7 @@ type Policy struct {
 }
 
 // check judges a legal handshake.
-func (p *Policy) check(r *Request) *Refusal {
+func (p *Policy) check(r *Request) *Response {
 	if !p.servesPath(r.Path()) {
 		return refusePath
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"net/http"
-	"strconv"
 )
 
 // A Request is the head of an opening handshake, parsed without copying: all
@@ -26,54 +25,6 @@ type Request struct {
 // A Field is one header field, its value without the surrounding blanks.
 type Field struct {
 	Name, Value []byte
-}
-
-// A Refusal is an answer to a handshake other than 101.
-type Refusal struct {
-	Status int
-	Detail string // the body: one sentence for a person
-	Header string // further header lines, each ending in CRLF
-}
-
-func (r *Refusal) Error() string { return strconv.Itoa(r.Status) + " " + r.Detail }
-
-// Refusals this package makes (RFC 6455, section 4.2.2; RFC 9110).
-var (
-	refuseMalformed = &Refusal{http.StatusBadRequest, "malformed request", ""}
-	refuseVersion   = &Refusal{http.StatusHTTPVersionNotSupported, "HTTP/1.1 is required", ""}
-	refuseMethod    = &Refusal{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET request", "Allow: GET\r\n"}
-	refuseBody      = &Refusal{http.StatusBadRequest, "a WebSocket handshake has no body", ""}
-	refuseTarget    = &Refusal{http.StatusBadRequest, "the request target must be a path", ""}
-	refuseHost      = &Refusal{http.StatusBadRequest, "exactly one Host field with a host is required", ""}
-	refusePlain     = &Refusal{http.StatusUpgradeRequired, "this is a WebSocket endpoint", upgradeHeader}
-	refuseConnect   = &Refusal{http.StatusBadRequest, "Connection must contain Upgrade", ""}
-	refuseKey       = &Refusal{http.StatusBadRequest, "exactly one Sec-WebSocket-Key of 16 bytes in base64 is required", ""}
-	refuseWSVersion = &Refusal{http.StatusUpgradeRequired, "WebSocket version 13 is required", upgradeHeader}
-	refuseNoVersion = &Refusal{http.StatusBadRequest, "exactly one Sec-WebSocket-Version is required", ""}
-	refusePath      = &Refusal{http.StatusNotFound, "no such path", ""}
-	refuseOrigin    = &Refusal{http.StatusForbidden, "origin is not allowed", ""}
-	refuseTimeout   = &Refusal{http.StatusRequestTimeout, "the handshake took too long", ""}
-	refuseURI       = &Refusal{http.StatusRequestURITooLong, "request line is too long", ""}
-	refuseHeaders   = &Refusal{http.StatusRequestHeaderFieldsTooLarge, "header fields are too large", ""}
-	refuseDraining  = &Refusal{http.StatusServiceUnavailable, "server is shutting down", "Retry-After: 1\r\n"}
-	refuseInternal  = &Refusal{http.StatusInternalServerError, "handshake failed", ""}
-)
-
-const upgradeHeader = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-
-// append encodes the refusal as a whole HTTP response.
-func (r *Refusal) append(dst []byte) []byte {
-	body := r.Detail + "\n"
-	dst = append(dst, "HTTP/1.1 "...)
-	dst = strconv.AppendInt(dst, int64(r.Status), 10)
-	dst = append(dst, ' ')
-	dst = append(dst, http.StatusText(r.Status)...)
-	dst = append(dst, "\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\nContent-Length: "...)
-	dst = strconv.AppendInt(dst, int64(len(body)), 10)
-	dst = append(dst, "\r\n"...)
-	dst = append(dst, r.Header...)
-	dst = append(dst, "\r\n"...)
-	return append(dst, body...)
 }
 
 var crlf = []byte("\r\n")
@@ -109,7 +60,7 @@ func hopeless(b []byte) bool {
 
 // Parse fills r from a whole head. It judges only the grammar of HTTP; check
 // judges the handshake. r's earlier contents are dropped, its memory reused.
-func (r *Request) Parse(head []byte, maxFields int) *Refusal {
+func (r *Request) Parse(head []byte, maxFields int) *Response {
 	*r = Request{Head: head, Fields: r.Fields[:0]}
 	line, rest, _ := bytes.Cut(head, crlf)
 	if ref := r.requestLine(line); ref != nil {
@@ -147,7 +98,7 @@ func (r *Request) Parse(head []byte, maxFields int) *Refusal {
 	return nil
 }
 
-func (r *Request) requestLine(line []byte) *Refusal {
+func (r *Request) requestLine(line []byte) *Response {
 	method, rest, ok := bytes.Cut(line, []byte(" "))
 	target, proto, ok2 := bytes.Cut(rest, []byte(" "))
 	if !ok || !ok2 || len(method) == 0 || len(target) == 0 {
@@ -223,7 +174,7 @@ func (r *Request) note(name, value []byte) {
 }
 
 // check judges the handshake (RFC 6455, section 4.2.1).
-func (r *Request) check() *Refusal {
+func (r *Request) check() *Response {
 	switch {
 	case r.hosts != 1 || !validHost(r.host):
 		return refuseHost
@@ -231,7 +182,7 @@ func (r *Request) check() *Refusal {
 		// The absolute form names a host of its own, which a proxy in front may
 		// have judged instead of the Host field.
 		return refuseTarget
-	case string(r.Method) != http.MethodGet:
+	case string(r.Method) != http.MethodGet && (r.upgrade || !r.isHead()):
 		return refuseMethod
 	case r.body:
 		return refuseBody
@@ -250,6 +201,8 @@ func (r *Request) check() *Refusal {
 	}
 	return nil
 }
+
+func (r *Request) isHead() bool { return string(r.Method) == http.MethodHead }
 
 // Path is the target up to its query.
 func (r *Request) Path() []byte {

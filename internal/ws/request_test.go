@@ -211,7 +211,7 @@ func TestHeaderBomb(t *testing.T) {
 // The handler's own refusal, and what it may look at.
 func TestHandlerRefuses(t *testing.T) {
 	h := newRecorder(t)
-	h.check = func(c *Conn, r *Request) *Refusal {
+	h.check = func(c *Conn, r *Request) *Response {
 		if c.Send(OpText, nil) != Gone || c.Close(1000, "") != ErrClosed || c.Open() {
 			t.Error("open before the answer")
 		}
@@ -219,7 +219,7 @@ func TestHandlerRefuses(t *testing.T) {
 			string(r.Get("x-token")) != "t\xe9" || r.Get("none") != nil || r.Origin() != nil || string(r.Target) != "/a?b" {
 			t.Errorf("%q", r.Head)
 		}
-		return &Refusal{Status: 401, Detail: "who are you?", Header: "WWW-Authenticate: Bearer\r\n"}
+		return &Response{Status: 401, Detail: "who are you?", Header: "WWW-Authenticate: Bearer\r\n"}
 	}
 	s := serve(t, "unix", h, Options{})
 	c := s.dialRaw()
@@ -479,7 +479,7 @@ func TestDrain(t *testing.T) {
 }
 
 // parseAndCheck judges a head as the loop does.
-func parseAndCheck(head []byte) (*Request, *Refusal) {
+func parseAndCheck(head []byte) (*Request, *Response) {
 	var r Request
 	ref := r.Parse(head, 100)
 	if ref == nil {

@@ -68,6 +68,7 @@ type Server struct {
 	nextGen  atomic.Int32
 	failing  atomic.Int64 // when accepting last failed, see acceptFailed
 	draining atomic.Bool
+	closed   atomic.Bool // handshakes are refused for the time being
 
 	wg sync.WaitGroup
 
@@ -262,6 +263,41 @@ func (s *Server) Healthy() bool {
 	return ok
 }
 
+// SetClosed makes the server refuse handshakes with 503, or take them again.
+// Connections are not touched.
+func (s *Server) SetClosed(closed bool) { s.closed.Store(closed) }
+
+// Listen serves one more listener, until Drain.
+func (s *Server) Listen(ln *Listener) error {
+	ln.peer = Peer{Network: ln.Network}
+	if err := unix.SetNonblock(ln.FD, true); err != nil {
+		return err
+	}
+	if ln.TLS != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if !s.running || s.draining.Load() {
+			return ErrServerShutdown
+		}
+		t, err := s.serveTLS(ln)
+		if err == nil {
+			s.tls = append(s.tls, t)
+		}
+		return err
+	}
+	errs := make(chan error, len(s.loops))
+	for _, l := range s.loops {
+		if !l.post(func() { errs <- l.accept.join(ln) }) {
+			errs <- ErrServerShutdown
+		}
+	}
+	var failed error
+	for range s.loops {
+		failed = cmp.Or(failed, <-errs)
+	}
+	return failed
+}
+
 // post runs f on every loop.
 func (s *Server) post(f func(*loop)) {
 	for _, l := range s.loops {
@@ -329,8 +365,12 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	_ = s.CloseAll(code, reason)
 	s.post(func(l *loop) { // handshakes under way have nobody to wait for
 		s.table.each(func(c *Conn) {
-			if c.loop == l && c.state() == stateHandshake {
+			switch {
+			case c.loop != l:
+			case c.state() == stateHandshake:
 				l.refuse(c, refuseDraining)
+			default:
+				l.decided(c, refuseDraining)
 			}
 		})
 	})

@@ -1,0 +1,162 @@
+package ws
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A handshake whose judgement takes time: nothing of it is lost, the frames
+// that came with it included, and only the first answer counts.
+func TestDeferredHandshake(t *testing.T) {
+	each(t, func(t *testing.T, network string) {
+		h := newRecorder(t).echo()
+		asked := make(chan *Conn, 1)
+		h.check = func(c *Conn, r *Request) *Response {
+			asked <- c
+			return Deferred
+		}
+		s := serve(t, network, h, Options{})
+
+		c := s.dialRaw()
+		c.write(append([]byte(handshake), clientFrame(true, OpText, []byte("with it"))...))
+		conn := receive(t, "Check", asked)
+		if conn.Open() || conn.Send(OpText, nil) != Gone {
+			t.Error("open before it was decided")
+		}
+		c.write(clientFrame(true, OpText, []byte("after it")))
+		conn.Answer(nil)
+		conn.Answer(refuseOrigin)
+		c.upgraded()
+		c.expect(OpText, "with it")
+		c.expect(OpText, "after it")
+		c.Close()
+
+		c = s.dialRaw()
+		c.write([]byte(handshake))
+		receive(t, "Check", asked).Answer(&Response{Status: 403, Detail: "no"})
+		if _, detail := c.refused(403); detail != "no\n" {
+			t.Errorf("%q", detail)
+		}
+	})
+}
+
+// A peer that goes away is not waited for, and an answer that comes too late
+// harms nobody.
+func TestDeferredPeerLeaves(t *testing.T) {
+	h := newRecorder(t)
+	asked := make(chan *Conn, 1)
+	h.check = func(c *Conn, r *Request) *Response { asked <- c; return Deferred }
+	s := serve(t, "unix", h, Options{})
+	c := s.dialRaw()
+	c.write([]byte(handshake))
+	conn := receive(t, "Check", asked)
+	c.Close()
+	eventually(t, "the connection is gone", func() bool { return s.Conns() == 0 })
+	conn.Answer(nil)
+	d := s.dialRaw()
+	d.write([]byte(handshake))
+	receive(t, "Check", asked).Answer(nil)
+	d.upgraded()
+}
+
+func TestDeferredTooLong(t *testing.T) {
+	h := newRecorder(t)
+	h.check = func(*Conn, *Request) *Response { return Deferred }
+	s := serve(t, "unix", h, Options{HandshakeTimeout: 50 * time.Millisecond})
+	c := s.dialRaw()
+	c.write([]byte(handshake))
+	c.refused(503)
+}
+
+// Who is being judged when the server ends hears of it.
+func TestDeferredShutdown(t *testing.T) {
+	h := newRecorder(t)
+	asked := make(chan *Conn, 1)
+	h.check = func(c *Conn, r *Request) *Response { asked <- c; return Deferred }
+	s := serve(t, "unix", h, Options{})
+	c := s.dialRaw()
+	c.write([]byte(handshake))
+	receive(t, "Check", asked)
+	s.down = true
+	done := make(chan error, 1)
+	go func() { done <- s.Shutdown(context.Background(), CloseGoingAway, "") }()
+	c.refused(503)
+	c.Close()
+	if err := receive(t, "Shutdown", done); err != nil {
+		t.Error(err)
+	}
+}
+
+// Requests that ask for no upgrade may be answered, now or later.
+func TestPlain(t *testing.T) {
+	each(t, func(t *testing.T, network string) {
+		page := &Response{Status: 200, Header: "Content-Type: text/html\r\n", Body: []byte(strings.Repeat("<p>", 100_000))}
+		h := newRecorder(t)
+		h.plain = func(c *Conn, r *Request) *Response {
+			switch string(r.Path()) {
+			case "/now":
+				return page
+			case "/later":
+				go c.Answer(page)
+				return Deferred
+			case "/nothing":
+				go c.Answer(nil)
+				return Deferred
+			}
+			return nil
+		}
+		s := serve(t, network, h, Options{Policy: Policy{Paths: []string{"/ws"}}})
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return s.dialRaw().Conn, nil }}}
+		for _, tt := range []struct {
+			method, path string
+			status, size int
+		}{
+			{"GET", "/now", 200, len(page.Body)}, {"GET", "/later", 200, len(page.Body)}, {"HEAD", "/now", 200, 0}, {"HEAD", "/later", 200, 0},
+			{"GET", "/nothing", 426, -1}, {"GET", "/else", 426, -1}, {"POST", "/now", 405, -1}, {"GET", "/ws", 426, -1},
+		} {
+			req, _ := http.NewRequest(tt.method, "http://x"+tt.path, nil)
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(tt, err)
+			}
+			body, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != tt.status || tt.size >= 0 && len(body) != tt.size {
+				t.Error(tt, resp.StatusCode, len(body), err)
+			}
+			if tt.status == 200 && (resp.ContentLength != int64(len(page.Body)) || resp.Header.Get("Content-Type") != "text/html") {
+				t.Error(tt, resp.ContentLength, resp.Header)
+			}
+		}
+		if n := s.Totals().Refused[200]; n != 0 {
+			t.Error("pages are counted as refusals")
+		}
+	})
+}
+
+// A server can be closed to newcomers and opened again; who is there stays.
+func TestSetClosed(t *testing.T) {
+	h := newRecorder(t).echo()
+	s := serve(t, "unix", h, Options{})
+	old := s.dialRaw()
+	old.write([]byte(handshake))
+	old.upgraded()
+	s.SetClosed(true)
+	c := s.dialRaw()
+	c.write([]byte(handshake))
+	if header, _ := c.refused(503); header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	old.write(clientFrame(true, OpText, []byte("still here")))
+	old.expect(OpText, "still here")
+	s.SetClosed(false)
+	c = s.dialRaw()
+	c.write([]byte(handshake))
+	c.upgraded()
+}
