@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"slices"
 
 	"github.com/nvsess/nvsess/internal/session"
 )
@@ -87,7 +86,7 @@ func runHandlers(_ context.Context, c *Call) (any, error) {
 	list := handlerList{Mode: c.Sessions.Mode(), Handlers: []HandlerInfo{}}
 	for _, h := range c.Sessions.Handlers() {
 		if name := h.Kind.String(); kind == "" || kind == name {
-			list.Handlers = append(list.Handlers, HandlerInfo{name, h.Name, h.Calls, slices.Clone(session.HandlerNames(h.Kind))})
+			list.Handlers = append(list.Handlers, HandlerInfo{name, h.Name, h.Calls, c.Sessions.HandlerNames(h.Kind)})
 		}
 	}
 	return list, nil

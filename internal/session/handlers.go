@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,14 +22,15 @@ const (
 	KindBinary             // a binary message
 	KindCreq               // a request the server must answer
 	KindCfg                // a client's configuration
+	KindOpen               // the beginning of a session
 	KindClose              // the end of a session
 	numKinds
 )
 
 // Kinds lists them all.
-var Kinds = []Kind{KindString, KindJSON, KindBinary, KindCreq, KindCfg, KindClose}
+var Kinds = []Kind{KindString, KindJSON, KindBinary, KindCreq, KindCfg, KindOpen, KindClose}
 
-var kindNames = [numKinds]string{"string", "json", "binary", "creq", "cfg", "close"}
+var kindNames = [numKinds]string{"string", "json", "binary", "creq", "cfg", "open", "close"}
 
 func (k Kind) String() string {
 	if k < numKinds {
@@ -67,8 +69,9 @@ func HandlerNames(k Kind) []string {
 
 // HandlerInfo describes the handler of a kind.
 type HandlerInfo struct {
-	Kind Kind
-	Name string
+	Kind   Kind
+	Name   string
+	Report Report // what a backend tells of its work
 
 	// Calls since the server was made, whatever the handler was. While string
 	// and JSON have the same handler, text that only begins like JSON is not
@@ -76,15 +79,23 @@ type HandlerInfo struct {
 	Calls uint64
 }
 
+// A handler is what becomes of one kind: a built-in, or a backend under the name
+// that it is registered with.
+type handler struct {
+	name    string
+	backend Backend // nil: built in
+}
+
 // handlers is which handler each kind has. It is replaced while messages are
 // being handled: a message goes to the old or to the new one.
 type handlers struct {
-	current atomic.Pointer[[numKinds]string]
-	calls   [numKinds]atomic.Uint64
-	mu      sync.Mutex // serialises changes
+	current  atomic.Pointer[[numKinds]handler]
+	backends atomic.Pointer[[]Backend]
+	calls    [numKinds]atomic.Uint64
+	mu       sync.Mutex // serialises changes
 }
 
-func (h *handlers) set(change func(*[numKinds]string)) {
+func (h *handlers) set(change func(*[numKinds]handler)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	next := *h.current.Load()
@@ -93,20 +104,43 @@ func (h *handlers) set(change func(*[numKinds]string)) {
 }
 
 func (h *handlers) setMode(mode string) error {
-	all := [numKinds]string{}
+	all := [numKinds]handler{}
 	for i := range all {
-		all[i] = HandlerNone
+		all[i].name = HandlerNone
 	}
 	switch mode {
 	case "", "handlers":
 	case "forward":
-		all[KindString], all[KindJSON], all[KindBinary] = HandlerForward, HandlerForward, HandlerForward
+		for _, k := range messageKinds {
+			all[k].name = HandlerForward
+		}
 	case "echo":
-		all[KindString], all[KindJSON], all[KindBinary], all[KindCreq] = HandlerEcho, HandlerEcho, HandlerEcho, HandlerEcho
+		for _, k := range append(messageKinds[:], KindCreq) {
+			all[k].name = HandlerEcho
+		}
 	default:
 		return fmt.Errorf("session: no such mode: %q; allowed: handlers, forward, echo", mode)
 	}
 	h.current.Store(&all)
+	return nil
+}
+
+// messageKinds are the kinds that a mode is about.
+var messageKinds = [...]Kind{KindString, KindJSON, KindBinary}
+
+// AddBackend makes a backend known, so that it can be set as a handler by its
+// name.
+func (s *Server) AddBackend(b Backend) {
+	s.handlers.mu.Lock()
+	defer s.handlers.mu.Unlock()
+	list := append(slices.Clone(s.backends()), b)
+	s.handlers.backends.Store(&list)
+}
+
+func (s *Server) backends() []Backend {
+	if list := s.handlers.backends.Load(); list != nil {
+		return *list
+	}
 	return nil
 }
 
@@ -115,20 +149,40 @@ func (s *Server) Handlers() []HandlerInfo {
 	now := s.handlers.current.Load()
 	list := make([]HandlerInfo, 0, numKinds)
 	for _, k := range Kinds {
-		list = append(list, HandlerInfo{k, now[k], s.handlers.calls[k].Load()})
+		info := HandlerInfo{Kind: k, Name: now[k].name, Calls: s.handlers.calls[k].Load()}
+		if b := now[k].backend; b != nil {
+			info.Report = b.Report(k)
+		}
+		list = append(list, info)
 	}
 	return list
 }
 
-// SetHandler replaces the handler of a kind by a built-in one.
+// HandlerNames lists what can be set for a kind: the built-in handlers, and the
+// backends.
+func (s *Server) HandlerNames(k Kind) []string {
+	names := HandlerNames(k)
+	for _, b := range s.backends() {
+		names = append(names, b.Name())
+	}
+	return names
+}
+
+// SetHandler replaces the handler of a kind by a built-in one, or by a backend.
 func (s *Server) SetHandler(k Kind, name string) error {
 	if k >= numKinds {
 		return fmt.Errorf("no such kind of handler: %s", k)
 	}
-	if allowed := HandlerNames(k); !slices.Contains(allowed, name) {
-		return fmt.Errorf("no such handler for %s: %q; allowed: %s", k, name, strings.Join(allowed, ", "))
+	next := handler{name: name}
+	for _, b := range s.backends() {
+		if b.Name() == name {
+			next.backend = b
+		}
 	}
-	s.handlers.set(func(h *[numKinds]string) { h[k] = name })
+	if next.backend == nil && !slices.Contains(HandlerNames(k), name) {
+		return fmt.Errorf("no such handler for %s: %q; allowed: %s", k, name, strings.Join(s.HandlerNames(k), ", "))
+	}
+	s.handlers.set(func(h *[numKinds]handler) { h[k] = next })
 	return nil
 }
 
@@ -140,30 +194,37 @@ func (s *Server) EnableForward() { s.setMessages(HandlerForward) }
 func (s *Server) DisableForward() { s.setMessages(HandlerNone) }
 
 func (s *Server) setMessages(name string) {
-	s.handlers.set(func(h *[numKinds]string) { h[KindString], h[KindJSON], h[KindBinary] = name, name, name })
+	s.handlers.set(func(h *[numKinds]handler) {
+		for _, k := range messageKinds {
+			h[k] = handler{name: name}
+		}
+	})
 }
 
 // Mode is "forward" or "echo" when all messages are handled so, otherwise
 // "handlers".
 func (s *Server) Mode() string {
 	now := s.handlers.current.Load()
-	name := now[KindString]
-	if name == now[KindJSON] && name == now[KindBinary] && (name == HandlerForward || name == HandlerEcho) {
+	name := now[KindString].name
+	if name == now[KindJSON].name && name == now[KindBinary].name && (name == HandlerForward || name == HandlerEcho) {
 		return name
 	}
 	return "handlers"
 }
 
 // message gives a string, JSON or binary message to its handler among now.
-func (h *handlers) message(now *[numKinds]string, r receiver, b *ws.Batch, s *Session, k Kind, op ws.OpCode, payload []byte) {
+func (h *handlers) message(now *[numKinds]handler, r receiver, b *ws.Batch, s *Session, k Kind, op ws.OpCode, payload []byte) {
 	h.calls[k].Add(1)
-	switch now[k] {
+	switch now[k].name {
+	case HandlerNone:
 	case HandlerForward:
 		r.forward(b, s, op, payload)
 	case HandlerEcho:
 		b.Send(s.conn, op, payload)
 	case HandlerLog:
 		r.logMessage(s, k, payload)
+	default:
+		r.deliver(s, &Call{Session: s, Kind: k, Payload: bytes.Clone(payload), backend: now[k].backend})
 	}
 }
 
@@ -179,34 +240,44 @@ func (r receiver) forward(b *ws.Batch, from *Session, op ws.OpCode, payload []by
 
 // creq gives a client's request to its handler.
 func (h *handlers) creq(r receiver, b *ws.Batch, s *Session, env *envelope, payload []byte) {
-	h.calls[KindCreq].Add(1)
-	switch h.current.Load()[KindCreq] {
-	case HandlerEcho:
-		if id, ok := parseID(env.id); ok {
-			buf := scratch.Get().(*[]byte)
-			data := env.data
-			if data == nil {
-				data = []byte("{}")
-			}
-			*buf = appendEnvelope((*buf)[:0], typeSres, id, data)
-			b.Send(s.conn, ws.OpText, *buf)
-			scratch.Put(buf)
+	if h.call(r.Server, s, KindCreq, payload) != HandlerEcho {
+		return
+	}
+	if id, ok := parseID(env.id); ok {
+		buf := scratch.Get().(*[]byte)
+		data := env.data
+		if data == nil {
+			data = []byte("{}")
 		}
-	case HandlerLog:
-		r.logMessage(s, KindCreq, payload)
+		*buf = appendEnvelope((*buf)[:0], typeSres, id, data)
+		b.Send(s.conn, ws.OpText, *buf)
+		scratch.Put(buf)
 	}
 }
 
-func (h *handlers) cfg(r receiver, s *Session, payload []byte) {
-	h.calls[KindCfg].Add(1)
-	if h.current.Load()[KindCfg] == HandlerLog {
-		r.logMessage(s, KindCfg, payload)
+// call gives what is not a message to its handler, and returns the handler's
+// name.
+func (h *handlers) call(srv *Server, s *Session, k Kind, payload []byte) string {
+	h.calls[k].Add(1)
+	to := h.current.Load()[k]
+	switch {
+	case to.backend != nil:
+		srv.deliver(s, &Call{Session: s, Kind: k, Payload: bytes.Clone(payload), backend: to.backend})
+	case to.name == HandlerLog && k == KindOpen:
+		srv.log.Info("session opened", zap.String("session", s.ID()), zap.String("remote", s.RemoteAddr()))
+	case to.name == HandlerLog:
+		srv.logMessage(s, k, payload)
 	}
+	return to.name
 }
 
 func (h *handlers) closed(srv *Server, s *Session, info ws.CloseInfo) {
 	h.calls[KindClose].Add(1)
-	if h.current.Load()[KindClose] == HandlerLog {
+	to := h.current.Load()[KindClose]
+	switch {
+	case to.backend != nil:
+		srv.deliver(s, &Call{Session: s, Kind: KindClose, Close: info, backend: to.backend})
+	case to.name == HandlerLog:
 		srv.log.Info("session closed", zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", printable(info.Reason)))
 	}
 }

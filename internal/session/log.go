@@ -12,7 +12,7 @@ import (
 // maxLogged bounds what the log handler shows of a message, in bytes.
 const maxLogged = 1024
 
-func (r receiver) logMessage(s *Session, k Kind, payload []byte) {
+func (srv *Server) logMessage(s *Session, k Kind, payload []byte) {
 	fields := []zap.Field{zap.String("kind", k.String()), zap.String("session", s.ID()), zap.Int("bytes", len(payload))}
 	shown := payload[:min(len(payload), maxLogged)]
 	if k == KindBinary {
@@ -23,7 +23,7 @@ func (r receiver) logMessage(s *Session, k Kind, payload []byte) {
 		}
 		fields = append(fields, zap.String("data", printable(string(shown))))
 	}
-	r.log.Info("message", fields...)
+	srv.log.Info("message", fields...)
 }
 
 // printable spells out what zap's encoders let through though a terminal takes

@@ -22,7 +22,7 @@ func (r receiver) Message(b *ws.Batch, c *ws.Conn, op ws.OpCode, payload []byte)
 		return
 	}
 	k := KindString
-	if now[KindString] != now[KindJSON] || r.watchers.any() || now[KindJSON] == HandlerLog {
+	if now[KindString].name != now[KindJSON].name || r.watchers.any() || now[KindJSON].name == HandlerLog || now[KindJSON].backend != nil {
 		if isJSON(payload) {
 			k = KindJSON
 		}
@@ -54,7 +54,7 @@ func (r receiver) envelope(b *ws.Batch, s *Session, env *envelope, payload []byt
 		r.handlers.creq(r, b, s, env, payload)
 	case typeCfg:
 		r.watchers.message(s, KindCfg, "in", payload)
-		r.handlers.cfg(r, s, payload)
+		r.handlers.call(r.Server, s, KindCfg, payload)
 	case typeSres:
 		r.wrongDirection(s, "cant_use_sres_from_client")
 	case typeSreq:

@@ -151,10 +151,13 @@ func (o *Object) add(name, value string) {
 }
 
 // Request reads the session's request record.
-func (s *Session) Request() *RequestRecord {
+func (s *Session) Request() *RequestRecord { return s.srv.record(s.head, s.conn.Peer()) }
+
+// record reads a request record from the head of a request that was parsed
+// before.
+func (srv *Server) record(head string, peer ws.Peer) *RequestRecord {
 	var r ws.Request
-	_ = r.Parse([]byte(s.head), 0) // it was parsed before
-	peer := s.conn.Peer()
+	_ = r.Parse([]byte(head), 0)
 	rec := &RequestRecord{
 		Cookies:             parseCookies(joined(&r, "cookie", "; ")),
 		Host:                string(r.Host()),
@@ -169,7 +172,7 @@ func (s *Session) Request() *RequestRecord {
 	if len(rec.RequestedProtocols) == 0 {
 		rec.RequestedProtocols = nil // as the seed has it
 	}
-	rec.RemoteAddress, rec.RemoteAddresses = s.srv.proxies.remote(&r, peer)
+	rec.RemoteAddress, rec.RemoteAddresses = srv.proxies.remote(&r, peer)
 	hostname, port := splitHost(rec.Host)
 	rec.HTTPRequest = HTTPRequest{
 		RemoteAddress: addrString(peer.Addr.Addr()), RemotePort: int(peer.Addr.Port()),

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -27,6 +28,11 @@ type Options struct {
 	AskTimeout     time.Duration // for requests that name no deadline
 	MaxPending     int           // requests per session; 0: no limit
 	TrustedProxies []string      // "unix", addresses or prefixes
+	Inbox          InboxOptions  // of messages for backends
+	VerifyTimeout  time.Duration // for verifiers; 0: 5 s
+
+	// Pages answers requests that ask for no upgrade, by their path.
+	Pages map[string]*ws.Response
 }
 
 // A Server keeps the sessions. All its methods are safe for concurrent use.
@@ -39,6 +45,9 @@ type Server struct {
 	handlers handlers
 	watchers watchers
 	proxies  proxies
+	inboxes  inboxes
+	verify   verifiers
+	plain    atomic.Pointer[PlainHandler]
 	cfgMS    int64 // the interval in milliseconds, as the protocol says it
 
 	pending   atomic.Int64  // requests waiting for an answer
@@ -52,7 +61,9 @@ func NewServer(opt Options) (*Server, error) {
 	s := &Server{
 		opt: opt, log: opt.Log, started: time.Now(),
 		registry: newRegistry(), cfgMS: opt.Interval.Milliseconds(),
+		inboxes: inboxes{opt: opt.Inbox.withDefaults()},
 	}
+	s.opt.VerifyTimeout = cmp.Or(opt.VerifyTimeout, 5*time.Second)
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -93,13 +104,17 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 func (s *Server) Healthy() bool { return s.ws.Healthy() }
 
 // RestartSessions closes every session with 1012 and goes on listening: what
-// nv-session-simple's srv.restart() does to its clients, without the gap. It
-// waits until those that were connected are gone, or ctx is done, and returns
-// how many there were.
+// nv-session-simple's srv.restart() does to its clients, without the gap.
 func (s *Server) RestartSessions(ctx context.Context) (int, error) {
+	return s.CloseSessions(ctx, ws.CloseServiceRestart, "service restart")
+}
+
+// CloseSessions closes every session. It waits until those that were connected
+// are gone, or ctx is done, and returns how many there were.
+func (s *Server) CloseSessions(ctx context.Context, code int, reason string) (int, error) {
 	all := s.Sessions()
 	for _, x := range all {
-		_ = x.Close(ws.CloseServiceRestart, "service restart")
+		_ = x.Close(code, reason)
 	}
 	for _, x := range all {
 		select {
@@ -111,16 +126,17 @@ func (s *Server) RestartSessions(ctx context.Context) (int, error) {
 	return len(all), nil
 }
 
+// SetClosed makes the server refuse new sessions with 503, or take them again.
+func (s *Server) SetClosed(closed bool) { s.ws.SetClosed(closed) }
+
+// Listen serves one more listener until the server ends.
+func (s *Server) Listen(ln *ws.Listener) error { return s.ws.Listen(ln) }
+
 // DefaultAskTimeout is the deadline of requests that name none.
 func (s *Server) DefaultAskTimeout() time.Duration { return s.opt.AskTimeout }
 
 // receiver is the Server as the connections see it.
 type receiver struct{ *Server }
-
-// Check accepts every handshake: what the transport's Policy lets pass.
-func (r receiver) Check(*ws.Conn, *ws.Request) *ws.Response { return nil }
-
-func (r receiver) Plain(*ws.Conn, *ws.Request) *ws.Response { return nil }
 
 // Open enters a session into the registry.
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
@@ -130,6 +146,7 @@ func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
 	if r.opt.Keepalive {
 		c.SetTimer(greetDelay)
 	}
+	r.handlers.call(r.Server, s, KindOpen, nil)
 	if r.watchers.any() {
 		r.watchers.publish(s, Event{Type: EventOpen})
 	}

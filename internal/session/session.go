@@ -20,6 +20,7 @@ type Session struct {
 	slot     int    // in the registry's order; guarded by its lock
 	asked    bool   // the last ping before closing was sent; owned by the loop
 	greeted  bool   // it was told its id and the interval; owned by the loop
+	inbox    *inbox // of what a backend handles; nil until there is something; owned by the loop
 
 	mu      sync.Mutex // guards what follows
 	waits   *waits     // nil while nobody waits for the peer

@@ -25,6 +25,9 @@ type Stats struct {
 	WrongDirection uint64            `json:"wrong_direction"`
 	UnknownReplies uint64            `json:"unknown_replies"`
 	AcceptFailed   uint64            `json:"accept_failed"`
+	HandlerWaiting int64             `json:"handler_waiting"` // messages that handlers have not done with
+	HandlerDropped uint64            `json:"handler_dropped"` // messages that came faster than they were handled
+	HandlerClosed  uint64            `json:"handler_closed"`  // sessions closed for that
 	Loops          int               `json:"loops"`
 	Mode           string            `json:"mode"`
 	UptimeSeconds  float64           `json:"uptime_seconds"`
@@ -38,6 +41,7 @@ func (s *Server) Stats() Stats {
 		Closes: byName(t.Closes), Refused: byName(t.Refused), Violations: byName(t.Violations),
 		TextIn: t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
+		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
 		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Round(100 * time.Millisecond).Seconds(),
 	}

@@ -1,0 +1,40 @@
+package session
+
+import "github.com/nvsess/nvsess/internal/ws"
+
+// A Backend handles events outside the event loops: the script engine, a
+// webhook. It is given one event of a session at a time, in the order in which
+// they happened; the next when the one before is done.
+type Backend interface {
+	// Name is the handler's name, as the operator sets and sees it.
+	Name() string
+
+	// Handle takes an event and returns at once: it is called on event loops. It
+	// or what it starts calls c.Done exactly once, whatever happens.
+	Handle(c *Call)
+
+	// Report tells of the work for a kind. Safe for concurrent use.
+	Report(k Kind) Report
+}
+
+// Report is what a backend tells an operator of its handler for a kind.
+type Report struct {
+	Source   string `json:"source,omitempty"`   // where the handler comes from: "handlers.js:3:1", an address
+	Errors   uint64 `json:"errors,omitempty"`   // calls that failed
+	Timeouts uint64 `json:"timeouts,omitempty"` // calls that were ended for taking too long
+	Last     string `json:"last,omitempty"`     // the last failure; may quote what a peer sent
+}
+
+// A Call is an event for a backend.
+type Call struct {
+	Session *Session
+	Kind    Kind
+	Payload []byte       // of all kinds but open and close; the backend's to keep, not to change
+	Close   ws.CloseInfo // of KindClose
+
+	backend Backend
+}
+
+// Done says that the event has been handled, and lets the session's next one
+// go. It returns at once.
+func (c *Call) Done() { c.Session.inbox.done(c) }

@@ -1,0 +1,145 @@
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// InboxPolicy says what happens when a session sends faster than its backend
+// handles.
+type InboxPolicy uint8
+
+const (
+	InboxClose      InboxPolicy = iota // the session is closed with 1008
+	InboxDropNewest                    // the message that does not fit is dropped
+	InboxDropOldest                    // the message that waits longest is dropped
+)
+
+// InboxOptions bounds what waits for backends. Zero means the default.
+type InboxOptions struct {
+	Messages   int // per session; 256
+	Bytes      int // per session; 1 MiB. An empty inbox takes a message of any size
+	TotalBytes int // of all sessions; 64 MiB
+	Policy     InboxPolicy
+}
+
+func (o InboxOptions) withDefaults() InboxOptions {
+	if o.Messages <= 0 {
+		o.Messages = 256
+	}
+	if o.Bytes <= 0 {
+		o.Bytes = 1 << 20
+	}
+	if o.TotalBytes <= 0 {
+		o.TotalBytes = 64 << 20
+	}
+	return o
+}
+
+// inboxes is what all inboxes share.
+type inboxes struct {
+	opt     InboxOptions
+	waiting atomic.Int64  // events that are with a backend, or wait to be
+	bytes   atomic.Int64  // of those
+	dropped atomic.Uint64 // messages
+	closed  atomic.Uint64 // sessions
+}
+
+// An inbox keeps a session's events in order: one is with its backend, the rest
+// wait. Events come in on the session's loop; done is called by anybody.
+type inbox struct {
+	all *inboxes
+
+	mu    sync.Mutex // guards what follows
+	busy  bool       // an event is with its backend
+	queue []*Call
+	bytes int // of queue
+}
+
+// deliver gives an event to its backend, or queues it behind those before it.
+// It is called on the session's loop. The beginning and the end of a session
+// always find room.
+func (srv *Server) deliver(s *Session, c *Call) {
+	if s.inbox == nil {
+		s.inbox = &inbox{all: &srv.inboxes}
+	}
+	in, opt := s.inbox, &srv.inboxes.opt
+	must := c.Kind == KindOpen || c.Kind == KindClose
+	in.mu.Lock()
+	if !in.busy {
+		in.busy = true
+		in.mu.Unlock()
+		in.all.note(c)
+		c.backend.Handle(c)
+		return
+	}
+	full := func() bool {
+		return len(in.queue) >= opt.Messages || in.bytes+len(c.Payload) > opt.Bytes ||
+			in.all.bytes.Load()+int64(len(c.Payload)) > int64(opt.TotalBytes)
+	}
+	for !must && full() {
+		if opt.Policy == InboxDropOldest && in.dropOldestLocked() {
+			continue
+		}
+		in.mu.Unlock()
+		in.all.dropped.Add(1)
+		if opt.Policy == InboxClose && s.Close(ws.ClosePolicy, "messages come faster than they are handled") == nil {
+			in.all.closed.Add(1)
+			srv.log.Debug("session closed: its messages come faster than they are handled", zap.String("session", s.ID()))
+		}
+		return
+	}
+	in.queue = append(in.queue, c)
+	in.bytes += len(c.Payload)
+	in.mu.Unlock()
+	in.all.note(c)
+}
+
+// dropOldestLocked drops the first message that waits, and reports whether there
+// was one.
+func (in *inbox) dropOldestLocked() bool {
+	for i, c := range in.queue {
+		if c.Kind == KindOpen {
+			continue
+		}
+		copy(in.queue[i:], in.queue[i+1:])
+		in.queue[len(in.queue)-1] = nil
+		in.queue = in.queue[:len(in.queue)-1]
+		in.bytes -= len(c.Payload)
+		in.all.forget(c)
+		in.all.dropped.Add(1)
+		return true
+	}
+	return false
+}
+
+// done lets the next event go.
+func (in *inbox) done(c *Call) {
+	in.all.forget(c)
+	in.mu.Lock()
+	if len(in.queue) == 0 {
+		in.busy, in.queue = false, nil // an idle session keeps no queue
+		in.mu.Unlock()
+		return
+	}
+	next := in.queue[0]
+	in.queue[0] = nil
+	in.queue = in.queue[1:]
+	in.bytes -= len(next.Payload)
+	in.mu.Unlock()
+	next.backend.Handle(next)
+}
+
+func (a *inboxes) note(c *Call) {
+	a.waiting.Add(1)
+	a.bytes.Add(int64(len(c.Payload)))
+}
+
+func (a *inboxes) forget(c *Call) {
+	a.waiting.Add(-1)
+	a.bytes.Add(-int64(len(c.Payload)))
+}
