@@ -7,9 +7,9 @@ const (
 	ModeEcho     = "echo"     // it goes back to its sender
 )
 
-// What happens to a connection, or a message for it, when its outbound queue is full.
+// What happens to a connection, or a message, when its outbound queue or its inbox is full.
 const (
-	PolicyClose      = "close"       // the connection is closed with 1013
+	PolicyClose      = "close"       // the connection is closed: with 1013 when it does not read, with 1008 when it floods
 	PolicyDropNewest = "drop_newest" // the message that does not fit is dropped
 	PolicyDropOldest = "drop_oldest" // whole messages waiting longest are dropped to make room
 )
@@ -29,7 +29,9 @@ type Config struct {
 	Paths        []string // exact, or a prefix when ending in "/*"; none: any path
 	TLSCert      string
 	TLSKey       string
-	Loops        int // 0: one per core
+	Loops        int    // 0: one per core
+	Handlers     string // a file; Load makes it absolute; empty: none
+	Webhook      string // "http://...", "https://..." or "http+unix:///socket:/path"; empty: none
 
 	Socket    Socket
 	Admin     Admin
@@ -39,6 +41,11 @@ type Config struct {
 	Close     Close
 	Outbound  Outbound
 	Requests  Requests
+	Script    Script
+	Webhooks  Webhooks
+	Inbox     Inbox
+	Verify    Verify
+	Web       Web
 	Shutdown  Shutdown
 	Log       Log
 }
@@ -105,6 +112,47 @@ type Requests struct {
 	MaxPending int // per session
 }
 
+// Script bounds what JavaScript may do.
+type Script struct {
+	Console      bool // JavaScript at nvsessctl's prompt
+	CPULimit     Duration
+	Timeout      Duration // for a handler's promise
+	MaxHeapBytes int      // by which a call may grow the heap
+	Fetch        []string // hosts that fetch may reach
+	Listen       bool     // srv.start(ADDRESS) may open listeners
+}
+
+// Webhooks is how the webhook is called.
+type Webhooks struct {
+	Events      []string
+	Timeout     Duration // of one attempt
+	Retries     int
+	Backoff     Duration // before the first retry; doubled each time
+	MaxBackoff  Duration
+	Concurrency int // requests under way
+	OpenAfter   int // failures in a row that open the circuit
+	OpenFor     Duration
+}
+
+// Inbox is what may wait for JavaScript and the webhook.
+type Inbox struct {
+	Messages   int // per session
+	QueueBytes int // per session
+	TotalBytes int // of all sessions
+	Policy     string
+}
+
+// Verify is the decision before the upgrade, by JavaScript or the webhook.
+type Verify struct {
+	Timeout Duration
+}
+
+// Web is what the daemon serves to browsers.
+type Web struct {
+	ClientPath string // ends in "/"; empty: the client is not served
+	DemoPath   string // ends in "/"; empty: the demo is not served
+}
+
 // Shutdown is the way out.
 type Shutdown struct {
 	Deadline Duration
@@ -148,7 +196,27 @@ func Default() Config {
 		Close:     Close{Timeout: 5 * second},
 		Outbound:  Outbound{QueueBytes: 1 << 20, Policy: PolicyClose},
 		Requests:  Requests{Timeout: 15 * second, MaxPending: 64},
-		Shutdown:  Shutdown{Deadline: 10 * second},
-		Log:       Log{Level: "info", Format: "auto"},
+		Script: Script{
+			Console:      true,
+			CPULimit:     500 * millisecond,
+			Timeout:      30 * second,
+			MaxHeapBytes: 256 << 20,
+			Fetch:        []string{},
+		},
+		Webhooks: Webhooks{
+			Events:      []string{"string", "json", "binary", "creq"},
+			Timeout:     5 * second,
+			Retries:     2,
+			Backoff:     200 * millisecond,
+			MaxBackoff:  5 * second,
+			Concurrency: 64,
+			OpenAfter:   10,
+			OpenFor:     10 * second,
+		},
+		Inbox:    Inbox{Messages: 256, QueueBytes: 1 << 20, TotalBytes: 64 << 20, Policy: PolicyClose},
+		Verify:   Verify{Timeout: 5 * second},
+		Web:      Web{ClientPath: "/nvsess/"},
+		Shutdown: Shutdown{Deadline: 10 * second},
+		Log:      Log{Level: "info", Format: "auto"},
 	}
 }

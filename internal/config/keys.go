@@ -9,6 +9,9 @@ var keys = []key{
 	bind("tls_cert", func(c *Config) *string { return &c.TLSCert }, text(`a file, or ""`, checkFile)),
 	bind("tls_key", func(c *Config) *string { return &c.TLSKey }, text(`a file, or ""`, checkFile)),
 	bind("loops", func(c *Config) *int { return &c.Loops }, integer(0, 1024)),
+	bind("handlers", func(c *Config) *string { return &c.Handlers }, text(`a file, or ""`, checkText)),
+	bind("webhook", func(c *Config) *string { return &c.Webhook },
+		text(`"http://HOST/PATH", "https://HOST/PATH", "http+unix:///SOCKET:/PATH" or ""`, checkWebhook)),
 
 	bind("socket.mode", func(c *Config) *FileMode { return &c.Socket.Mode }, fileMode()),
 	bind("socket.owner", func(c *Config) *string { return &c.Socket.Owner }, account("user", true)),
@@ -49,6 +52,34 @@ var keys = []key{
 
 	bind("requests.timeout", func(c *Config) *Duration { return &c.Requests.Timeout }, duration(10*millisecond, 24*hour)),
 	bind("requests.max_pending", func(c *Config) *int { return &c.Requests.MaxPending }, integer(1, 1<<20)),
+
+	bind("script.console", func(c *Config) *bool { return &c.Script.Console }, boolean()),
+	bind("script.cpu_limit", func(c *Config) *Duration { return &c.Script.CPULimit }, duration(millisecond, minute)),
+	bind("script.timeout", func(c *Config) *Duration { return &c.Script.Timeout }, duration(10*millisecond, 24*hour)),
+	bind("script.max_heap_bytes", func(c *Config) *int { return &c.Script.MaxHeapBytes }, integer(1<<20, 1<<40)),
+	bind("script.fetch", func(c *Config) *[]string { return &c.Script.Fetch },
+		list(0, text(`"example.com", "example.com:8443", "*.example.com" or an IP address`, checkHost))),
+	bind("script.listen", func(c *Config) *bool { return &c.Script.Listen }, boolean()),
+
+	bind("webhooks.events", func(c *Config) *[]string { return &c.Webhooks.Events },
+		list(1, choice("verify", "open", "string", "json", "binary", "creq", "cfg", "close"))),
+	bind("webhooks.timeout", func(c *Config) *Duration { return &c.Webhooks.Timeout }, duration(10*millisecond, 10*minute)),
+	bind("webhooks.retries", func(c *Config) *int { return &c.Webhooks.Retries }, integer(0, 100)),
+	bind("webhooks.backoff", func(c *Config) *Duration { return &c.Webhooks.Backoff }, duration(millisecond, 10*minute)),
+	bind("webhooks.max_backoff", func(c *Config) *Duration { return &c.Webhooks.MaxBackoff }, duration(millisecond, hour)),
+	bind("webhooks.concurrency", func(c *Config) *int { return &c.Webhooks.Concurrency }, integer(1, 10_000)),
+	bind("webhooks.open_after", func(c *Config) *int { return &c.Webhooks.OpenAfter }, integer(1, 1_000_000)),
+	bind("webhooks.open_for", func(c *Config) *Duration { return &c.Webhooks.OpenFor }, duration(10*millisecond, hour)),
+
+	bind("inbox.messages", func(c *Config) *int { return &c.Inbox.Messages }, integer(1, 1<<20)),
+	bind("inbox.queue_bytes", func(c *Config) *int { return &c.Inbox.QueueBytes }, integer(1<<10, 1<<30)),
+	bind("inbox.total_bytes", func(c *Config) *int { return &c.Inbox.TotalBytes }, integer(1<<10, 1<<40)),
+	bind("inbox.policy", func(c *Config) *string { return &c.Inbox.Policy }, choice(PolicyClose, PolicyDropNewest, PolicyDropOldest)),
+
+	bind("verify.timeout", func(c *Config) *Duration { return &c.Verify.Timeout }, duration(10*millisecond, 10*minute)),
+
+	bind("web.client_path", func(c *Config) *string { return &c.Web.ClientPath }, text(`"/", "/directory/" or ""`, checkDirectory)),
+	bind("web.demo_path", func(c *Config) *string { return &c.Web.DemoPath }, text(`"/", "/directory/" or ""`, checkDirectory)),
 
 	bind("shutdown.deadline", func(c *Config) *Duration { return &c.Shutdown.Deadline }, duration(10*millisecond, 10*minute)),
 

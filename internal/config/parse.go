@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -28,7 +29,12 @@ func Load(path string) (Config, error) {
 	if len(data) > maxFileBytes {
 		return Config{}, fmt.Errorf("config: %s: more than %d bytes", path, maxFileBytes)
 	}
-	return Parse(path, data)
+	c, err := Parse(path, data)
+	if err == nil && c.Handlers != "" && !filepath.IsAbs(c.Handlers) {
+		// As the file's author sees it, wherever the daemon runs.
+		c.Handlers, err = filepath.Abs(filepath.Join(filepath.Dir(path), c.Handlers))
+	}
+	return c, err
 }
 
 // Parse reads data over the defaults; name is for errors, which are a Problems.

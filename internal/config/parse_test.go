@@ -29,7 +29,7 @@ func TestParseReportsEverythingWithItsLine(t *testing.T) {
 			"loops = -1\nmodus = \"echo\"\n\n[keepalive]\ninterval = 20\n[log]\nlevel = \"loud\"\n",
 			[]string{
 				`f:1: loops: -1 is out of range; allowed: 0 to 1024`,
-				`f:2: modus: unknown key; allowed: listen, mode, subprotocols, paths, tls_cert, tls_key, loops, [socket], [admin], `,
+				`f:2: modus: unknown key; allowed: listen, mode, subprotocols, paths, tls_cert, tls_key, loops, handlers, webhook, [socket], [admin], `,
 				`f:5: keepalive.interval: must be a duration in quotes, such as "20s", not 20; allowed: "100ms" to "24h"`,
 				`f:7: log.level: "loud" is not one of them; allowed: "debug", "info", "warn", "error"`,
 			},

@@ -34,6 +34,24 @@ var rules = []rule{{
 		return nil
 	},
 }, {
+	keys:    []string{"inbox.total_bytes", "inbox.queue_bytes"},
+	allowed: "inbox.queue_bytes up to inbox.total_bytes",
+	check: func(c *Config) error {
+		if c.Inbox.TotalBytes < c.Inbox.QueueBytes {
+			return fmt.Errorf("one session may have %d bytes waiting, all together %d", c.Inbox.QueueBytes, c.Inbox.TotalBytes)
+		}
+		return nil
+	},
+}, {
+	keys:    []string{"webhooks.max_backoff", "webhooks.backoff"},
+	allowed: "webhooks.backoff up to webhooks.max_backoff",
+	check: func(c *Config) error {
+		if c.Webhooks.MaxBackoff < c.Webhooks.Backoff {
+			return fmt.Errorf("the first wait is %s, the longest %s", c.Webhooks.Backoff, c.Webhooks.MaxBackoff)
+		}
+		return nil
+	},
+}, {
 	keys:    []string{"listen", "admin.listen"},
 	allowed: "an address for each socket",
 	check: func(c *Config) error {

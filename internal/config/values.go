@@ -107,3 +107,58 @@ func checkProxy(s string) error {
 	}
 	return nil
 }
+
+// checkText accepts what can be the name of a file.
+func checkText(s string) error {
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("%q cannot be a file", s)
+	}
+	return nil
+}
+
+func checkWebhook(s string) error {
+	if s == "" {
+		return nil
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%q is not a URL", s)
+	case u.Fragment != "" || u.User != nil:
+		return fmt.Errorf("%q has more than an address", s)
+	case u.Scheme == "http+unix":
+		socket, path, ok := strings.Cut(u.Path, ":")
+		if u.Host != "" || !strings.HasPrefix(socket, "/") || ok && !strings.HasPrefix(path, "/") {
+			return fmt.Errorf("%q does not name a socket", s)
+		}
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return fmt.Errorf("%q is no address of a web server", s)
+	}
+	return nil
+}
+
+var hostPattern = regexp.MustCompile(`^(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?(:[0-9]{1,5})?$`)
+
+func checkHost(s string) error {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return nil
+	}
+	if _, err := netip.ParseAddrPort(s); err == nil {
+		return nil
+	}
+	if !hostPattern.MatchString(s) {
+		return fmt.Errorf("%q is not a host", s)
+	}
+	return nil
+}
+
+// checkDirectory accepts a URL path that ends in a slash.
+func checkDirectory(s string) error {
+	if s == "" {
+		return nil
+	}
+	if !strings.HasSuffix(s, "/") {
+		return fmt.Errorf("%q does not end in \"/\"", s)
+	}
+	return checkPath(s)
+}
