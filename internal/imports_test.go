@@ -17,10 +17,11 @@ const module = "github.com/nvsess/nvsess/"
 // package that is not here does not belong anywhere yet.
 var allowed = map[string][]string{
 	"client":           {},
-	"cmd/nvsessctl":    {"client", "internal/admin", "internal/config"},
+	"cmd/nvsessctl":    {"client", "internal/admin", "internal/config", "internal/gen"},
 	"cmd/nvsessd":      {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/ws", "web"},
 	"internal/admin":   {"internal/session"},
 	"internal/config":  {},
+	"internal/gen":     {"web"},
 	"internal/listen":  {"internal/config"},
 	"internal/script":  {"internal/session"},
 	"internal/session": {"internal/ws"},

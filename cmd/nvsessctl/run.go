@@ -21,6 +21,7 @@ usage: nvsessctl [-s SOCKET] [--json] COMMAND [ARGUMENT ...]
        nvsessctl [-s SOCKET]            the console, on a terminal
        nvsessctl [-s SOCKET] [-k] < FILE   a command a line; stops at the first that fails, unless -k
        nvsessctl connect URL            be a client: ws://, wss:// or ws+unix:///path (see connect --help)
+       nvsessctl gen WHAT [OPTIONS]     make nginx's part, configuration, handlers, clients (see gen --help)
 
   -s, --socket PATH   the daemon's admin socket (default: $NVSESS_ADMIN, this user's, the system's)
       --json          show answers as the API gives them; errors too, on standard error
@@ -62,6 +63,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
 		return std.fail(runConnect(ctx, rest[1:], stdin, stdout, stderr), opts.json)
+	case len(rest) > 0 && isGenerator(rest[0]):
+		return std.fail(generate(rest, std), opts.json)
+	case len(rest) > 1 && rest[0] == "help" && isGenerator(rest[1]):
+		return std.fail(generate(append(rest[1:], "--help"), std), opts.json)
 	case len(rest) > 0:
 		return oneShot(ctx, opts, rest, std)
 	case isTerminal(stdin) && isTerminal(stdout):
