@@ -47,6 +47,9 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 		r.greet(b, s)
 		return
 	}
+	if s.quiet.Load() {
+		return
+	}
 	interval, idle := r.opt.Interval, c.IdleFor()
 	grace := min(r.opt.Grace, interval)
 	switch {
@@ -73,11 +76,18 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 	}
 }
 
+// StopKeepalive ends the keepalive of this session: it is neither pinged nor
+// closed for being silent any more.
+func (s *Session) StopKeepalive() { s.quiet.Store(true) }
+
+// Keepalive reports whether the session has one.
+func (s *Session) Keepalive() bool { return s.srv.opt.Keepalive && !s.quiet.Load() }
+
 // pingAlong sends the next ping with an answer that is being sent anyway, when
 // it would be due within a quarter of the interval: stock clients ping at least
 // that often, so most pings need no system call of their own.
 func (r receiver) pingAlong(b *ws.Batch, s *Session) {
-	if !r.opt.Keepalive {
+	if !r.opt.Keepalive || s.quiet.Load() {
 		return
 	}
 	if left := s.conn.TimerLeft(); left > 0 && left <= r.opt.Interval/4 {

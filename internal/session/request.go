@@ -132,6 +132,46 @@ func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessag
 	}
 }
 
+// Reply answers a client's request (`___creq___`) with data, which must be valid
+// JSON, by the id that the request had. It returns ErrBadID, ErrSessionClosed or
+// ErrSlow.
+func (s *Session) Reply(id string, data json.RawMessage) error {
+	want, ok := parseID([]byte(id))
+	if !ok {
+		return ErrBadID
+	}
+	wire := appendEnvelope(make([]byte, 0, len(data)+160), typeSres, want, data)
+	switch s.conn.Send(ws.OpText, wire) {
+	case Gone:
+		return ErrSessionClosed
+	case Slow:
+		return ErrSlow
+	}
+	s.srv.watchers.message(s, KindJSON, "out", wire)
+	return nil
+}
+
+// Pending lists the ids of the requests that the session has not answered, the
+// oldest first.
+func (s *Session) Pending() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waits == nil {
+		return nil
+	}
+	ids := make([]string, len(s.waits.requests))
+	for i, r := range s.waits.requests {
+		ids[i] = r.id.String()
+	}
+	return ids
+}
+
+// Settle gives a request the answer that the peer did not, and reports whether
+// it was still waiting. The envelope is what Ask returns.
+func (s *Session) Settle(id string, envelope json.RawMessage) bool {
+	return s.answer([]byte(id), envelope)
+}
+
 // pingWait is a ping frame whose pong is awaited.
 type pingWait struct {
 	token [8]byte

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nvsess/nvsess/internal/ws"
@@ -15,12 +16,13 @@ type Session struct {
 	srv      *Server
 	conn     *ws.Conn
 	id       ID
-	head     string // the handshake's head; the request record is read from it when asked for
-	openedAt int64  // unix nanoseconds
-	slot     int    // in the registry's order; guarded by its lock
-	asked    bool   // the last ping before closing was sent; owned by the loop
-	greeted  bool   // it was told its id and the interval; owned by the loop
-	inbox    *inbox // of what a backend handles; nil until there is something; owned by the loop
+	head     string      // the handshake's head; the request record is read from it when asked for
+	openedAt int64       // unix nanoseconds
+	slot     int         // in the registry's order; guarded by its lock
+	asked    bool        // the last ping before closing was sent; owned by the loop
+	greeted  bool        // it was told its id and the interval; owned by the loop
+	quiet    atomic.Bool // no keepalive
+	inbox    *inbox      // of what a backend handles; nil until there is something; owned by the loop
 
 	mu      sync.Mutex // guards what follows
 	waits   *waits     // nil while nobody waits for the peer
@@ -39,6 +41,7 @@ var (
 	ErrSessionClosed  = errors.New("session is closed")
 	ErrTooManyPending = errors.New("session has too many unanswered requests")
 	ErrSlow           = errors.New("session does not read what it is sent")
+	ErrBadID          = errors.New("a request's id is 64 characters of A-Z, a-z, 0-9, _ and -")
 )
 
 // SendResult is what became of a message.
