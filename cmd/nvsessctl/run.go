@@ -21,6 +21,7 @@ usage: nvsessctl [-s SOCKET] [--json] COMMAND [ARGUMENT ...]
        nvsessctl [-s SOCKET]            the console, on a terminal
        nvsessctl [-s SOCKET] [-k] < FILE   a command a line; stops at the first that fails, unless -k
        nvsessctl connect URL            be a client: ws://, wss:// or ws+unix:///path (see connect --help)
+       nvsessctl tst [-n COUNT] URL     be thousands of clients, and measure (see tst --help)
        nvsessctl gen WHAT [OPTIONS]     make nginx's part, configuration, handlers, clients (see gen --help)
 
   -s, --socket PATH   the daemon's admin socket (default: $NVSESS_ADMIN, this user's, the system's)
@@ -59,6 +60,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case len(rest) == 2 && (rest[0] == "help" || rest[0] == "?") && rest[1] == "connect":
 		_, err := io.WriteString(stdout, connectUsage)
 		return std.fail(err, opts.json)
+	case len(rest) == 2 && (rest[0] == "help" || rest[0] == "?") && rest[1] == "tst":
+		_, err := io.WriteString(stdout, tstUsage)
+		return std.fail(err, opts.json)
+	case len(rest) > 0 && rest[0] == "tst":
+		return std.fail(runTst(ctx, rest[1:], opts.json, stdin, stdout, stderr), opts.json)
 	case len(rest) > 0 && rest[0] == "connect":
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
