@@ -1,6 +1,10 @@
 package session
 
-import "github.com/nvsess/nvsess/internal/ws"
+import (
+	"encoding/json"
+
+	"github.com/nvsess/nvsess/internal/ws"
+)
 
 // A Backend handles events outside the event loops: the script engine, a
 // webhook. It is given one event of a session at a time, in the order in which
@@ -38,3 +42,17 @@ type Call struct {
 // Done says that the event has been handled, and lets the session's next one
 // go. It returns at once.
 func (c *Call) Done() { c.Session.inbox.done(c) }
+
+// Envelope reads what a request (KindCreq) or a configuration (KindCfg) carries:
+// its id, which is what Session.Reply takes or else "", and its data, nil when
+// there is none. Both are empty for other kinds.
+func (c *Call) Envelope() (id string, data json.RawMessage) {
+	if c.Kind != KindCreq && c.Kind != KindCfg {
+		return "", nil
+	}
+	env, _ := parseEnvelope(c.Payload)
+	if _, ok := parseID(env.id); ok {
+		id = string(env.id)
+	}
+	return id, env.data
+}

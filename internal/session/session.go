@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -128,6 +129,21 @@ func (s *Session) Close(code int, reason string) error {
 	}
 	return err
 }
+
+// CheckClose returns the error that Close has for a code or a reason that cannot
+// be sent.
+func CheckClose(code int, reason string) error {
+	if !ws.ValidCloseCode(code) {
+		return ws.ErrBadCloseCode
+	}
+	if len(reason) > maxCloseReason || !utf8.ValidString(reason) {
+		return ws.ErrLongReason
+	}
+	return nil
+}
+
+// maxCloseReason is what a close frame takes, in bytes.
+const maxCloseReason = 123
 
 // finish is called once, when the connection is gone.
 func (s *Session) finish() {
