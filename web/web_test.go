@@ -1,0 +1,124 @@
+package web
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// scriptBudget is what bwsess.js may weigh: with all of Node's part in it.
+const scriptBudget = 34 << 10
+
+// generators are the commands of web.go's go:generate lines, their output in dir.
+func generators(t *testing.T, dir string) [][]string {
+	t.Helper()
+	src, err := os.ReadFile("web.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all [][]string
+	for _, m := range regexp.MustCompile(`(?m)^//go:generate (.*)$`).FindAllStringSubmatch(string(src), -1) {
+		var words []string
+		for _, w := range regexp.MustCompile(`"(?:[^"\\]|\\.)*"|\S+`).FindAllString(m[1], -1) {
+			if strings.HasPrefix(w, `"`) {
+				w = strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(w[1 : len(w)-1])
+			}
+			words = append(words, strings.Replace(w, "--outfile=dist", "--outfile="+dir, 1))
+		}
+		all = append(all, words)
+	}
+	return all
+}
+
+func TestDistIsWhatTheSourceGives(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "go", "tool", "esbuild", "--version").CombinedOutput(); err != nil {
+		t.Skipf("esbuild cannot be built here: %v\n%s", err, out)
+	}
+	dir := t.TempDir()
+	for _, words := range generators(t, dir) {
+		if out, err := exec.CommandContext(ctx, words[0], words[1:]...).CombinedOutput(); err != nil || len(out) > 0 {
+			t.Fatalf("%q: %v\n%s", words, err, out)
+		}
+	}
+	for name, committed := range map[string][]byte{"nvsess.mjs": Module(), "bwsess.js": Script()} {
+		built, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(built, committed) {
+			t.Errorf("dist/%s is not what src gives: run go generate ./web", name)
+		}
+	}
+}
+
+func TestScriptIsSmall(t *testing.T) {
+	if n := len(Script()); n > scriptBudget {
+		t.Errorf("bwsess.js has %d bytes; the budget is %d", n, scriptBudget)
+	}
+}
+
+func TestEveryExportIsDeclared(t *testing.T) {
+	exports := regexp.MustCompile(`(?s)\nexport \{\n(.*?)\n\};`).FindSubmatch(Module())
+	if exports == nil {
+		t.Fatal("nvsess.mjs exports nothing")
+	}
+	for _, line := range strings.Split(string(exports[1]), ",") {
+		words := strings.Fields(line)
+		name := words[len(words)-1]
+		if !regexp.MustCompile(`\bexport (?:class|function) ` + name + `\b|\bas ` + name + `\b`).Match(Types()) {
+			t.Errorf("nvsess.d.ts does not declare %s", name)
+		}
+	}
+}
+
+// TestDemoStandsAlone: the page loads nothing but the client, and puts nothing
+// that came from elsewhere into itself as HTML.
+func TestDemoStandsAlone(t *testing.T) {
+	page := string(Demo())
+	if !strings.Contains(page, `from "./nvsess.mjs"`) {
+		t.Error("the page does not load ./nvsess.mjs")
+	}
+	for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "<link", "https://", "http://", "@import", "src=\""} {
+		if strings.Contains(page, bad) {
+			t.Errorf("the page contains %s", bad)
+		}
+	}
+}
+
+// TestNode runs test/*.test.mjs: the client in Node against a real nvsessd.
+func TestNode(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("node is not installed")
+	}
+	if out, err := exec.Command(node, "-p", "process.versions.node.split('.')[0] >= 20").Output(); err != nil || strings.TrimSpace(string(out)) != "true" {
+		t.Skipf("node is older than 20: %v", err)
+	}
+	bin := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/nvsessd", "../cmd/nvsessctl").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	files, err := filepath.Glob("test/*.test.mjs")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no tests", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".test.mjs"), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-timeout=60000", file)
+			cmd.Env = append(os.Environ(), "NVSESS_BIN="+bin)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
