@@ -30,7 +30,7 @@ type Conn struct {
 	src    *source
 	frames frameReader
 
-	handlers atomic.Pointer[Handlers]
+	handlers *atomic.Pointer[Handlers] // a Client's connections share theirs
 
 	// writer, when full, is held by the one who may write.
 	writer    chan struct{}
@@ -82,7 +82,10 @@ func newConn(nc net.Conn, src *source, br *bufio.Reader, o *options) *Conn {
 		pending:   make(map[string]chan Envelope),
 		pings:     make(map[string]chan struct{}),
 	}
-	c.handlers.Store(&o.handlers)
+	if c.handlers = o.shared; c.handlers == nil {
+		c.handlers = new(atomic.Pointer[Handlers])
+		c.handlers.Store(&o.handlers)
+	}
 	return c
 }
 

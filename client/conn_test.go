@@ -25,7 +25,7 @@ type inbox struct {
 func newInbox() (*inbox, Option) {
 	in := &inbox{
 		make(chan string, 1000), make(chan string, 1000), make(chan []byte, 1000),
-		make(chan Envelope, 1000), make(chan Cfg, 1000), make(chan *CloseError, 1),
+		make(chan Envelope, 1000), make(chan Cfg, 1000), make(chan *CloseError, 1000),
 	}
 	return in, WithHandlers(Handlers{
 		String:  func(_ *Conn, s string) { in.text <- s },

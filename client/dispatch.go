@@ -1,6 +1,9 @@
 package client
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"sync/atomic"
+)
 
 // Handlers say what to do with what arrives, one function per kind; nil ignores
 // the kind. They run one at a time, in the order of arrival. What they get is
@@ -18,10 +21,26 @@ type Handlers struct {
 }
 
 // SetHandlers replaces the handlers; messages still queued go to the new ones.
+// The connections of a Client have their handlers in common.
 func (c *Conn) SetHandlers(h Handlers) { c.handlers.Store(&h) }
 
 // Handlers gives the present ones, to change some of them.
 func (c *Conn) Handlers() Handlers { return *c.handlers.Load() }
+
+// ChangeHandlers changes some of the handlers and leaves the others, whoever
+// else changes theirs at the same time; f may be called more than once.
+func (c *Conn) ChangeHandlers(f func(h *Handlers)) { changeHandlers(c.handlers, f) }
+
+func changeHandlers(p *atomic.Pointer[Handlers], f func(h *Handlers)) {
+	for {
+		present := p.Load()
+		h := *present
+		f(&h)
+		if p.CompareAndSwap(present, &h) {
+			return
+		}
+	}
+}
 
 type kind int
 
@@ -64,6 +83,9 @@ func (c *Conn) enqueue(it item) {
 
 // dispatch calls the handlers until the connection has ended, then Close.
 func (c *Conn) dispatch() {
+	for _, earlier := range c.opt.after {
+		<-earlier
+	}
 	for it := range c.queue {
 		c.handle(it)
 		c.queued.Add(-int64(len(it.payload)))

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math"
 	"time"
 )
@@ -92,6 +93,18 @@ func encodeJSON(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// encodeEnvelope makes a message of the protocol.
+func encodeEnvelope(typ, id string, data any) ([]byte, error) {
+	raw, err := encodeJSON(data)
+	if err == nil {
+		raw, err = encodeJSON(Envelope{Type: typ, ID: id, Data: raw})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	return raw, nil
 }
 
 // newID makes an id: 64 characters of A-Z a-z 0-9 _ -.

@@ -10,9 +10,9 @@ import (
 // Reasons a call or a connection fails, for errors.Is. Each comes wrapped with
 // what was being done.
 var (
-	// ErrURL: the address given to Dial makes no sense.
+	// ErrURL: the address makes no sense.
 	ErrURL = errors.New("bad URL")
-	// ErrOption: an option given to Dial makes no sense.
+	// ErrOption: an option makes no sense.
 	ErrOption = errors.New("bad option")
 	// ErrHandshake: what answered is not a WebSocket server that follows RFC 6455,
 	// section 4.1. A refusal with an HTTP status is a *HandshakeError as well.
@@ -27,12 +27,19 @@ var (
 	ErrKeepalive = errors.New("server silent for the keepalive interval")
 	// ErrTooManyPending: as many requests as allowed are already waiting.
 	ErrTooManyPending = errors.New("too many pending requests")
+	// ErrQueueFull: as much as allowed already waits in the Client's queue.
+	ErrQueueFull = errors.New("queue full")
+	// ErrTakenBack: QueuedMessage.TakeBack was called before the message left.
+	ErrTakenBack = errors.New("taken back")
+	// ErrNetwork: Reconnect.CheckNetwork said there is no use in trying.
+	ErrNetwork = errors.New("no network")
 	// ErrMessage: the message cannot be sent: text that is not UTF-8, or JSON
 	// that is neither an object nor an array.
 	ErrMessage = errors.New("unsendable message")
 )
 
-// HandshakeError is a server's refusal to upgrade.
+// HandshakeError is a server's refusal to upgrade. Its text is one line, with
+// the beginning of the body, escaped.
 type HandshakeError struct {
 	Status int         // HTTP status code
 	Header http.Header // of the response
@@ -44,8 +51,11 @@ func (e *HandshakeError) Error() string {
 	if t := http.StatusText(e.Status); t != "" {
 		s += " " + t
 	}
-	if b := strings.TrimSpace(e.Body); b != "" {
-		s += fmt.Sprintf(": %q", b)
+	if to := e.Header.Get("Location"); to != "" && e.Status/100 == 3 {
+		s += fmt.Sprintf(" to %q, which is not followed", clip(to))
+	}
+	if b := strings.Join(strings.Fields(e.Body), " "); b != "" {
+		s += fmt.Sprintf(": %q", clip(b))
 	}
 	return s
 }

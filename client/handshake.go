@@ -16,11 +16,13 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const (
 	maxHandshakeBytes = 64 << 10 // response head
 	maxRefusalBody    = 4 << 10  // kept of a refusal's body
+	refusalPatience   = time.Second
 	readBufferSize    = 4 << 10
 )
 
@@ -54,6 +56,7 @@ func (s *source) Read(p []byte) (int, error) {
 }
 
 // Dial connects and upgrades. ctx bounds only that: the connection outlives it.
+// A server that refuses gives a *HandshakeError; redirects are not followed.
 func Dial(ctx context.Context, rawURL string, opts ...Option) (*Conn, error) {
 	t, err := parseURL(rawURL)
 	if err != nil {
@@ -62,6 +65,9 @@ func Dial(ctx context.Context, rawURL string, opts ...Option) (*Conn, error) {
 	o, err := newOptions(opts)
 	if err != nil {
 		return nil, fmt.Errorf("client: dial: %w", err)
+	}
+	if o.reconnect != nil {
+		return nil, fmt.Errorf("client: dial: %w: WithReconnect is for New and Connect", ErrOption)
 	}
 	c, err := dial(ctx, t, o)
 	if err != nil {
@@ -100,8 +106,12 @@ func dial(ctx context.Context, t target, o *options) (*Conn, error) {
 	return c, nil
 }
 
-// because prefers the context's end over the network error it caused.
+// because prefers the context's end over the network error it caused, but not
+// over an answer that came.
 func because(ctx context.Context, err error) error {
+	if refused := (*HandshakeError)(nil); errors.As(err, &refused) {
+		return err
+	}
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
 	}
@@ -144,10 +154,11 @@ func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, err
 		if errors.Is(err, ErrHandshake) || errors.As(err, &ne) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: not HTTP: %q", ErrHandshake, err.Error())
+		return nil, fmt.Errorf("%w: not HTTP: %q", ErrHandshake, clip(err.Error()))
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
 		src.budget = maxRefusalBody + readBufferSize
+		nc.SetReadDeadline(time.Now().Add(refusalPatience))              // the status is what counts
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBody)) // what came is enough
 		return nil, &HandshakeError{Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
 	}
@@ -191,7 +202,7 @@ func handshakeRequest(t target, o *options, key string) []byte {
 func checkResponse(resp *http.Response, key string, offered []string) (subprotocol string, err error) {
 	h := resp.Header
 	bad := func(format string, args ...any) (string, error) {
-		return "", fmt.Errorf("%w: %s", ErrHandshake, fmt.Sprintf(format, args...))
+		return "", fmt.Errorf("%w: %s", ErrHandshake, clip(fmt.Sprintf(format, args...)))
 	}
 	if !resp.ProtoAtLeast(1, 1) {
 		return bad("the answer is %s", resp.Proto)
@@ -217,6 +228,19 @@ func checkResponse(resp *http.Response, key string, offered []string) (subprotoc
 		return bad("subprotocol %q was not offered", v)
 	}
 	return v[0], nil
+}
+
+// clip shortens what a server wrote to what fits an error.
+func clip(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	n := most
+	for n > most-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n] + "…"
 }
 
 // hasListItem looks in comma-separated header values, ignoring case.

@@ -6,10 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
-// What Dial uses without options.
+// What Dial, New and Connect use without options.
 const (
 	DefaultKeepalive        = 20 * time.Second
 	DefaultHandshakeTimeout = 15 * time.Second
@@ -20,9 +21,11 @@ const (
 	DefaultMaxMessage       = 16 << 20
 	DefaultFragment         = 16 << 10
 	DefaultMaxPending       = 1024
+	DefaultQueueMessages    = 1024     // of a Client
+	DefaultQueueBytes       = 16 << 20 // of a Client
 )
 
-// Option changes what Dial does.
+// Option changes what Dial, New and Connect do.
 type Option func(*options)
 
 type options struct {
@@ -40,6 +43,13 @@ type options struct {
 	maxMessage       int
 	fragment         int
 	maxPending       int
+
+	// Of a Client.
+	reconnect     *Reconnect
+	queueMessages int
+	queueBytes    int
+	shared        *atomic.Pointer[Handlers] // its handlers, for its connections
+	after         []<-chan struct{}         // handlers begin when these are closed
 }
 
 // WithHandlers says what to do with what arrives. See also Conn.SetHandlers.
@@ -107,6 +117,16 @@ func WithFragment(n int) Option { return func(o *options) { o.fragment = n } }
 // WithMaxPending bounds the requests and pings waiting for their answer.
 func WithMaxPending(n int) Option { return func(o *options) { o.maxPending = n } }
 
+// WithReconnect says how a Client comes back. Dial, which makes one connection,
+// does not take it.
+func WithReconnect(r Reconnect) Option { return func(o *options) { o.reconnect = &r } }
+
+// WithQueue bounds what waits in a Client to be sent: messages, and their bytes.
+// A message of any size fits an empty queue. Dial has no queue.
+func WithQueue(messages, bytes int) Option {
+	return func(o *options) { o.queueMessages, o.queueBytes = messages, bytes }
+}
+
 // WithTrace shows what handlers do not see: keepalive both ways, and messages
 // that were ignored. f runs on the connection's goroutines and must not block.
 func WithTrace(f func(*Conn, Trace)) Option { return func(o *options) { o.trace = f } }
@@ -131,6 +151,8 @@ func newOptions(opts []Option) (*options, error) {
 		maxMessage:       DefaultMaxMessage,
 		fragment:         DefaultFragment,
 		maxPending:       DefaultMaxPending,
+		queueMessages:    DefaultQueueMessages,
+		queueBytes:       DefaultQueueBytes,
 	}
 	for _, opt := range opts {
 		opt(o)
@@ -154,6 +176,8 @@ func (o *options) check() error {
 		return bad("request timeout %v is negative", o.requestTimeout)
 	case o.maxFrame <= 0 || o.maxMessage <= 0 || o.maxPending <= 0:
 		return bad("limits are positive")
+	case o.queueMessages <= 0 || o.queueBytes <= 0:
+		return bad("a queue of %d messages, %d bytes: both are positive", o.queueMessages, o.queueBytes)
 	case o.fragment < 0:
 		return bad("fragment size %d is negative", o.fragment)
 	}

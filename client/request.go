@@ -22,29 +22,47 @@ func (c *Conn) Request(ctx context.Context, v any) (Envelope, error) {
 }
 
 func (c *Conn) request(ctx context.Context, v any) (Envelope, error) {
-	if _, has := ctx.Deadline(); !has && c.opt.requestTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.opt.requestTimeout)
-		defer cancel()
-	}
+	ctx, cancel := c.opt.requestContext(ctx)
+	defer cancel()
 	id, answer := newID(), make(chan Envelope, 1)
-	c.mu.Lock()
-	full := len(c.pending) >= c.opt.maxPending
-	if !full {
-		c.pending[id] = answer
+	if err := c.expect(id, answer); err != nil {
+		return Envelope{}, err
 	}
-	c.mu.Unlock()
-	if full {
-		return Envelope{}, ErrTooManyPending
-	}
-	defer func() {
-		c.mu.Lock()
-		delete(c.pending, id)
-		c.mu.Unlock()
-	}()
+	defer c.forget(id)
 	if err := c.sendEnvelope(ctx, TypeCreq, id, v); err != nil {
 		return Envelope{}, err
 	}
+	return c.await(ctx, answer)
+}
+
+// requestContext is ctx with the request timeout if it has no deadline.
+func (o *options) requestContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, has := ctx.Deadline(); has || o.requestTimeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, o.requestTimeout)
+}
+
+// expect makes settle give the answer to the request id to answer, which has
+// one slot. forget ends that.
+func (c *Conn) expect(id string, answer chan Envelope) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.pending) >= c.opt.maxPending {
+		return ErrTooManyPending
+	}
+	c.pending[id] = answer
+	return nil
+}
+
+func (c *Conn) forget(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pending, id)
+}
+
+// await waits for an answer that is expected.
+func (c *Conn) await(ctx context.Context, answer <-chan Envelope) (Envelope, error) {
 	select {
 	case env := <-answer:
 		return env, nil
@@ -83,11 +101,8 @@ func (c *Conn) Reply(ctx context.Context, id string, v any) error {
 
 // Ping sends a ping frame and gives the time its pong took.
 func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
-	if _, has := ctx.Deadline(); !has && c.opt.requestTimeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, c.opt.requestTimeout)
-		defer cancel()
-	}
+	ctx, cancel := c.opt.requestContext(ctx)
+	defer cancel()
 	payload, pong := rand.Text(), make(chan struct{}, 1)
 	c.mu.Lock()
 	full := len(c.pings) >= c.opt.maxPending

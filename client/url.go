@@ -20,8 +20,27 @@ type target struct {
 	auth     string // Authorization header, from user:password@
 }
 
+// urlError names the URL without its password, and no more of it than fits.
 func urlError(raw, format string, args ...any) error {
-	return fmt.Errorf("%w %q: %s", ErrURL, raw, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w %q: %s", ErrURL, clip(redacted(raw)), fmt.Sprintf(format, args...))
+}
+
+// redacted hides the password of a URL, parsable or not.
+func redacted(raw string) string {
+	begin := strings.Index(raw, "//") + 2
+	if begin == 1 {
+		return raw
+	}
+	end := len(raw)
+	if i := strings.IndexAny(raw[begin:], "/?#"); i >= 0 {
+		end = begin + i
+	}
+	at := strings.LastIndexByte(raw[begin:end], '@')
+	colon := strings.IndexByte(raw[begin:end], ':')
+	if at < 0 || colon < 0 || colon > at {
+		return raw
+	}
+	return raw[:begin+colon+1] + "xxxxx" + raw[begin+at:]
 }
 
 // CheckURL tells whether Dial would accept the address, without dialing.
@@ -36,7 +55,7 @@ func parseURL(raw string) (target, error) {
 		if ue, ok := err.(*url.Error); ok {
 			err = ue.Err
 		}
-		return target{}, urlError(raw, "%v", err)
+		return target{}, urlError(raw, "%s", clip(err.Error()))
 	}
 	// RFC 6455, section 3: a fragment is meaningless and must not be used.
 	if u.Fragment != "" || strings.HasSuffix(raw, "#") {
@@ -78,6 +97,9 @@ func parseNetURL(raw string, u *url.URL) (target, error) {
 	return t, nil
 }
 
+// maxSocketPath is what fits sockaddr_un with its final NUL.
+const maxSocketPath = 107
+
 // parseUnixURL splits ws+unix:///path/to.sock:/request/path at the first colon;
 // a colon of the socket's own path is written %3A.
 func parseUnixURL(raw string, u *url.URL) (target, error) {
@@ -94,6 +116,9 @@ func parseUnixURL(raw string, u *url.URL) (target, error) {
 	}
 	if strings.ContainsRune(sock, 0) {
 		return target{}, urlError(raw, "the socket path contains a NUL")
+	}
+	if len(sock) > maxSocketPath {
+		return target{}, urlError(raw, "the socket path has %d bytes; a socket's has at most %d", len(sock), maxSocketPath)
 	}
 	if request != "" && !strings.HasPrefix(request, "/") {
 		return target{}, urlError(raw, "the request path after the colon begins with /")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -20,23 +19,39 @@ import (
 // ctx bounds the wait for other senders. A message once begun is finished, or
 // the write timeout ends the connection.
 func (c *Conn) SendString(ctx context.Context, s string) error {
-	if !utf8.ValidString(s) {
-		return fmt.Errorf("client: send string: %w: not UTF-8", ErrMessage)
+	text, err := stringPayload(s)
+	if err != nil {
+		return fmt.Errorf("client: send string: %w", err)
 	}
-	return c.send(ctx, "send string", ws.OpText, []byte(s))
+	return c.send(ctx, "send string", ws.OpText, text)
+}
+
+func stringPayload(s string) ([]byte, error) {
+	if !utf8.ValidString(s) {
+		return nil, fmt.Errorf("%w: not UTF-8", ErrMessage)
+	}
+	return []byte(s), nil
 }
 
 // SendJSON sends v as JSON: an object or an array, since the protocol takes
 // anything else for a string.
 func (c *Conn) SendJSON(ctx context.Context, v any) error {
-	text, err := encodeJSON(v)
+	text, err := jsonPayload(v)
 	if err != nil {
-		return fmt.Errorf("client: send JSON: %w: %w", ErrMessage, err)
-	}
-	if !IsJSON(text) {
-		return fmt.Errorf("client: send JSON: %w: neither an object nor an array", ErrMessage)
+		return fmt.Errorf("client: send JSON: %w", err)
 	}
 	return c.send(ctx, "send JSON", ws.OpText, text)
+}
+
+func jsonPayload(v any) ([]byte, error) {
+	text, err := encodeJSON(v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	if !IsJSON(text) {
+		return nil, fmt.Errorf("%w: neither an object nor an array", ErrMessage)
+	}
+	return text, nil
 }
 
 // SendBinary sends bytes.
@@ -46,13 +61,9 @@ func (c *Conn) SendBinary(ctx context.Context, b []byte) error {
 
 // sendEnvelope sends a message of the protocol.
 func (c *Conn) sendEnvelope(ctx context.Context, typ, id string, data any) error {
-	raw, err := encodeJSON(data)
+	text, err := encodeEnvelope(typ, id, data)
 	if err != nil {
-		return fmt.Errorf("client: send %s: %w: %w", typ, ErrMessage, err)
-	}
-	text, err := encodeJSON(Envelope{Type: typ, ID: id, Data: json.RawMessage(raw)})
-	if err != nil {
-		return fmt.Errorf("client: send %s: %w: %w", typ, ErrMessage, err)
+		return fmt.Errorf("client: send %s: %w", typ, err)
 	}
 	return c.send(ctx, "send "+typ, ws.OpText, text)
 }
@@ -91,6 +102,38 @@ func (c *Conn) lockWriter(ctx context.Context) error {
 }
 
 func (c *Conn) unlockWriter() { <-c.writer }
+
+// errNotBegun: nothing of the message has left, nor will on this connection.
+var errNotBegun = errors.New("not begun")
+
+// deliver sends a message of a Client's queue.
+func (c *Conn) deliver(m *QueuedMessage) error {
+	select {
+	case c.writer <- struct{}{}:
+	case <-c.ended:
+		return errNotBegun
+	}
+	defer c.unlockWriter()
+	select {
+	case <-c.closing:
+		return errNotBegun
+	default:
+	}
+	if c.closeSent || c.broken != nil {
+		return errNotBegun
+	}
+	if m.answer != nil {
+		if err := c.expect(m.id, m.answer); err != nil {
+			return err
+		}
+		m.conn = c
+	}
+	err := c.writeMessageLocked(m.op, m.payload)
+	if err != nil && m.answer != nil {
+		c.forget(m.id)
+	}
+	return err
+}
 
 // writeMessageLocked sends a data message in fragments or a control frame.
 func (c *Conn) writeMessageLocked(op ws.OpCode, payload []byte) error {
