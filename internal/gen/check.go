@@ -156,17 +156,14 @@ func checkNginxFile(s string) (string, error) {
 	return abs, nil
 }
 
-// checkSocket takes the path of a unix socket that can be written in nginx's configuration and in a ws+unix URL.
+// checkSocket takes the path of a unix socket that can be written in nginx's configuration.
 func checkSocket(s string) (string, error) {
 	abs, err := checkNginxFile(s)
 	if err != nil {
 		return "", err
 	}
-	if i := strings.IndexAny(abs, ":?#%"); i >= 0 {
-		return "", fmt.Errorf("the path has a %q, which means something else in the URL of a socket", abs[i])
-	}
-	if strings.ContainsFunc(abs, unicode.IsSpace) {
-		return "", errors.New("the path has a blank, which cannot stand in the URL of a socket")
+	if strings.Contains(abs, ":") {
+		return "", errors.New("the path has a colon, with which nginx ends the path of a socket")
 	}
 	return checkSocketPath(abs)
 }

@@ -1,7 +1,10 @@
 package gen
 
 import (
+	"net/url"
 	"strconv"
+
+	"github.com/nvsess/nvsess/web"
 )
 
 // clientData is what the templates of clients want.
@@ -40,7 +43,7 @@ func (o *Options) warnAnyAddress() []string {
 func (o *Options) internalURL() string {
 	switch {
 	case o.InternalIsSocket:
-		return "ws+unix://" + o.InternalSocket
+		return "ws+unix://" + (&url.URL{Path: o.InternalSocket}).EscapedPath()
 	case o.InternalTLS:
 		return "wss://127.0.0.1:" + strconv.Itoa(o.InternalPort) + "/"
 	}

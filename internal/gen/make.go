@@ -3,6 +3,8 @@ package gen
 import (
 	"path/filepath"
 	"strings"
+
+	"github.com/nvsess/nvsess/web"
 )
 
 func makeNginx(o *Options, out *Output) error {
@@ -67,6 +69,9 @@ func makeInternalClient(o *Options, out *Output) error {
 	out.Files = []File{client, o.class()}
 	out.noteFiles(o.Dir)
 	out.noteNode(o, internalFile)
+	if o.InternalTLS && !o.InternalIsSocket {
+		out.note("with a certificate that no authority signed: NODE_EXTRA_CA_CERTS=ssl.crt node")
+	}
 	return nil
 }
 
@@ -79,6 +84,9 @@ func makeExternalClient(o *Options, out *Output) error {
 	out.warn(o.warnAnyAddress()...)
 	out.noteFiles(o.Dir)
 	out.noteNode(o, externalFile)
+	if o.ExternalTLS {
+		out.note("with a certificate that no authority signed: NODE_EXTRA_CA_CERTS=ssl.crt node")
+	}
 	return nil
 }
 
