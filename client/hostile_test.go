@@ -194,11 +194,26 @@ func TestHostileHandshakes(t *testing.T) {
 		"endless headers": {func(p *peer) { accept(p); endless(p, good, "X-Header: value\r\n") }, "larger than"},
 		"endless line":    {func(p *peer) { accept(p); endless(p, good+"X: ", "xxxxxxxxxxxxxxxx") }, "larger than"},
 		"endless nothing": {func(p *peer) { accept(p); endless(p, "", "\x00\x00\x00\x00") }, "larger than"},
-		"never answers":   {func(p *peer) { io.Copy(io.Discard, p) }, "no answer within"},
+		"long value": {func(p *peer) {
+			accept(p)
+			p.bytes([]byte(good + "Sec-WebSocket-Accept: " + strings.Repeat("é", 20_000) + "\r\n\r\n"))
+		}, "Sec-WebSocket-Accept"},
+		"long line": {func(p *peer) { accept(p); p.bytes([]byte(strings.Repeat("x", 50_000) + "\r\n\r\n")) }, "not HTTP"},
+		"drop by drop": {func(p *peer) {
+			accept(p)
+			for tick := time.NewTicker(5 * time.Millisecond); ; <-tick.C {
+				if _, err := p.Write([]byte("H")); err != nil {
+					tick.Stop()
+					return
+				}
+			}
+		}, "no answer within"},
+		"early hints":   {func(p *peer) { accept(p); p.bytes([]byte("HTTP/1.1 103 Early Hints\r\n\r\n")) }, "103"},
+		"never answers": {func(p *peer) { io.Copy(io.Discard, p) }, "no answer within"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			timeout := DefaultHandshakeTimeout
-			if name == "never answers" {
+			if name == "never answers" || name == "drop by drop" {
 				timeout = 100 * time.Millisecond
 			}
 			_, err := Dial(within(t), rawServer(t, tc.answer), WithHandshakeTimeout(timeout))
@@ -207,6 +222,9 @@ func TestHostileHandshakes(t *testing.T) {
 			}
 			if err != nil && strings.ContainsAny(err.Error(), "\x1b\x07\r\n") {
 				t.Errorf("the error carries the server's control characters: %q", err)
+			}
+			if err != nil && len(err.Error()) > 1200 {
+				t.Errorf("an error of %d bytes", len(err.Error()))
 			}
 		})
 	}
@@ -235,6 +253,94 @@ func TestRefused(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), "\x1b") {
 		t.Errorf("unescaped: %q", err)
+	}
+}
+
+// A refusal is told although its body never ends, soon.
+func TestRefusalWithoutEnd(t *testing.T) {
+	over := make(chan struct{})
+	url := rawServer(t, func(p *peer) {
+		p.Conn.Read(make([]byte, 4096))
+		fmt.Fprintf(p, "HTTP/1.1 503 Later\r\nContent-Length: 100\r\n\r\nto be")
+		<-over
+	})
+	defer close(over)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	for _, ctx := range []context.Context{ctx, t.Context()} {
+		_, err := Dial(ctx, url)
+		var he *HandshakeError
+		if !errors.As(err, &he) || he.Status != 503 || he.Body != "to be" {
+			t.Errorf("refused with %v", err)
+		}
+	}
+}
+
+// A redirect is told, not followed: who answers may not choose where this side
+// connects, credentials and all.
+func TestRedirect(t *testing.T) {
+	elsewhere := rawServer(t, func(p *peer) { t.Error("followed") })
+	for _, status := range []int{301, 302, 307, 308} {
+		_, err := Dial(within(t), rawServer(t, func(p *peer) {
+			p.Conn.Read(make([]byte, 4096))
+			fmt.Fprintf(p, "HTTP/1.1 %d Over there\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", status, elsewhere)
+		}))
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprint(status)) || !strings.Contains(err.Error(), elsewhere+`"`) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
+// A server that never stops pinging is answered, and nothing else suffers.
+func TestEndlessPings(t *testing.T) {
+	c := dialed(t, server(t, func(p *peer) {
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(stopped)
+			frame := ws.MustCompileFrame(ws.NewPingFrame(make([]byte, 125)))
+			message := []byte(`{"___type___":"___ping___","___id___":"x","___data___":"1"}`)
+			both := bytes.Repeat(append(frame, ws.MustCompileFrame(ws.NewTextFrame(message))...), 50)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					p.bytes(both)
+				}
+			}
+		}()
+		env, _ := p.until(TypeCreq)
+		close(stop)
+		<-stopped
+		p.envelope(TypeSres, env.ID, `"still here"`)
+		p.shut()
+	}))
+	for range 100 { // pings have come all the while
+		must(t, c.SendBinary(within(t), make([]byte, 10_000)))
+	}
+	if env, err := c.Request(within(t), 1); err != nil || string(env.Data) != `"still here"` {
+		t.Errorf("%+v, %v", env, err)
+	}
+	must(t, c.Close(within(t), CloseNormal, ""))
+}
+
+// A close frame in the middle of a message ends it: the part is not delivered,
+// nor is what follows.
+func TestCloseWithinMessage(t *testing.T) {
+	in, handlers := newInbox()
+	c := dialed(t, server(t, func(p *peer) {
+		p.raw(ws.NewFrame(ws.OpText, false, []byte("half")))
+		p.send(ws.OpClose, ws.NewCloseFrameBody(4002, "changed my mind"))
+		p.raw(ws.NewFrame(ws.OpContinuation, true, []byte("half")))
+		p.text("and more")
+		p.closing()
+	}), handlers)
+	if why := recv(t, in.closed); why.Code != 4002 || !why.Remote || why.Err != nil {
+		t.Errorf("closed for %v", why)
+	}
+	wait(t, c.Done())
+	if len(in.text) != 0 {
+		t.Errorf("delivered %q", recv(t, in.text))
 	}
 }
 

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -25,9 +26,27 @@ func TestParseURL(t *testing.T) {
 		"", "h", "h:80", "http://h", "ws:h", "ws://", "ws:///a", "ws://:80", "ws://h:x", "ws://h:99999", "ws://h/#a", "ws://h/#",
 		"ws://h/\x00", "ws://h/%zz", "ws+unix://", "ws+unix:///", "ws+unix://a.sock", "ws+unix://./a.sock", "ws+unix:a.sock",
 		"ws+unix:///a.sock:b", "ws+unix:///a%00b", "ws+unix://me@/a.sock",
+		"ws+unix:///" + strings.Repeat("x", maxSocketPath), "http://" + strings.Repeat("é", 10_000),
 	} {
-		if err := CheckURL(raw); !errors.Is(err, ErrURL) {
+		if err := CheckURL(raw); !errors.Is(err, ErrURL) || strings.ContainsAny(err.Error(), "\n\x00") || len(err.Error()) > 600 {
 			t.Errorf("%q: %v", raw, err)
+		}
+	}
+}
+
+// An error shows no password.
+func TestURLErrorsAreRedacted(t *testing.T) {
+	for raw, shown := range map[string]string{
+		"http://me:secret@h/":      `"http://me:xxxxx@h/"`,
+		"ws://me:se@cret@h:x/?a=b": `"ws://me:xxxxx@h:x/?a=b"`,
+		"ws://me:se%zzcret@h/#":    `"ws://me:xxxxx@h/#"`,
+		"http://h:80/@":            `"http://h:80/@"`,
+		"http://me@h:80":           `"http://me@h:80"`,
+		"a//":                      `"a//"`,
+	} {
+		err := CheckURL(raw)
+		if err == nil || !strings.Contains(err.Error(), shown) || strings.Contains(err.Error(), "cret") {
+			t.Errorf("%s: %v", raw, err)
 		}
 	}
 }
