@@ -1,61 +1,70 @@
 package client_test
 
 import (
-	"bytes"
-	"fmt"
+	"context"
 	"net"
-	"sync"
+	"os"
+	"time"
 
-	"github.com/gobwas/ws"
-	"github.com/gobwas/ws/wsutil"
-	"github.com/nvsess/nvsess/client"
+	"github.com/nvsess/nvsess/internal/session"
+	"github.com/nvsess/nvsess/internal/ws"
 )
 
-// startServer runs what the examples talk to: it sends a ___cfg___, answers
-// each ___creq___ with its own data, asks one question, and returns everything
-// else to its sender.
-func startServer() (url string, stop func()) {
+// daemon is what the examples talk to: the server part of nvsessd.
+type daemon struct {
+	*session.Server
+	url  string
+	file *os.File
+	ln   net.Listener
+}
+
+// startDaemon runs a daemon whose handlers are those of mode: "echo", "forward"
+// or "handlers". It listens on a free TCP port.
+func startDaemon(mode string) *daemon {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer conn.Close()
-				serveExample(conn)
-			})
-		}
-	})
-	return "ws://" + ln.Addr().String(), func() { ln.Close(); wg.Wait() }
+	return serveDaemon(mode, ln, "ws://"+ln.Addr().String()+"/")
 }
 
-func serveExample(conn net.Conn) {
-	if _, err := ws.Upgrade(conn); err != nil {
-		return
+// startUnixDaemon listens on a unix socket.
+func startUnixDaemon(mode, path string) *daemon {
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		panic(err)
 	}
-	wsutil.WriteServerText(conn, []byte(`{"___type___":"___cfg___","___data___":{"sessid":"s1","keepaliveInterval":20000}}`))
-	for {
-		text, op, err := wsutil.ReadClientData(conn)
-		if err != nil {
-			return
-		}
-		env, ok := client.ParseEnvelope(text)
-		switch {
-		case !ok && bytes.Equal(text, []byte("ask me")):
-			wsutil.WriteServerText(conn, []byte(`{"___type___":"___sreq___","___id___":"q1","___data___":{"name":"?"}}`))
-		case !ok:
-			wsutil.WriteServerMessage(conn, op, text)
-		case env.Type == client.TypeCreq:
-			wsutil.WriteServerText(conn, fmt.Appendf(nil,
-				`{"___type___":"___sres___","___id___":%q,"___data___":{"you asked":%s}}`, env.ID, env.Data))
-		case env.Type == client.TypeCres:
-			wsutil.WriteServerText(conn, fmt.Appendf(nil, `the answer to %s is %s`, env.ID, env.Data))
-		}
+	return serveDaemon(mode, ln, "ws+unix://"+path)
+}
+
+func serveDaemon(mode string, ln net.Listener, url string) *daemon {
+	srv, err := session.NewServer(session.Options{
+		WS:   ws.Options{Loops: 1, Limits: ws.Limits{Frame: 64 << 10, Message: 1 << 20, Fragments: 1024}, Policy: ws.Policy{Paths: []string{"/"}}},
+		Mode: mode, Keepalive: true, Interval: 20 * time.Second, Drop: true, Grace: 10 * time.Second,
+		AskTimeout: 10 * time.Second, MaxPending: 64, TrustedProxies: []string{"unix"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	file, err := ln.(interface{ File() (*os.File, error) }).File()
+	if err != nil {
+		panic(err)
+	}
+	d := &daemon{srv, url, file, ln}
+	if err := srv.Start([]*ws.Listener{{FD: int(file.Fd()), Network: ln.Addr().Network()}}); err != nil {
+		panic(err)
+	}
+	return d
+}
+
+// stop ends the daemon, as SIGTERM does: its sessions are told 1001.
+func (d *daemon) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	d.Drain()
+	d.file.Close()
+	d.ln.Close() // removes a unix socket
+	if err := d.Shutdown(ctx, ws.CloseGoingAway, "shutting down"); err != nil {
+		panic(err)
 	}
 }

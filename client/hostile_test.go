@@ -161,6 +161,7 @@ func TestEndlessFragments(t *testing.T) {
 }
 
 func TestHostileHandshakes(t *testing.T) {
+	t.Parallel()
 	const good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
 	accept := func(p *peer) string { // for the key the client sent
 		head := make([]byte, 4096)
@@ -258,6 +259,7 @@ func TestRefused(t *testing.T) {
 
 // A refusal is told although its body never ends, soon.
 func TestRefusalWithoutEnd(t *testing.T) {
+	t.Parallel()
 	over := make(chan struct{})
 	url := rawServer(t, func(p *peer) {
 		p.Conn.Read(make([]byte, 4096))
@@ -363,6 +365,7 @@ func TestDialGivesUp(t *testing.T) {
 
 // A server that never answers the close costs the close timeout, no more.
 func TestCloseWithoutAnswer(t *testing.T) {
+	t.Parallel()
 	in, handlers := newInbox()
 	over := make(chan struct{})
 	url := server(t, func(p *peer) { <-over })

@@ -139,6 +139,7 @@ func TestQueueOfClosed(t *testing.T) {
 // A message that had begun to leave when the connection broke fails and is not
 // tried again: it may be what broke it. The one behind it is not lost.
 func TestBrokenMessage(t *testing.T) {
+	t.Parallel()
 	var nth conns
 	next := make(chan string, 10)
 	url := server(t, func(p *peer) {

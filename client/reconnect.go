@@ -126,14 +126,14 @@ func (r Reconnect) delay(failures int, err error, now time.Time, random float64)
 	return drawn(0, high)
 }
 
-var retryAfterMS = regexp.MustCompile(`(?:^|[^0-9A-Za-z_])retry_after_ms=([0-9]{1,12})(?:$|[^0-9A-Za-z_])`)
+var retryAfterMS = regexp.MustCompile(`(?:^|[^0-9A-Za-z_])retry_after_ms=([0-9]+)(?:$|[^0-9A-Za-z_])`)
 
 // retryAfter is what the server asked for, in a close reason or a refusal's
 // Retry-After (RFC 9110, section 10.2.3: seconds, or a date).
 func retryAfter(err error, now time.Time) (time.Duration, bool) {
 	if closed := (*CloseError)(nil); errors.As(err, &closed) && closed.Remote {
 		if m := retryAfterMS.FindStringSubmatch(closed.Reason); m != nil {
-			ms, _ := strconv.ParseInt(m[1], 10, 64) // 12 digits are one
+			ms, _ := strconv.ParseUint(m[1], 10, 40) // the most that fits, if it does not
 			return time.Duration(ms) * time.Millisecond, true
 		}
 		return 0, false
@@ -143,7 +143,7 @@ func retryAfter(err error, now time.Time) (time.Duration, bool) {
 		return 0, false
 	}
 	v := strings.TrimSpace(refused.Header.Get("Retry-After"))
-	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(s) * time.Second, true
 	}
 	if at, err := http.ParseTime(v); err == nil {
