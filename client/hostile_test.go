@@ -365,7 +365,6 @@ func TestDialGivesUp(t *testing.T) {
 
 // A server that never answers the close costs the close timeout, no more.
 func TestCloseWithoutAnswer(t *testing.T) {
-	t.Parallel()
 	in, handlers := newInbox()
 	over := make(chan struct{})
 	url := server(t, func(p *peer) { <-over })

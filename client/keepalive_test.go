@@ -12,7 +12,6 @@ import (
 // The pings of a stock Node client: a ___ping___ and a ping frame every quarter
 // of the interval, with the interval as a string.
 func TestPings(t *testing.T) {
-	t.Parallel()
 	type ping struct {
 		at    time.Time
 		frame bool
@@ -88,7 +87,6 @@ func TestAnswersPings(t *testing.T) {
 // A server that says nothing is given up after the interval, with the code
 // stock browser clients give.
 func TestSilentServer(t *testing.T) {
-	t.Parallel()
 	in, handlers := newInbox()
 	said := make(chan int, 1)
 	begin := time.Now()
@@ -113,7 +111,6 @@ func TestSilentServer(t *testing.T) {
 
 // Any message renews liveness: here a string answers each ping.
 func TestLivenessRenewed(t *testing.T) {
-	t.Parallel()
 	enough := make(chan struct{})
 	c := dialed(t, server(t, func(p *peer) {
 		for n := 0; ; {
@@ -141,7 +138,6 @@ func TestLivenessRenewed(t *testing.T) {
 // A handler that lags holds the server back, not the memory, and a server held
 // back is not a silent one.
 func TestLaggingHandler(t *testing.T) {
-	t.Parallel()
 	const size, n = 100 << 10, 200
 	release, started := make(chan struct{}), make(chan struct{}, n)
 	got := 0
