@@ -24,6 +24,7 @@ const (
 	tstMaxParallel = 4096
 	tstMaxHold     = 24 * time.Hour
 	tstMaxSize     = 1024
+	tstMaxMessage  = 16 << 10
 	tstHoldUnseen  = 30 * time.Second // when no terminal is there for Ctrl-C
 )
 
@@ -80,7 +81,7 @@ func tstVerdict(r *loadtest.Report) error {
 func (o *tstOptions) config() loadtest.Config {
 	return loadtest.Config{
 		URL: o.dial.url, Count: o.count, Wait: o.wait, Parallel: o.parallel, Timeout: o.dial.timeout, Hold: o.hold,
-		Broadcast: o.ctrl.text, Echo: o.echo.text, Every: o.every, Size: o.size,
+		Broadcast: o.ctrl, Echo: o.echo, Every: o.every, Size: o.size,
 		FailOnLoss: o.failOnLoss, Options: o.dial.dialOptions(),
 	}
 }
@@ -104,10 +105,10 @@ func (o *tstOptions) room(notes io.Writer) error {
 
 // tstDialError is why the first client could not connect.
 func tstDialError(rawURL string, err error) error {
+	original := err
 	err = connectDialError(rawURL, err)
 	var network *net.OpError
 	var dns *net.DNSError
-	var errno syscall.Errno
 	e := &tstError{text: "tst: " + strings.TrimPrefix(err.Error(), "connect: "), err: err}
 	var usage *connectUsageError
 	switch {
@@ -117,7 +118,7 @@ func tstDialError(rawURL string, err error) error {
 		e.text, e.code = strings.TrimSuffix(e.text, ": "+context.DeadlineExceeded.Error()), exitNoReply
 	case errors.Is(err, syscall.EACCES):
 		e.code = exitNotPermitted
-	case errors.As(err, &errno), errors.As(err, &dns), errors.As(err, &network):
+	case errors.As(original, &dns), errors.As(original, &network) && network.Op == "dial":
 		e.code = exitNotReachable
 	default:
 		e.code = exitFailed

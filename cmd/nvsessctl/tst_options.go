@@ -22,7 +22,7 @@ type tstOptions struct {
 	wait       time.Duration
 	parallel   int
 	hold       time.Duration // 0: not given
-	ctrl, echo tstMessage
+	ctrl, echo string        // "": nothing is sent
 	every      time.Duration
 	size       int
 	verbose    bool
@@ -32,47 +32,51 @@ type tstOptions struct {
 }
 
 // tstMessage is an option that may have a message.
-type tstMessage struct{ text string }
+type tstMessage struct {
+	text string
+	set  func(string) error
+}
 
 // IsBoolFlag lets the option stand alone.
-func (m *tstMessage) IsBoolFlag() bool { return true }
-func (m *tstMessage) String() string   { return m.text }
+func (m *tstMessage) IsBoolFlag() bool   { return true }
+func (m *tstMessage) String() string     { return m.text }
+func (m *tstMessage) Set(s string) error { return m.set(s) }
 
-// Set is called with "true" when the option stands alone.
-func (m *tstMessage) Set(s string) error {
-	if s == "true" {
-		s = loadtest.DefaultMessage
+// tstObject is called with "true" when the option stands alone.
+func tstObject(p *string) func(string) error {
+	return func(s string) error {
+		if s == "true" {
+			s = loadtest.DefaultMessage
+		}
+		if err := admin.CheckJSON(s); err != nil {
+			return err
+		}
+		if len(s) > tstMaxMessage {
+			return fmt.Errorf("it is longer than %s bytes", tstNumber(tstMaxMessage))
+		}
+		*p = s
+		return loadtest.CheckMessage(s)
 	}
-	if err := admin.CheckJSON(s); err != nil {
-		return err
-	}
-	m.text = s
-	return loadtest.CheckMessage(s)
 }
 
 func tstUsagef(format string, args ...any) error {
-	return &tstError{text: fmt.Sprintf("tst: "+format, args...) + " (nvsessctl tst --help explains)", code: exitUsage}
+	return &tstError{text: "tst: " + fmt.Errorf(format, args...).Error() + " (nvsessctl tst --help explains)", code: exitUsage}
 }
-
-// errTstReported is for flag.Parse: the error is kept elsewhere.
-var errTstReported = errors.New("")
 
 func parseTst(args []string) (*tstOptions, error) {
 	o := &tstOptions{dial: connectOptions{header: http.Header{}}}
 	var wrong error // what is wrong with an option's value, in our words
-	value := func(f *flag.FlagSet, names string, set func(string) error) {
-		for name := range strings.FieldsSeq(names) {
-			f.Func(name, "", func(s string) error {
-				if err := set(s); err != nil {
-					dashes := "--"
-					if len(name) == 1 {
-						dashes = "-"
-					}
-					wrong = tstUsagef("%s%s %s: %w", dashes, name, admin.Quote(connectClip(s, 80)), err)
-					return errTstReported
-				}
-				return nil
-			})
+	checked := func(name string, set func(string) error) func(string) error {
+		dashes := "--"
+		if len(name) == 1 {
+			dashes = "-"
+		}
+		return func(s string) error {
+			err := set(s)
+			if err != nil {
+				wrong = tstUsagef("%s%s %s: %w", dashes, name, admin.Escape(connectClip(s, 80)), err)
+			}
+			return err
 		}
 	}
 	fs := flag.NewFlagSet("tst", flag.ContinueOnError)
@@ -80,17 +84,23 @@ func parseTst(args []string) (*tstOptions, error) {
 	fs.Usage = func() {}
 	o.count, o.parallel, o.wait, o.every = 4000, 32, 5*time.Millisecond, 10*time.Second
 	o.dial.timeout, o.dial.keepalive = client.DefaultHandshakeTimeout, client.DefaultKeepalive
-	value(fs, "n count", tstInt(&o.count, 1, tstMaxClients))
-	value(fs, "parallel", tstInt(&o.parallel, 1, tstMaxParallel))
-	value(fs, "size", tstInt(&o.size, 0, tstMaxSize))
-	value(fs, "w wait", tstDuration(&o.wait, 0, time.Hour))
-	value(fs, "d duration", tstDuration(&o.hold, time.Millisecond, tstMaxHold))
-	value(fs, "e every", tstDuration(&o.every, time.Millisecond, tstMaxHold))
-	value(fs, "timeout", tstDuration(&o.dial.timeout, time.Millisecond, time.Hour))
-	value(fs, "keepalive", tstDuration(&o.dial.keepalive, 20*time.Millisecond, tstMaxHold))
-	value(fs, "H", o.dial.addHeader)
-	fs.Var(&o.ctrl, "ctrl", "")
-	fs.Var(&o.echo, "echo", "")
+	value := func(names string, set func(string) error) {
+		for name := range strings.FieldsSeq(names) {
+			fs.Func(name, "", checked(name, set))
+		}
+	}
+	value("n count", tstInt(&o.count, 1, tstMaxClients))
+	value("parallel", tstInt(&o.parallel, 1, tstMaxParallel))
+	value("size", tstInt(&o.size, 0, tstMaxSize))
+	value("w wait", tstDuration(&o.wait, 0, time.Hour))
+	value("d duration", tstDuration(&o.hold, time.Millisecond, tstMaxHold))
+	value("e every", tstDuration(&o.every, time.Millisecond, tstMaxHold))
+	value("timeout", tstDuration(&o.dial.timeout, time.Millisecond, time.Hour))
+	value("keepalive", tstDuration(&o.dial.keepalive, 20*time.Millisecond, tstMaxHold))
+	value("H", o.dial.addHeader)
+	for name, text := range map[string]*string{"ctrl": &o.ctrl, "echo": &o.echo} {
+		fs.Var(&tstMessage{set: checked(name, tstObject(text))}, name, "")
+	}
 	fs.StringVar(&o.dial.origin, "origin", "", "")
 	fs.Func("subprotocol", "", func(s string) error {
 		o.dial.subprotocols = append(o.dial.subprotocols, s)
@@ -172,7 +182,7 @@ func tstInt(p *int, low, high int) func(string) error {
 	return func(s string) error {
 		n, err := strconv.Atoi(strings.ReplaceAll(s, ",", ""))
 		if err != nil || n < low || n > high {
-			return fmt.Errorf("it is a number from %s to %s", tstNumber(uint64(low)), tstNumber(uint64(high)))
+			return fmt.Errorf("want a number from %s to %s", tstNumber(uint64(low)), tstNumber(uint64(high)))
 		}
 		*p = n
 		return nil
@@ -183,7 +193,7 @@ func tstDuration(p *time.Duration, low, high time.Duration) func(string) error {
 	return func(s string) error {
 		d, err := time.ParseDuration(s)
 		if err != nil || d < low || d > high {
-			return fmt.Errorf("it is a duration from %s to %s, such as 5ms or 1m30s", tstSpan(low), tstSpan(high))
+			return fmt.Errorf("want a duration from %s to %s, such as 5ms or 1m30s", tstSpan(low), tstSpan(high))
 		}
 		*p = d
 		return nil

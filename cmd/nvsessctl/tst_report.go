@@ -80,7 +80,7 @@ func tstSent(p *admin.Printer, s *loadtest.SendReport) []string {
 	if s.Missed > 0 {
 		fields = append(fields, tstBad(p, s.Missed, "missed"))
 	}
-	fields = append(fields, tstBad(p, s.Duplicates, "duplicate"))
+	fields = append(fields, tstBad(p, s.Duplicates, "duplicates"))
 	if s.Skipped > 0 {
 		fields = append(fields, tstBad(p, s.Skipped, "skipped"))
 	}
@@ -140,6 +140,9 @@ func tstByCount(counts map[string]int) []string {
 // tstBad is a count that should be 0.
 func tstBad(p *admin.Printer, n int64, what string) string {
 	text := tstNumber(uint64(n)) + " " + what
+	if n == 1 {
+		text = strings.TrimSuffix(text, "s")
+	}
 	if n > 0 {
 		return p.Styled(admin.Red, text)
 	}
@@ -155,7 +158,7 @@ func tstCount(n int64, what string) string {
 
 // tstRate keeps a digit after the point of small rates.
 func tstRate(perSecond float64) string {
-	if perSecond < 10 {
+	if perSecond > 0 && perSecond < 10 {
 		return fmt.Sprintf("%.1f", perSecond)
 	}
 	return tstNumber(uint64(perSecond + 0.5))

@@ -102,16 +102,24 @@ func (v *tstView) flush() {
 	_ = v.messages.Flush()
 }
 
-// tstRateMeter gives messages per second since it was last asked.
+// tstRateMeter gives messages per second over the last times it was asked.
 type tstRateMeter struct {
-	at time.Time
-	n  int64
+	at [8]time.Time
+	n  [8]int64
+	i  int
 }
 
 func (m *tstRateMeter) of(r *loadtest.Report) float64 {
 	now := time.Now()
-	rate := float64(r.Messages-m.n) / now.Sub(m.at).Seconds() // 0 at first: long since
-	m.at, m.n = now, r.Messages
+	if m.at[m.i].IsZero() { // the first round: since the beginning
+		m.at[m.i], m.n[m.i] = m.at[0], m.n[0]
+	}
+	rate := 0.0
+	if took := now.Sub(m.at[m.i]).Seconds(); took > 0 && !m.at[m.i].IsZero() {
+		rate = float64(r.Messages-m.n[m.i]) / took
+	}
+	m.at[m.i], m.n[m.i] = now, r.Messages
+	m.i = (m.i + 1) % len(m.at)
 	return rate
 }
 
@@ -202,9 +210,9 @@ func (v *tstView) block(p *admin.Printer, r *loadtest.Report, hold time.Duration
 		if s.Missed > 0 {
 			fields = append(fields, tstBad(p, s.Missed, "missed"))
 		}
-		lines = append(lines, strings.Join(append(fields, tstBad(p, s.Duplicates, "duplicate")), "   "))
+		lines = append(lines, strings.Join(append(fields, tstBad(p, s.Duplicates, "duplicates")), "   "))
 	}
-	lines = append(lines, tstLatencies(p, r)...)
+	lines = append(append(lines, ""), tstLatencies(p, r)...)
 	for _, counts := range []map[string]int{r.Errors, r.Closed} {
 		for _, kind := range tstByCount(counts) {
 			lines = append(lines, p.Styled(admin.Red, fmt.Sprintf("%9s", tstNumber(uint64(counts[kind]))))+"  "+admin.Escape(kind))
@@ -275,6 +283,8 @@ func tstProgress(r *loadtest.Report, rate float64) string {
 	case loadtest.Opening:
 		return fmt.Sprintf("opening, %s of %s open, %s failed, %s/s", tstNumber(uint64(c.Now)), tstNumber(uint64(c.Asked)),
 			tstNumber(uint64(c.Failed)), tstRate(r.Opening.Rate))
+	case loadtest.Settling:
+		return "waiting for the last copies"
 	case loadtest.Closing, loadtest.Done:
 		return fmt.Sprintf("closing, %s of %s left", tstNumber(uint64(c.Now)), tstNumber(uint64(c.Open)))
 	}

@@ -33,11 +33,8 @@ const DefaultMessage = `{"action":"say hello to your left-sib!"}`
 // CheckMessage tells whether text can be a test's message: a JSON object, to which the mark can be added.
 func CheckMessage(text string) error {
 	var members map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &members); err != nil {
-		return fmt.Errorf("not a JSON object: %w", err)
-	}
-	if members == nil {
-		return errors.New("not a JSON object")
+	if err := json.Unmarshal([]byte(text), &members); err != nil || members == nil {
+		return errors.New("it is not a JSON object")
 	}
 	if _, taken := members[markKey]; taken {
 		return fmt.Errorf("the member %q is where the test writes its mark", markKey)

@@ -54,10 +54,23 @@ func (t *Test) openOne(ctx context.Context, index int) error {
 	return err
 }
 
-// openRest opens the others at the pace that is asked for. A pace that cannot be kept is not made up for in a burst.
-func (t *Test) openRest(ctx context.Context) {
-	var dials sync.WaitGroup
-	defer dials.Wait()
+// lingering is a context that ends a while after ctx, so that a server need not see handshakes dropped because a test is interrupted.
+func lingering(ctx context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	later, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(while):
+			cancel()
+		case <-later.Done():
+		}
+	})
+	return later, func() { stop(); cancel() }
+}
+
+// openRest opens the others, each within dials, at the pace that is asked for. A pace that cannot be kept is not made up for in a burst.
+func (t *Test) openRest(ctx, dials context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	slots := make(chan struct{}, t.cfg.Parallel)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -82,9 +95,9 @@ func (t *Test) openRest(ctx context.Context) {
 		if ctx.Err() != nil || t.hopeless() {
 			return
 		}
-		dials.Go(func() {
+		wg.Go(func() {
 			defer func() { <-slots }()
-			_ = t.openOne(ctx, i) // it is counted
+			_ = t.openOne(dials, i) // it is counted
 		})
 	}
 }

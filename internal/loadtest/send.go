@@ -37,7 +37,7 @@ func (t *Test) broadcast(ctx context.Context, conn *client.Conn) {
 	every := time.NewTicker(t.cfg.Every)
 	defer every.Stop()
 	for {
-		if err := t.broadcastOnce(ctx, conn); err != nil {
+		if err := t.broadcastOnce(conn); err != nil {
 			if ctx.Err() == nil {
 				t.noControl(err)
 			}
@@ -56,14 +56,19 @@ func (t *Test) broadcast(ctx context.Context, conn *client.Conn) {
 	}
 }
 
-func (t *Test) broadcastOnce(ctx context.Context, conn *client.Conn) error {
+// broadcastOnce sends what it has counted, even when the test ends meanwhile: closing the session bounds it.
+func (t *Test) broadcastOnce(conn *client.Conn) error {
 	t.mu.Lock()
+	if t.phase != Holding { // it ended while this was due
+		t.mu.Unlock()
+		return nil
+	}
 	seq := t.broadcasts.Add(1)
 	t.expected += int64(t.open)
 	sent := t.now()
 	t.mu.Unlock()
 	text := marked(t.cfg.Broadcast, mark{t.run, fromControl, seq, int64(sent)}, t.cfg.Size)
-	return conn.SendString(ctx, text)
+	return conn.SendString(context.Background(), text)
 }
 
 func (t *Test) noControl(err error) {
@@ -104,7 +109,7 @@ func (t *Test) echo(ctx context.Context) {
 	for range echoSenders {
 		senders.Go(func() {
 			for next := range turns {
-				t.echoOnce(ctx, next)
+				t.echoOnce(next)
 			}
 		})
 	}
@@ -150,7 +155,7 @@ func (t *Test) probe(ctx context.Context, members []*member) bool {
 	if first == nil {
 		return false
 	}
-	t.echoOnce(ctx, turn{first, t.now()})
+	t.echoOnce(turn{first, t.now()})
 	over := time.NewTimer(probeTime)
 	defer over.Stop()
 	look := time.NewTicker(time.Millisecond)
@@ -175,10 +180,10 @@ func (t *Test) probe(ctx context.Context, members []*member) bool {
 }
 
 // echoOnce counts latency from when the message was due: a late sender makes it longer, not shorter.
-func (t *Test) echoOnce(ctx context.Context, next turn) {
+func (t *Test) echoOnce(next turn) {
 	m := next.m
 	t.mu.Lock()
-	if !m.open {
+	if !m.open || t.phase != Holding {
 		t.mu.Unlock()
 		return
 	}
@@ -186,5 +191,5 @@ func (t *Test) echoOnce(ctx context.Context, next turn) {
 	t.echoesSent++
 	t.mu.Unlock()
 	text := marked(t.cfg.Echo, mark{t.run, m.index, seq, int64(next.due)}, t.cfg.Size)
-	_ = m.conn.SendString(ctx, text) // when it failed the connection ends, or the test does
+	_ = m.conn.SendString(context.Background(), text) // when it fails the connection ends
 }

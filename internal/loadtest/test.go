@@ -131,10 +131,12 @@ func New(cfg Config) *Test {
 // Run goes through the phases. When not even the first client can connect, it returns why and no report. The end of ctx ends the test early:
 // within a bounded time the sessions are closed and the report is made.
 func (t *Test) Run(ctx context.Context) (*Report, error) {
-	if err := t.openOne(ctx, 0); err != nil {
+	dials, cancelDials := lingering(ctx, dialGrace)
+	defer cancelDials()
+	if err := t.openOne(dials, 0); err != nil {
 		return nil, err
 	}
-	t.openRest(ctx)
+	t.openRest(ctx, dials)
 	holding, cancel := context.WithCancel(ctx)
 	var senders sync.WaitGroup
 	t.enter(Holding)
@@ -221,7 +223,7 @@ func (t *Test) settle(ctx context.Context) {
 func (t *Test) settled() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.open == 0 ||
+	return t.open == 0 || t.stray != nil ||
 		t.copies.Load()+t.missed >= t.expected && t.echoes.Load()+t.echoesMissed >= t.echoesSent
 }
 
