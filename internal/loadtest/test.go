@@ -34,6 +34,7 @@ type Config struct {
 
 // How long the end may take.
 const (
+	dialGrace       = time.Second     // for handshakes under way, when interrupted
 	settleTime      = 5 * time.Second // for the last copies
 	settleImpatient = time.Second     // for the same, when interrupted
 	closeTime       = 10 * time.Second
