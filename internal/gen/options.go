@@ -1,6 +1,7 @@
 package gen
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -88,7 +89,7 @@ func truth(what func(*Options) *bool) (func(*Options, string) error, func(*Optio
 		case "false":
 			*what(o) = false
 		default:
-			return fmt.Errorf("true or false")
+			return errors.New("neither true nor false")
 		}
 		return nil
 	}

@@ -79,8 +79,8 @@ func (o *Options) takeShort(names []string, rest string, args []string) ([]strin
 func (o *Options) take(opt *option, value string, hasValue bool, args []string) ([]string, error) {
 	switch {
 	case hasValue:
-	case opt.boolean && len(args) > 0 && (args[0] == "true" || args[0] == "false"):
-		value, args = args[0], args[1:]
+	case opt.boolean && len(args) > 0 && !strings.HasPrefix(args[0], "-"):
+		value, args = args[0], args[1:] // if it is neither true nor false it is nothing else either
 	case opt.boolean:
 		value = "true"
 	case len(args) == 0:
