@@ -18,7 +18,7 @@ const module = "github.com/nvsess/nvsess/"
 var allowed = map[string][]string{
 	"client":            {},
 	"cmd/nvsessctl":     {"client", "internal/admin", "internal/config", "internal/loadtest", "internal/gen"},
-	"cmd/nvsessd":       {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/ws", "web"},
+	"cmd/nvsessd":       {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "web"},
 	"internal/admin":    {"internal/session"},
 	"internal/config":   {},
 	"internal/gen":      {"web"},
@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"internal/loadtest": {"client"},
 	"internal/script":   {"internal/session"},
 	"internal/session":  {"internal/ws"},
+	"internal/webhook":  {"internal/session"},
 	"internal/ws":       {},
 	"web":               {},
 }

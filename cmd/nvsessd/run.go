@@ -19,6 +19,7 @@ import (
 	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/config"
 	"github.com/nvsess/nvsess/internal/session"
+	"github.com/nvsess/nvsess/internal/webhook"
 	"github.com/nvsess/nvsess/internal/ws"
 )
 
@@ -91,6 +92,7 @@ type daemon struct {
 	level    zap.AtomicLevel
 	sockets  *sockets
 	sessions *session.Server
+	webhook  *webhook.Hook // nil: none
 	admin    *admin.Server
 	adminErr chan error
 	serving  sync.WaitGroup // what feeds adminErr
@@ -107,6 +109,9 @@ func (d *daemon) start() error {
 		return err
 	}
 	if d.sessions, err = session.NewServer(opt); err != nil {
+		return err
+	}
+	if d.webhook, err = startWebhook(d.cfg, d.sessions, d.log); err != nil {
 		return err
 	}
 	uids, gids, err := d.cfg.Admin.Allowed()
@@ -208,6 +213,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	if err := d.sessions.Shutdown(ctx, ws.CloseGoingAway, "server is shutting down"); err != nil {
 		d.log.Warn("some sessions did not close in time and were cut", zap.Error(err))
 	}
+	stopWebhook(ctx, d.webhook, d.log)
 	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)
 	defer cancelAdmin()
 	if err := d.admin.Shutdown(adminCtx); err != nil {

@@ -1,0 +1,56 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// ErrAddress is returned by New for an address that is none.
+var ErrAddress = errors.New(`a webhook is "http://HOST/PATH", "https://HOST/PATH" or "http+unix:///SOCKET:/PATH"`)
+
+// address is where the server is.
+type address struct {
+	url    string // for the request
+	socket string // the unix socket to dial; "" for TCP
+}
+
+func parseAddress(raw string) (address, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || u.Fragment != "" || u.Opaque != "" {
+		return address{}, fmt.Errorf("%w, not %q", ErrAddress, raw)
+	}
+	switch {
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "":
+		if u.Path == "" {
+			u.Path = "/"
+		}
+		return address{url: u.String()}, nil
+	case u.Scheme == "http+unix" && u.Host == "":
+		socket, path, named := strings.Cut(u.EscapedPath(), ":")
+		socket, err := url.PathUnescape(socket)
+		if err != nil || len(socket) < 2 || socket[0] != '/' || named && !strings.HasPrefix(path, "/") {
+			break
+		}
+		if path == "" {
+			path = "/"
+		}
+		if u.RawQuery != "" {
+			path += "?" + u.RawQuery
+		}
+		return address{url: "http://localhost" + path, socket: socket}, nil
+	}
+	return address{}, fmt.Errorf("%w, not %q", ErrAddress, raw)
+}
+
+// dial connects, to the socket whatever the URL's host if there is one.
+func (a address) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if a.socket != "" {
+		network, addr = "unix", a.socket
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, network, addr)
+}
