@@ -211,11 +211,4 @@ func tstSpan(d time.Duration) string {
 	return d.String()
 }
 
-// tstNumber writes 12345 as 12,345.
-func tstNumber(n uint64) string {
-	s := strconv.FormatUint(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+func tstNumber(n uint64) string { return loadtest.Number(n) }

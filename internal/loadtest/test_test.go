@@ -168,12 +168,22 @@ func TestMarks(t *testing.T) {
 			t.Errorf("%d bytes for %d: %s", len(text), size, text)
 		}
 	}
+	// A server may write the JSON anew.
+	for _, anew := range []string{
+		`{"tst":{"sent":12345, "seq":3,"from":7,"run":"r1"}, "a":1}`,
+		`{"a": 1, "tst": {"run": "r1", "from": 7, "seq": 3, "sent": 12345}, "b": {"run":"r2"}}`,
+		`{"tst":{"run":"r1","pad":"}","from":7,"seq":3,"sent":12345}}`,
+	} {
+		if m, ok := markOf([]byte(anew), "r1", 12345); !ok || m != (mark{"r1", 7, 3, 12345}) {
+			t.Errorf("%s has the mark %+v, %v", anew, m, ok)
+		}
+	}
 	for _, hostile := range []string{
 		`{"tst":{"run":"r1","from":-1,"seq":1,"sent":12346}}`, // in the future
 		`{"tst":{"run":"r1","from":-1,"seq":1,"sent":-1}}`,
 		`{"tst":{"run":"r1","from":-1,"seq":0,"sent":1}}`,
 		`{"tst":{"run":"r2","from":-1,"seq":1,"sent":1},"r1":1}`,
-		`{"tst":"r1"}`, `["r1"]`, `r1`,
+		`{"tst":"r1"}`, `"run":"r1"`, `{"tst":{"run":"r1"`, `{"run":"r1"}`, `["r1"]`, `r1`,
 	} {
 		if m, ok := markOf([]byte(hostile), "r1", 12345); ok {
 			t.Errorf("%s has the mark %+v", hostile, m)
