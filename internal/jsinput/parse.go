@@ -255,13 +255,17 @@ func (in *input) explain(f *fault) string {
 		return "modules are not available here"
 	case in.is(i, "await") && in.is(i-1, "for"):
 		return "for await is not supported here"
+	case strings.HasPrefix(f.message, "Illegal await"):
+		return "await is not allowed in parameters"
 	case in.is(i-1, "await"), in.is(i, "await"):
 		if in.is(i-1, "await") {
 			f.offset = in.tokens[i-1].start
 		}
 		return "await is only allowed in async functions and outside of functions"
-	case in.is(i, "*") && in.is(i-1, "async"):
+	case in.is(i-1, "async") && in.is(i, "*"), in.is(i-2, "async") && in.is(i-1, "*"):
 		return asyncGenerators
+	case in.is(i, "throw") && strings.HasPrefix(f.message, "Unexpected end"):
+		return "Illegal newline after throw"
 	case in.is(i, "@"):
 		return "decorators are not supported here"
 	case strings.HasSuffix(f.message, "ILLEGAL"):

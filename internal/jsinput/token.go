@@ -12,6 +12,7 @@ const (
 	MaxNesting = 1000    // brackets open at once
 
 	maxPending = 20000 // tokens of all unfinished expressions and statements: the parser's depth is at most this
+	maxLabels  = 200   // on one statement and what it is in: the parser compares each with each
 	maxParams  = 4     // arrow functions in the parameters of arrow functions, each of which the parser reads twice
 )
 
@@ -61,6 +62,7 @@ type level struct {
 	question int    // ? that wait for their :
 	class    string // class waits for its {: "declaration" or "expression"
 	pending  int    // tokens since the last statement or element was over
+	labels   int    // pending ones that are labels
 	params   int    // how deeply arrow functions are nested in the parameters of others
 }
 
@@ -71,6 +73,7 @@ type scanner struct {
 	levels  []level
 	closed  level // the one closed last
 	pending int   // sum of the levels'
+	labels  int   // likewise
 
 	open    unclosed
 	openAt  int // offset of what is unclosed, unless it is a bracket
@@ -182,7 +185,8 @@ func (s *scanner) add(t lexeme) bool {
 	top := s.top()
 	if s.begins(i) {
 		s.pending -= top.pending
-		top.pending, top.question = 0, 0
+		s.labels -= top.labels
+		top.pending, top.labels, top.question = 0, 0, 0
 	}
 	top.pending++
 	if s.pending++; s.pending > maxPending {
@@ -246,6 +250,12 @@ func (s *scanner) punct(t lexeme, operand bool) bool {
 			top.question--
 		} else {
 			t.label = top.block
+			if s.isLabel(i - 1) {
+				top.labels++
+				if s.labels++; s.labels > maxLabels {
+					return s.refuse(t.start, "there are too many labels")
+				}
+			}
 		}
 	case "=>":
 		if s.is(i-1, ")") {
@@ -256,6 +266,18 @@ func (s *scanner) punct(t lexeme, operand bool) bool {
 		}
 	}
 	return s.add(t)
+}
+
+// isLabel reports whether token i, before ":" in a block, is a label rather than the end of a case.
+func (s *scanner) isLabel(i int) bool {
+	if i < 0 || s.tokens[i].kind != word || s.is(i, "default") {
+		return false
+	}
+	switch s.of(i - 1) {
+	case "", ";", "{", "}", ")", "else", "do":
+		return true
+	}
+	return s.tokens[i-1].label || s.tokens[i].lf
 }
 
 func (s *scanner) push(l level) bool {
@@ -270,6 +292,7 @@ func (s *scanner) close() int {
 	s.closed = *s.top()
 	s.levels = s.levels[:len(s.levels)-1]
 	s.pending -= s.closed.pending
+	s.labels -= s.closed.labels
 	s.top().params = max(s.top().params, s.closed.params)
 	return s.closed.token
 }

@@ -1,0 +1,2 @@
+         const srv  = await require("./srv")();
+         const ctrl = await require("./iclient")();

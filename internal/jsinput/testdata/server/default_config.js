@@ -1,0 +1,21 @@
+        {
+          httpServer: null,
+          maxReceivedFrameSize: 65536,
+          maxReceivedMessageSize: 1048576,
+          fragmentOutgoingMessages: true,
+          fragmentationThreshold: 16384,
+          keepalive: true,
+          keepaliveInterval: 20000,
+          dropConnectionOnKeepaliveTimeout: true,
+          keepaliveGracePeriod: 10000,
+          useNativeKeepalive: false,
+          assembleFragments: true,
+          autoAcceptConnections: false,
+          ignoreXForwardedFor: false,
+          parseCookies: true,
+          parseExtensions: true,
+          disableNagleAlgorithm: true,
+          closeTimeout: 5000,
+          parallel_conn_rate_limit: 5,
+          parallel_conn_rate_limit_delay: 2
+        }

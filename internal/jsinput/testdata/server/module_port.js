@@ -1,0 +1,4 @@
+         module.exports = async () => {
+             await srv.start(18889,undefined,undefined);
+             return(srv)
+         }

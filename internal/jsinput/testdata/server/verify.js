@@ -1,0 +1,1 @@
+             sev.regis_$after_extract_async_verify$(async (hreq)=>true)
