@@ -821,7 +821,7 @@ function refusal(res, done) {
 }
 
 // src/node/socket.js
-var EMPTY = Buffer.alloc(0);
+var EMPTY = new Uint8Array(0);
 var [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
 var CERTIFICATE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_)/;
 var NodeSocket = class {

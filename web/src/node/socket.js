@@ -5,7 +5,7 @@ import { Decoder } from "./decoder.js";
 import { BINARY, CLOSE, CONT, PING, PONG, TEXT, closePayload, encodeFrame } from "./frame.js";
 import { checkUpgrade, refusal, requestOptions } from "./handshake.js";
 
-const EMPTY = Buffer.alloc(0);
+const EMPTY = new Uint8Array(0); // Buffer is not there in a browser
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
 
 // A certificate that does not convince will not tomorrow either.
