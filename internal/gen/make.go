@@ -47,6 +47,9 @@ func makeServer(o *Options, out *Output) error {
 	out.noteFiles(o.Dir)
 	out.note("next:")
 	out.noteDaemon(o)
+	if o.InternalTLS && !o.InternalIsSocket {
+		out.note("nginx, if it is in front, needs https in its proxy_pass: https://%s", hostPort(loopback, o.InternalPort))
+	}
 	return nil
 }
 

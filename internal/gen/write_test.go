@@ -175,3 +175,29 @@ func TestWriteFilesFullDisk(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// A directory where nothing can be made. Root may write anywhere but on a file system that is read-only.
+func TestWriteFilesUnwritable(t *testing.T) {
+	dir := t.TempDir()
+	why := error(syscall.EACCES)
+	if os.Geteuid() == 0 {
+		if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_RDONLY, ""); err != nil {
+			t.Skipf("no read-only file system: %v", err)
+		}
+		defer func() {
+			if err := syscall.Unmount(dir, 0); err != nil {
+				t.Error(err)
+			}
+		}()
+		why = syscall.EROFS
+	} else if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	err := WriteFiles(three(dir), false)
+	if want := filepath.Join(dir, "a") + " cannot be written: " + why.Error(); !errors.Is(err, why) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if got := list(t, dir); got != nil {
+		t.Errorf("left behind: %v", got)
+	}
+}
