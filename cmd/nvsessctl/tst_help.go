@@ -50,7 +50,8 @@ the sessions with 1000 and reports; a second one kills.
 
 Ends with status 0 when every client opened and stayed, 1 when not, 2 when the
 command line makes no sense, 3 when the server cannot be reached, 4 when it does
-not answer in time, 130 when interrupted before the end.
+not answer in time, 5 when its socket is not for this user, 130 when interrupted
+before the end.
 
 The JSON report; times are in seconds, latencies in milliseconds:
   url                  without its password
