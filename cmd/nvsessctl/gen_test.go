@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -184,5 +185,60 @@ func TestGenServerConfigurations(t *testing.T) {
 		if out, err := exec.Command(daemonBinary, "-check", "-config", filepath.Join(dir, "nvsess.toml")).CombinedOutput(); err != nil {
 			t.Errorf("%q: %v\n%s", options, err, out)
 		}
+	}
+}
+
+// uncomment puts the commented lines of a generated file's handlers into use, as who edits it would.
+func (a *app) uncomment(name string) {
+	a.t.Helper()
+	text, err := os.ReadFile(a.path(name))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	code := regexp.MustCompile(`(?m)^( +)// ((?:await|console)\b.*;)$`)
+	if len(code.FindAll(text, -1)) < 2 {
+		a.t.Fatalf("%s has no lines to put into use:\n%s", name, text)
+	}
+	if err := os.WriteFile(a.path(name), code.ReplaceAll(text, []byte("$1$2")), 0o600); err != nil {
+		a.t.Fatal(err)
+	}
+}
+
+// The handlers that are there as comments work when they are put into use: of the client, which answers the server, ...
+func TestGenClientAnswers(t *testing.T) {
+	a := newApp(t)
+	a.uncomment("eclient.js")
+	client := a.start(a.node(t.Context(), "-e", `require("./eclient")().then(() => console.log("ready"))`))
+	a.wait("the client", client, func() bool { return strings.Contains(client.log.String(), "ready\n") })
+	socket := a.path("admin.sock")
+	if got := a.ctl("-s", socket, "send_jrr_sreq", "fst", `{"hi":"you must reply"}`); !strings.Contains(got, "I got it") {
+		t.Errorf("%s", got)
+	}
+	a.ctl("-s", socket, "jsend", "fst", `{"a":1}`)
+	a.ctl("-s", socket, "ssend", "fst", "text")
+	for _, want := range []string{"the server asks { hi: 'you must reply' }\n", "{ a: 1 }\n", "received string text\n"} {
+		a.wait(want, client, func() bool { return strings.Contains(client.log.String(), want) })
+	}
+}
+
+// ... and of the server, which answers its clients.
+func TestGenServerAnswers(t *testing.T) {
+	a := newDirectory(t)
+	a.ctl("gen", "server", "-d", a.dir, "-U", nginxUser(t))
+	a.ctl("gen", "internal-client", "-d", a.dir)
+	a.uncomment("srv.js")
+	a.startServers()
+	var out bytes.Buffer
+	if err := run(context.Background(), []string{"-s", a.path("admin.sock"), "help", "reload_handlers"}, strings.NewReader(""), &out, io.Discard); err != nil {
+		t.Skip("this nvsessd runs no handlers")
+	}
+	got := a.script(`
+(async () => {
+  const c = await require("./iclient")();
+  console.log((await c.sess_.conn_.send_jrr_creq({ kkkk: "hi" })).___data___);
+  await c.close();
+})();`)
+	if want := "{ myreply: 'I got it' }\n"; got != want {
+		t.Errorf("got %s, want %s", got, want)
 	}
 }

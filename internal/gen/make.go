@@ -149,7 +149,7 @@ func makeApp(o *Options, out *Output) error {
 func (out *Output) noteApp(o *Options) {
 	out.noteFiles(o.Dir)
 	if !o.SelfSigned && len(warnMissing(o.ExternalCert, o.ExternalKey)) > 0 {
-		out.note("a certificate for tests (or nvsessctl gen app --self_signed):")
+		out.note("a certificate for tests, as --self_signed makes one:")
 		out.note("  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 397 -subj /CN=nvsess -addext %s -out %s -keyout %s",
 			QuoteShell("subjectAltName="+altName(o.clientHost())), QuoteShell(o.ExternalCert), QuoteShell(o.ExternalKey))
 	}
