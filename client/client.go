@@ -31,7 +31,8 @@ import (
 //     whether the server acted on it or not. It is not sent again.
 //
 // Handlers of one connection begin when those of the one before have finished,
-// so that they still run one at a time, in the order of arrival.
+// so that they still run one at a time, in the order of arrival. A handler that
+// outlives four connections holds up the next.
 type Client struct {
 	// Immutable.
 	target target

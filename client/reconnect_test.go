@@ -1,13 +1,17 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // Full jitter: from nothing to the delay reached, which grows to a bound.
@@ -114,5 +118,131 @@ func TestStableConnection(t *testing.T) {
 			}
 		}
 		c.CloseNow()
+	}
+}
+
+// What the server will not change by itself ends the Client; the rest does not.
+func TestRefusals(t *testing.T) {
+	refuser := func(status, header string) string {
+		return rawServer(t, func(p *peer) {
+			p.Conn.Read(make([]byte, 4096))
+			fmt.Fprintf(p, "HTTP/1.1 %s\r\n%sContent-Length: 3\r\n\r\nno\n", status, header)
+		})
+	}
+	for _, status := range []int{400, 401, 403, 404, 405, 414, 426, 501} {
+		url := refuser(fmt.Sprint(status, " No"), "")
+		c := started(t, url, soon(Reconnect{}))
+		queued, err := c.EnqueueString(context.Background(), "x")
+		if err == nil { // else it has ended already
+			wait(t, queued.Done())
+			err = queued.Err()
+		}
+		var refused *HandshakeError
+		if !errors.Is(err, ErrClosed) || !errors.As(err, &refused) || refused.Status != status || refused.Body != "no\n" {
+			t.Errorf("%d: queued message: %v", status, err)
+		}
+		wait(t, c.Done())
+		if !errors.As(c.Err(), &refused) || refused.Status != status || c.Stats().Failures != 1 {
+			t.Errorf("%d: ended for %v", status, c.Err())
+		}
+		again := make(chan Disconnect, 100)
+		c = started(t, url, soon(Reconnect{RetryRefused: true, MaxAttempts: 3, OnDisconnect: func(d Disconnect) { again <- d }}))
+		wait(t, c.Done())
+		if len(again) != 3 {
+			t.Errorf("%d: %d attempts", status, len(again))
+		}
+	}
+	for _, status := range []int{200, 302, 408, 429, 500, 502, 503} {
+		again := make(chan Disconnect, 100)
+		c := started(t, refuser(fmt.Sprint(status, " No"), ""), soon(Reconnect{MaxAttempts: 2, OnDisconnect: func(d Disconnect) { again <- d }}))
+		wait(t, c.Done())
+		if len(again) != 2 || !errors.Is(c.Err(), ErrHandshake) {
+			t.Errorf("%d: %d attempts, %v", status, len(again), c.Err())
+		}
+	}
+	ends := make(chan Disconnect, 1)
+	c := started(t, refuser("503 Wait", "Retry-After: 100\r\n"), soon(Reconnect{OnDisconnect: func(d Disconnect) { ends <- d }}))
+	if d := recv(t, ends); d.Delay < 100*time.Second || d.Delay > 101*time.Second || c.State() != StateWaiting {
+		t.Errorf("Retry-After: %+v", d)
+	}
+	must(t, c.Close(within(t), CloseNormal, "")) // does not wait for it
+}
+
+func TestServerAsksForDelay(t *testing.T) {
+	ends := make(chan Disconnect, 1)
+	started(t, server(t, func(p *peer) {
+		p.send(ws.OpClose, ws.NewCloseFrameBody(1013, "busy, retry_after_ms=60000"))
+		p.closing()
+	}), soon(Reconnect{OnDisconnect: func(d Disconnect) { ends <- d }}))
+	if d := recv(t, ends); d.Delay < time.Minute {
+		t.Errorf("%+v", d)
+	}
+}
+
+// While CheckNetwork says no nothing is tried, or counted.
+func TestCheckNetwork(t *testing.T) {
+	var nth conns
+	url := server(t, func(p *peer) {
+		if nth.next() > 1 {
+			p.echo()
+		}
+	})
+	ends := make(chan Disconnect, 10)
+	checks := 0
+	offline := errors.New("offline")
+	c := started(t, url, soon(Reconnect{
+		MaxAttempts:  2,
+		OnDisconnect: func(d Disconnect) { ends <- d },
+		CheckNetwork: func(ctx context.Context) error {
+			if _, ok := ctx.Deadline(); !ok {
+				t.Error("the check has no deadline")
+			}
+			if checks++; checks <= 5 {
+				return offline
+			}
+			return nil
+		},
+	}))
+	if d := recv(t, ends); !errors.Is(d.Err, ErrClosed) || d.Attempts != 1 {
+		t.Errorf("first: %+v", d)
+	}
+	for range 5 {
+		if d := recv(t, ends); !errors.Is(d.Err, ErrNetwork) || !errors.Is(d.Err, offline) || d.Attempts != 1 || d.Final {
+			t.Errorf("offline: %+v", d)
+		}
+	}
+	must(t, c.SendString(within(t), "x"))
+	must(t, c.Close(within(t), CloseNormal, ""))
+	if s := c.Stats(); checks != 6 || s.Connects != 2 {
+		t.Errorf("%d checks, %+v", checks, s)
+	}
+}
+
+func TestConnectGivesUp(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := Connect(ctx, "ws+unix:///nowhere/at/all.sock", soon(Reconnect{}))
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("connected: %v", err)
+	}
+	for _, attempts := range []int{1, 3} {
+		ends := make(chan Disconnect, 10)
+		_, err = Connect(within(t), "ws+unix:///nowhere/at/all.sock", soon(Reconnect{
+			MaxAttempts: attempts, OnDisconnect: func(d Disconnect) { ends <- d },
+		}))
+		if !errors.Is(err, ErrClosed) || !strings.Contains(err.Error(), fmt.Sprintf("gave up after %d attempts", attempts)) {
+			t.Errorf("connected: %v", err)
+		}
+		for n := range attempts {
+			if d := recv(t, ends); d.Attempts != n+1 || d.Final != (n+1 == attempts) {
+				t.Errorf("attempt %d: %+v", n, d)
+			}
+		}
+	}
+	if _, err := Connect(within(t), "http://h/"); !errors.Is(err, ErrURL) {
+		t.Errorf("bad URL: %v", err)
+	}
+	if _, err := New("ws://h/", WithQueue(0, 1)); !errors.Is(err, ErrOption) {
+		t.Errorf("bad option: %v", err)
 	}
 }
