@@ -12,7 +12,7 @@
 //   - {a: 1} is an object, where a script would see a block with a label; { f(); } is a block.
 //
 // The value of a synchronous input is the script's completion value, whatever the last statement is. The value of an Async input is
-// that of its last statement if it is an expression, or an expression at the end of a block, an if or a try; loops,
+// that of its last statement if it is an expression, or of the expression that ends a block there, the blocks of an if, or a try; loops,
 // switches and declarations at the end give undefined.
 //
 // # What is not supported
@@ -26,6 +26,7 @@
 // The parser descends once for each bracket and each operator, on a stack that cannot be recovered from. So a text has at most
 // [MaxText] bytes, [MaxNesting] open brackets and a bounded number of tokens in what they contain; more is a SyntaxError.
 //
-// Files: token.go cuts text into tokens, parse.go has goja's parser judge it, declare.go finds what it declares, prepare.go and rewrite.go
-// make the script, position.go finds the way back.
+// Files: token.go cuts text into tokens, bracket.go knows what brackets mean to them, literal.go scans those of many characters; parse.go has
+// goja's parser judge the text, walk.go and declare.go find what it contains and declares; prepare.go and rewrite.go make the script,
+// position.go finds the way back.
 package jsinput
