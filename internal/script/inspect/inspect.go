@@ -12,11 +12,11 @@ import (
 //go:embed js/*.js
 var pieces embed.FS
 
-// Source is the program: a function of the host's natives, whose value is the object {inspect, format, formatWithOptions}.
+// source is the program: a function of what the host can tell (host.go), whose value is the object {inspect, format, formatWithOptions}.
 var source = sync.OnceValue(func() string {
 	var b strings.Builder
 	b.WriteString("(function (host) { 'use strict';\n")
-	for _, name := range []string{"escape", "layout", "names", "kinds", "errors", "inspect", "format"} {
+	for _, name := range []string{"escape", "layout", "names", "kinds", "errors", "shape", "property", "inspect", "format"} {
 		text, err := pieces.ReadFile("js/" + name + ".js")
 		if err != nil {
 			panic(err) // it is embedded

@@ -28,11 +28,7 @@ function errorHead(ctx, err, ctor, tag, keys) {
   if (!ctx.showHidden && keys.length !== 0) {
     for (const key of ['name', 'message', 'stack']) {
       const i = keys.indexOf(key);
-      if (i < 0) {
-        continue;
-      }
-      const v = get(err, key);
-      if (key === 'stack' || typeof v !== 'string' || stack.includes(v)) {
+      if (i >= 0 && stack.includes(text(get(err, key)))) {
         keys.splice(i, 1);
       }
     }

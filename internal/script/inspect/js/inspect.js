@@ -3,13 +3,10 @@
 const CUSTOM = Symbol.for('nodejs.util.inspect.custom');
 
 /** Levels of nesting after which printing stops, as it does in Node.js where the stack ends. */
-const DEEPEST = 1000;
+const DEEPEST = 500;
 
 /** Characters of output after which only the outermost level is still printed. */
-const MOST = 1 << 24;
-
-/** Elements after which an array is not searched for properties that are no elements. */
-const MOST_SEARCHED = 1 << 20;
+const MOST = 1 << 22;
 
 const DEFAULTS = {
   showHidden: false,
@@ -55,6 +52,7 @@ function inspect(value, opts, ...legacy) {
     style: options.colors ? colorStyle : plainStyle,
     indent: 0,
     deepest: 0,
+    customs: 0,
     seen: [],
     circular: undefined,
     length: 0,
@@ -117,7 +115,7 @@ function custom(ctx, value, seenAs, level) {
   try {
     const method = value[CUSTOM];
     if (typeof method !== 'function' || method === inspect) {
-      return bufferOf(value) === undefined ? undefined : `<Buffer ${bufferText(ctx, value, ownKeys(ctx, value, true))}>`;
+      return bufferOf(value) === undefined ? undefined : `<Buffer ${bufferText(ctx, value, extraKeys(ctx, value, typedArrayLength.call(value)))}>`;
     }
     const own = Object.getOwnPropertyDescriptor(value, 'constructor');
     if (own !== undefined && typeof own.value === 'function' && own.value.prototype === value) {
@@ -129,9 +127,15 @@ function custom(ctx, value, seenAs, level) {
       return undefined;
     }
     if (typeof result !== 'object') {
-      return safeColored(`${String(result)}`);
+      return safeColored(String(result)).split('\n').join('\n' + ' '.repeat(ctx.indent));
     }
-    return inspectValue(ctx, result, level).split('\n').join('\n' + ' '.repeat(ctx.indent));
+    if (ctx.customs >= DEEPEST) {
+      return tooDeepFor(ctx, 'Object');
+    }
+    ctx.customs++;
+    const s = inspectValue(ctx, result, level, false);
+    ctx.customs--;
+    return s;
   } catch (e) {
     return undefined;
   }
@@ -144,6 +148,9 @@ function proxyPair(ctx, proxy, level) {
   }
   if (ctx.depth !== null && level > ctx.depth) {
     return ctx.style('Proxy [Array]', 'special');
+  }
+  if (level >= DEEPEST) {
+    return tooDeepFor(ctx, 'Proxy');
   }
   level++;
   ctx.indent += 2;
@@ -186,211 +193,6 @@ function primitive(ctx, style, value) {
   }
 }
 
-const INDEX = /^(0|[1-9][0-9]*)$/;
-
-/** The keys to show; with extra only those that are no elements. */
-function ownKeys(ctx, obj, extra) {
-  let keys;
-  if (extra && !ctx.showHidden && obj.length > MOST_SEARCHED) {
-    keys = [];
-  } else {
-    keys = ctx.showHidden ? Object.getOwnPropertyNames(obj) : Object.keys(obj);
-    if (extra) {
-      let first = Math.min(obj.length, keys.length);
-      while (first > 0 && !INDEX.test(keys[first - 1])) {
-        first--; // holes: there are less elements than the length says
-      }
-      keys = keys.slice(first);
-    }
-  }
-  const symbols = Object.getOwnPropertySymbols(obj);
-  for (let i = 0; i < symbols.length; i++) {
-    if (ctx.showHidden || isEnumerable.call(obj, symbols[i])) {
-      keys.push(symbols[i]);
-    }
-  }
-  return keys;
-}
-
-/**
- * How an object of one kind is shown: either whole (done), or as a head, braces, entries and properties.
- */
-function shapeOf(ctx, obj, level, kind, inTypedArray) {
-  const found = ctx.showHidden && (ctx.depth === null || level <= ctx.depth) ? [] : undefined;
-  const ctor = constructorName(ctx, obj, level, kind, found);
-  const tag = tagOf(ctx, obj);
-  const s = {found, ctor, tag, keys: undefined, head: '', braces: ['{', '}'], list: OBJECT, entries: undefined, done: undefined};
-  const bare = () => s.keys.length === 0 && found === undefined;
-  const open = (name) => {
-    s.braces[0] = `${prefix(ctor, tag, name)}{`;
-  };
-  const iterable = ctor === null || get(obj, Symbol.iterator);
-
-  if (iterable) {
-    switch (kind) {
-      case 'Array': {
-        const p = ctor !== 'Array' || tag !== '' ? prefix(ctor, tag, 'Array', `(${obj.length})`) : '';
-        s.keys = ownKeys(ctx, obj, true);
-        s.braces = [`${p}[`, ']'];
-        s.list = LIST;
-        s.entries = arrayEntries;
-        if (obj.length === 0 && bare()) {
-          s.done = `${s.braces[0]}]`;
-        }
-        return s;
-      }
-      case 'Set':
-      case 'Map': {
-        const size = (kind === 'Set' ? setSize : mapSize).call(obj);
-        s.keys = ownKeys(ctx, obj, false);
-        s.braces[0] = `${prefix(ctor, tag, kind, `(${size})`)}{`;
-        s.entries = kind === 'Set' ? setEntries : mapEntriesOf;
-        if (size === 0 && bare()) {
-          s.done = `${s.braces[0]}}`;
-        }
-        return s;
-      }
-      case 'TypedArray': {
-        s.keys = ownKeys(ctx, obj, true);
-        s.braces = [`${prefix(ctor, tag, typedArrayName.call(obj), `(${obj.length})`)}[`, ']'];
-        s.list = LIST;
-        s.entries = typedArrayEntries;
-        if (obj.length === 0 && s.keys.length === 0 && !ctx.showHidden) {
-          s.done = `${s.braces[0]}]`;
-        }
-        return s;
-      }
-      case 'Map Iterator':
-      case 'Set Iterator': {
-        s.keys = ownKeys(ctx, obj, false);
-        const t = tag === kind ? tag : tag === '' ? kind : `${tag}] [${kind}`;
-        s.braces = [`[${t}] {`, '}'];
-        s.entries = (c, v, l) => iteratorEntries(c, v, l, s.braces);
-        return s;
-      }
-    }
-  }
-
-  s.keys = ownKeys(ctx, obj, false);
-  if (kind === 'Arguments' && ctor === 'Object') {
-    s.braces[0] = `${prefix(ctor, tag, 'Arguments').replace(/^Object/, '[Arguments]')}[`;
-    s.braces[1] = ']';
-    return s;
-  }
-  if (kind === 'Arguments') {
-    kind = 'Object';
-  }
-  if (typeof obj === 'function') {
-    s.head = functionHead(obj, ctor, tag);
-    if (bare()) {
-      s.done = ctx.style(s.head, 'special');
-    }
-    return s;
-  }
-  const tooDeep = ctx.depth !== null && level > ctx.depth;
-  switch (kind) {
-    case 'RegExp': {
-      const p = prefix(ctor, tag, 'RegExp');
-      s.head = (p === 'RegExp ' ? '' : p) + safeLine(regexpText(obj));
-      if (bare() || tooDeep) {
-        s.done = ctx.style(s.head, 'regexp');
-      }
-      return s;
-    }
-    case 'Date': {
-      const p = prefix(ctor, tag, 'Date');
-      const time = Date.prototype.getTime.call(obj);
-      s.head = (p === 'Date ' ? '' : p) + (Number.isNaN(time) ? 'Invalid Date' : Date.prototype.toISOString.call(obj));
-      if (bare()) {
-        s.done = ctx.style(s.head, 'date');
-      }
-      return s;
-    }
-    case 'Error':
-      s.head = errorHead(ctx, obj, ctor, tag, s.keys);
-      if (bare()) {
-        s.done = s.head;
-      }
-      return s;
-    case 'ArrayBuffer':
-      if (!inTypedArray) {
-        s.entries = arrayBufferEntries;
-      } else if (bare()) {
-        s.done = `${prefix(ctor, tag, kind)}{ byteLength: ${number(ctx, obj.byteLength)} }`;
-        return s;
-      }
-      open(kind);
-      s.keys.unshift('byteLength');
-      return s;
-    case 'DataView':
-      open(kind);
-      s.keys.unshift('byteLength', 'byteOffset', 'buffer');
-      return s;
-    case 'Promise':
-      open(kind);
-      s.entries = promiseEntries;
-      return s;
-    case 'WeakSet':
-    case 'WeakMap':
-      open(kind);
-      s.entries = () => [ctx.style('<items unknown>', 'special')];
-      return s;
-    case 'Number':
-    case 'String':
-    case 'Boolean':
-    case 'BigInt':
-    case 'Symbol':
-      s.head = boxed(ctx, obj, kind, ctor, tag, s.keys);
-      if (bare()) {
-        s.done = s.head;
-      }
-      return s;
-  }
-  if (ctor === 'Object') {
-    if (tag !== '') {
-      open('Object');
-    }
-  } else {
-    open('Object');
-  }
-  if (bare()) {
-    s.done = `${s.braces[0]}}`;
-  }
-  return s;
-}
-
-function regexpText(re) {
-  try {
-    return RegExp.prototype.toString.call(re);
-  } catch (e) {
-    return '/(?:)/';
-  }
-}
-
-const UNBOX = {
-  Number: Number.prototype.valueOf,
-  String: String.prototype.valueOf,
-  Boolean: Boolean.prototype.valueOf,
-  BigInt: BigInt.prototype.valueOf,
-  Symbol: Symbol.prototype.valueOf,
-};
-
-function boxed(ctx, obj, kind, ctor, tag, keys) {
-  const value = UNBOX[kind].call(obj);
-  if (kind === 'String') {
-    keys.splice(0, value.length); // its characters
-  }
-  let out = '[' + kind;
-  if (kind !== ctor) {
-    out += ctor === null ? ' (null prototype)' : ` (${ctor})`;
-  }
-  out += `: ${primitive(ctx, plainStyle, value)}]`;
-  if (tag !== '' && tag !== ctor) {
-    out += ` [${tag}]`;
-  }
-  return keys.length === 0 ? ctx.style(out, kind.toLowerCase()) : out;
-}
-
 function object(ctx, obj, level, kind, inTypedArray) {
   const s = shapeOf(ctx, obj, level, kind, inTypedArray);
   if (s.done !== undefined) {
@@ -401,8 +203,7 @@ function object(ctx, obj, level, kind, inTypedArray) {
     return ctx.style(s.ctor === null ? name : `[${name}]`, 'special');
   }
   if (level >= DEEPEST) {
-    const name = prefix(s.ctor, s.tag, 'Object').slice(0, -1);
-    return ctx.style(`[${name}: Inspection interrupted prematurely. Maximum call stack size exceeded.]`, 'special');
+    return tooDeepFor(ctx, prefix(s.ctor, s.tag, 'Object').slice(0, -1));
   }
   level++;
   ctx.seen.push(obj);
@@ -439,6 +240,10 @@ function object(ctx, obj, level, kind, inTypedArray) {
   return res;
 }
 
+function tooDeepFor(ctx, name) {
+  return ctx.style(`[${name}: Inspection interrupted prematurely. Maximum call stack size exceeded.]`, 'special');
+}
+
 function sortEntries(ctx, out, s) {
   const by = ctx.sorted === true ? undefined : ctx.sorted;
   if (s.list === OBJECT) {
@@ -447,73 +252,4 @@ function sortEntries(ctx, out, s) {
     const n = out.length - s.keys.length;
     out.push(...out.splice(n).sort(by));
   }
-}
-
-/** What property() is asked for besides LIST (an element: no key) and OBJECT: a property of an array. */
-const EXTRA = 2;
-
-const IDENTIFIER = /^[a-zA-Z_][a-zA-Z_0-9]*$/;
-
-function property(ctx, obj, level, key, type, desc) {
-  const d = desc || Object.getOwnPropertyDescriptor(obj, key) || {value: get(obj, key), enumerable: true};
-  let s;
-  let gap = ' ';
-  if (d.value !== undefined) {
-    const diff = ctx.compact === true && type === OBJECT ? 3 : 2;
-    ctx.indent += diff;
-    s = inspectValue(ctx, d.value, level, false);
-    if (diff === 3 && ctx.breakLength < width(s, ctx.colors)) {
-      gap = '\n' + ' '.repeat(ctx.indent);
-    }
-    ctx.indent -= diff;
-  } else if (d.get !== undefined) {
-    s = getter(ctx, obj, level, d);
-  } else if (d.set !== undefined) {
-    s = ctx.style('[Setter]', 'special');
-  } else {
-    s = ctx.style('undefined', 'undefined');
-  }
-  if (type === LIST) {
-    return s;
-  }
-  return `${keyText(ctx, key, d.enumerable)}:${gap}${s}`;
-}
-
-function keyText(ctx, key, enumerable) {
-  if (typeof key === 'symbol') {
-    return `[${ctx.style(safeLine(Symbol.prototype.toString.call(key)), 'symbol')}]`;
-  }
-  if (key === '__proto__') {
-    return "['__proto__']";
-  }
-  if (enumerable === false) {
-    return `[${safeLine(key)}]`;
-  }
-  return IDENTIFIER.test(key) ? ctx.style(key, 'name') : ctx.style(quote(key), 'string');
-}
-
-/** An accessor; option getters asks for its value, too: true, 'get' (those without setter) or 'set' (those with). */
-function getter(ctx, obj, level, d) {
-  const label = d.set === undefined ? 'Getter' : 'Getter/Setter';
-  const wanted = ctx.getters === true || ctx.getters === 'get' && d.set === undefined || ctx.getters === 'set' && d.set !== undefined;
-  if (!wanted) {
-    return ctx.style(`[${label}]`, 'special');
-  }
-  let value;
-  try {
-    value = d.get.call(obj);
-  } catch (e) {
-    return `${ctx.style(`[${label}: <Inspection threw (${safe(text(get(Object(e), 'message')))})>`, 'special')}${ctx.style(']', 'special')}`;
-  }
-  ctx.indent += 2;
-  let s;
-  if (value === null) {
-    s = `${ctx.style(`[${label}:`, 'special')} ${ctx.style('null', 'null')}${ctx.style(']', 'special')}`;
-  } else if (typeof value === 'object') {
-    s = `${ctx.style(`[${label}]`, 'special')} ${inspectValue(ctx, value, level, false)}`;
-  } else {
-    s = `${ctx.style(`[${label}:`, 'special')} ${primitive(ctx, ctx.style, value)}${ctx.style(']', 'special')}`;
-  }
-  ctx.indent -= 2;
-  return s;
 }

@@ -1,6 +1,7 @@
 // Kinds: which built-in an object is, whatever its prototype says, and the entries that built-ins show.
 
 const typedArrayName = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag).get;
+const typedArrayLength = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length').get;
 const mapEntries = Map.prototype.entries;
 const mapSize = Object.getOwnPropertyDescriptor(Map.prototype, 'size').get;
 const setValues = Set.prototype.values;
@@ -62,17 +63,14 @@ function addSeparators(digits) {
 
 function number(ctx, n) {
   if (!ctx.numericSeparator) {
-    return Object.is(n, -0) ? '-0' : `${n}`;
+    return Object.is(n, -0) ? '-0' : String(n);
   }
-  if (Object.is(n, -0)) {
-    return '-0';
-  }
-  const whole = String(Math.trunc(n));
   const s = String(n);
+  const whole = (n > -1 && n < 0 ? '-' : '') + String(Math.trunc(n));
   if (Number.isNaN(n) || !Number.isFinite(n) || whole.includes('e')) {
     return s;
   }
-  if (whole === s) {
+  if (Number.isInteger(n)) {
     return addSeparators(whole);
   }
   return `${addSeparators(whole)}.${s.slice(whole.length + 1).replace(/(\d{3})(?=\d)/g, '$1_')}`;
@@ -129,14 +127,15 @@ function sparseEntries(ctx, arr, level, most, out) {
 }
 
 function typedArrayEntries(ctx, arr, level) {
-  const shown = Math.min(limit(ctx), arr.length);
+  const length = typedArrayLength.call(arr);
+  const shown = Math.min(limit(ctx), length);
   const out = [];
   const big = typeof arr[0] === 'bigint';
   for (let i = 0; i < shown; i++) {
     out.push(big ? ctx.style(bigint(ctx, arr[i]), 'bigint') : ctx.style(number(ctx, arr[i]), 'number'));
   }
-  if (arr.length > shown) {
-    out.push(moreItems(arr.length - shown));
+  if (length > shown) {
+    out.push(moreItems(length - shown));
   }
   if (ctx.showHidden) {
     ctx.indent += 2;

@@ -75,7 +75,7 @@ function inColumns(ctx, entries, value) {
     return entries;
   }
   // A character is about 2.5 times as high as wide; entries shorter than the widest make room for more columns.
-  const bias = Math.max(column - Math.sqrt(column - total / entries.length), 1);
+  const bias = Math.max(column - 3 - Math.sqrt(column - total / entries.length), 1);
   const columns = Math.min(
     Math.round(Math.sqrt(2.5 * bias * count) / bias),
     Math.floor((ctx.breakLength - ctx.indent) / column),

@@ -176,7 +176,7 @@ function functionHead(fn, ctor, tag) {
   let type = 'Function';
   if (isInstance(fn, generatorFunction.constructor)) {
     type = 'GeneratorFunction';
-  } else if (isInstance(fn, asyncFunction.constructor)) {
+  } else if (isInstance(fn, asyncFunction.constructor) || /^async\s+[^(\s]/.test(src)) { // goja's async methods are of class Function
     type = 'AsyncFunction';
   }
   let out = '[' + type;
@@ -185,7 +185,7 @@ function functionHead(fn, ctor, tag) {
   }
   const name = functionName(fn);
   out += name === '' ? ' (anonymous)]' : `: ${safe(text(name))}]`;
-  if (ctor !== type && ctor !== null) {
+  if (ctor !== type && ctor !== null && !(ctor === 'Function' && type === 'AsyncFunction')) {
     out += ' ' + ctor;
   }
   return tag !== '' && ctor !== tag ? `${out} [${tag}]` : out;
