@@ -21,8 +21,8 @@ import (
 //
 //   - While no connection is open they wait. What has not begun to leave when
 //     a connection ends is the first to leave on the next.
-//   - An error means that the server has not got the message whole, and never
-//     will. One that had begun to leave when the connection broke fails with
+//   - An error of Send or of a QueuedMessage means that the server has not got
+//     the message whole, and never will. One that had begun to leave when the connection broke fails with
 //     ErrClosed.
 //   - No error means that the kernel has it. If the connection breaks then, the
 //     server may or may not have read it: delivery is at most once. Whoever
