@@ -171,7 +171,7 @@ const sesses = `
 	class Sess {
 		#r;
 		constructor(r) { this.#r = r; }
-		get [Symbol.toStringTag]() { return '[' + JSON.stringify(this.#r, null, 2) + ']'; }
+		get [Symbol.toStringTag]() { return JSON.stringify(this.#r, null, 2); }
 	}
 	var sesses = new Map();
 	for (let i = 0; i < 5000; i++) {
