@@ -16,19 +16,21 @@ const module = "github.com/nvsess/nvsess/"
 // allowed is which of our packages each may import; see docs/architecture.md. A
 // package that is not here does not belong anywhere yet.
 var allowed = map[string][]string{
-	"client":            {},
-	"cmd/nvsessctl":     {"client", "internal/admin", "internal/config", "internal/loadtest", "internal/gen"},
-	"cmd/nvsessd":       {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "web"},
-	"internal/admin":    {"internal/session"},
-	"internal/config":   {},
-	"internal/gen":      {"web"},
-	"internal/listen":   {"internal/config"},
-	"internal/loadtest": {"client"},
-	"internal/script":   {"internal/session"},
-	"internal/session":  {"internal/ws"},
-	"internal/webhook":  {"internal/session"},
-	"internal/ws":       {},
-	"web":               {},
+	"client":                  {},
+	"cmd/nvsessctl":           {"client", "internal/admin", "internal/config", "internal/gen", "internal/jsinput", "internal/loadtest"},
+	"cmd/nvsessd":             {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "web"},
+	"internal/admin":          {"internal/session"},
+	"internal/config":         {},
+	"internal/gen":            {"web"},
+	"internal/jsinput":        {},
+	"internal/listen":         {"internal/config"},
+	"internal/loadtest":       {"client"},
+	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/ws"},
+	"internal/script/inspect": {},
+	"internal/session":        {"internal/ws"},
+	"internal/webhook":        {"internal/session"},
+	"internal/ws":             {},
+	"web":                     {},
 }
 
 // forbidden is what else a package must not know.

@@ -22,6 +22,7 @@ type Session struct {
 	slot     int         // in the registry's order; guarded by its lock
 	asked    bool        // the last ping before closing was sent; owned by the loop
 	greeted  bool        // it was told its id and the interval; owned by the loop
+	attached any         // see Attach
 	quiet    atomic.Bool // no keepalive
 	inbox    *inbox      // of what a backend handles; nil until there is something; owned by the loop
 
@@ -69,6 +70,13 @@ type SessionStats struct {
 
 // ID is the session's id, 64 characters of the URL-safe alphabet.
 func (s *Session) ID() string { return s.id.String() }
+
+// Attach keeps a value with the session, for as long as that lives. It is for one
+// user, which sees to it that Attach and Attached are not called at once.
+func (s *Session) Attach(v any) { s.attached = v }
+
+// Attached is the value that Attach was given last.
+func (s *Session) Attached() any { return s.attached }
 
 // Protocol is the negotiated subprotocol, or "".
 func (s *Session) Protocol() string { return s.conn.Subprotocol() }

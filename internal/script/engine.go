@@ -1,0 +1,184 @@
+package script
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/jsinput"
+	"github.com/nvsess/nvsess/internal/session"
+)
+
+// Options configures an [Engine].
+type Options struct {
+	Sessions *session.Server // required
+	Log      *zap.Logger     // nil: nothing is logged
+
+	CPULimit time.Duration // of a handler's call; 0: 500 ms
+	Timeout  time.Duration // until a handler's promise settles; 0: 30 s
+	MaxHeap  int           // bytes by which one job may grow the heap; 0: 256 MiB
+
+	// FetchHosts is whom fetch may reach: "host", "host:port", "*.host".
+	FetchHosts []string
+
+	// Config is srv.cfg_, in nv-session-simple's names.
+	Config map[string]any
+
+	// Listeners tells where the daemon listens; Listen opens one more, at a path
+	// or a TCP address. A nil Listen allows none.
+	Listeners func() []Listener
+	Listen    func(address string, cert *tls.Config) error
+}
+
+// Listener is where the daemon listens.
+type Listener struct {
+	Network string // "unix" or "tcp"
+	Address string // a path, or HOST:PORT
+	TLS     bool
+}
+
+// Limits that are not for the operator to set.
+const (
+	consoleCPU   = 5 * time.Second // what an operator runs may take longer
+	loadCPU      = 5 * time.Second // and so may a file, which is loaded once
+	hangGrace    = 2 * time.Second // from an interrupt to giving a world up
+	maxTimers    = 10_000          // per world
+	maxAsync     = 10_000          // operations under way that a promise waits for
+	maxCallStack = 4_000           // JavaScript frames
+	maxNesting   = 2_000           // brackets inside each other in what eval, Function and files are given
+	maxDepth     = 10_000          // and in JSON
+	maxString    = 64 << 20        // characters of what repeat and its kin make
+	maxBuffer    = 256 << 20       // bytes of an ArrayBuffer
+)
+
+// ErrClosed is returned by the methods of an engine that was closed, or whose
+// world was given up while they waited.
+var ErrClosed = errors.New("script: the engine was stopped")
+
+// name is what the handlers of this package are called.
+const name = "js"
+
+// An Engine runs JavaScript. Its methods are safe for concurrent use.
+type Engine struct {
+	opt     Options
+	log     *zap.Logger
+	out     *output
+	reports [numHandlers]report
+	errors  errorBudget
+	hangs   atomic.Uint64 // worlds given up
+
+	budgets     [numHandlers]*budget
+	timerBudget *budget
+
+	loading sync.Mutex // held while a file is loaded; before mu
+
+	mu       sync.Mutex // guards what follows
+	world    *world
+	file     string // the handlers' file; empty: none
+	loads    int    // of the file
+	closed   bool
+	inputs   int                      // typed at the console
+	programs map[int]*jsinput.Program // the last of them
+}
+
+// New makes an engine and its first world, and makes it known to the sessions'
+// server as a backend.
+func New(opt Options) (*Engine, error) {
+	opt.CPULimit = cmp.Or(opt.CPULimit, 500*time.Millisecond)
+	opt.Timeout = cmp.Or(opt.Timeout, 30*time.Second)
+	opt.MaxHeap = cmp.Or(opt.MaxHeap, 256<<20)
+	if opt.Log == nil {
+		opt.Log = zap.NewNop()
+	}
+	if opt.Listeners == nil {
+		opt.Listeners = func() []Listener { return nil }
+	}
+	e := &Engine{opt: opt, log: opt.Log, out: newOutput(opt.Log)}
+	for id := range numHandlers {
+		e.budgets[id] = &budget{opt.CPULimit, handlerNames[id]}
+	}
+	e.timerBudget = &budget{opt.CPULimit, "a timer"}
+	w, err := newWorld(e)
+	if err != nil {
+		return nil, err
+	}
+	e.world = w
+	go w.run()
+	opt.Sessions.AddBackend(e)
+	return e, nil
+}
+
+// current is the world, or nil when the engine is closed.
+func (e *Engine) current() *world {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	return e.world
+}
+
+// Close ends the engine: what runs is interrupted, what waits is dropped. It
+// returns when its goroutines have ended, or ctx's error.
+func (e *Engine) Close(ctx context.Context) error {
+	e.mu.Lock()
+	e.closed = true
+	w := e.world
+	e.mu.Unlock()
+	e.opt.Sessions.SetVerifier(name, nil)
+	e.opt.Sessions.SetPlainHandler(nil)
+	w.stop()
+	select {
+	case <-w.ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// giveUp replaces a world that does not come back from a built-in function. What
+// was registered in it is registered in the next one, from the file and from its
+// source; other variables are lost. Events wait in the old world's queue until
+// the new one is ready.
+func (e *Engine) giveUp(old *world) {
+	e.log.Error("JavaScript does not come back from a built-in function; its engine is replaced, the variables in it are lost",
+		zap.String("running", old.running()))
+	e.hangs.Add(1)
+	next, err := newWorld(e)
+	if err != nil { // it worked before
+		e.log.Error("cannot replace the JavaScript engine", zap.Error(err))
+		return
+	}
+	go next.run()
+	e.mu.Lock()
+	file := e.file
+	e.mu.Unlock()
+	if file != "" {
+		ctx, cancel := context.WithTimeout(context.Background(), e.opt.Timeout)
+		err := e.load(ctx, next, file)
+		cancel()
+		if err != nil {
+			e.log.Error("the handlers' file cannot be loaded again", zap.Error(err))
+		}
+	}
+	next.restore(old.sources())
+	e.mu.Lock()
+	closed := e.closed
+	if !closed {
+		e.world = next
+	}
+	e.mu.Unlock()
+	if closed {
+		next.stop()
+		return
+	}
+	for _, c := range old.abandon() {
+		e.Handle(c)
+	}
+}
