@@ -29,6 +29,7 @@ want unshare util-linux 'the units under a real systemd'
 want ip iproute2 'the units under a real systemd'
 want node nodejs 'foreign clients: npm ws and websocket'
 want npm npm 'foreign clients: npm ws and websocket'
+want chromium chromium 'the JavaScript client in a real browser'
 
 if [ -n "$missing" ]; then
 	if [ "$as_root" = no ] || ! command -v apt-get >/dev/null; then
@@ -52,7 +53,7 @@ if [ -n "$missing" ]; then
 	fi
 fi
 
-for dir in test/clients; do
+for dir in test/clients test/browser; do
 	[ -f $dir/package-lock.json ] || continue
 	[ $dir/node_modules -nt $dir/package-lock.json ] && continue
 	if command -v npm >/dev/null; then

@@ -23,7 +23,10 @@ export async function daemon(t, { mode = "echo", config = "", dir, port = 0 } = 
   child.stderr.on("data", (b) => (stderr += b));
   const exited = new Promise((resolve) => child.on("exit", resolve));
   const stop = async (signal = "SIGTERM") => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill(signal);
+      child.kill("SIGCONT"); // a test may have stopped it
+    }
     return exited;
   };
   t.after(async () => {
