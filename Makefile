@@ -5,6 +5,7 @@
 GO      ?= go
 PORT    ?= 18888
 ORIGIN  ?= same
+HANDLERS ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -21,9 +22,10 @@ build: ## bin/nvsessd and bin/nvsessctl
 	@mkdir -p bin
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/nvsessd ./cmd/nvsessctl
 
-# PORT=0 takes a free port; ORIGIN='*' lets pages from anywhere connect.
-run: build ## run the daemon in forward mode, on a unix socket and on localhost
-	@exec ./bin/nvsessd -mode forward -listen unix:%t/nvsess.sock -listen tcp:127.0.0.1:$(PORT) -origin '$(ORIGIN)'
+# PORT=0 takes a free port; ORIGIN='*' lets pages from anywhere connect;
+# HANDLERS=my.js loads JavaScript handlers.
+run: build ## run the daemon in forward mode, on a unix socket and on localhost, with a page to try it
+	@exec ./bin/nvsessd -mode forward -demo -listen unix:%t/nvsess.sock -listen tcp:127.0.0.1:$(PORT) -origin '$(ORIGIN)' -handlers '$(HANDLERS)'
 
 test: setup check unit fuzz ## everything
 

@@ -19,7 +19,7 @@ func (d *daemon) announce(stdout io.Writer) {
 		return
 	}
 	fmt.Fprintf(stdout, "nvsessd %s, mode %s\n", versionString(), d.sessions.Mode())
-	var connect string
+	var connect, page string
 	for _, s := range d.sockets.public {
 		url := "ws+unix://" + s.Addr.Address
 		if !s.Addr.IsUnix() {
@@ -28,6 +28,9 @@ func (d *daemon) announce(stdout io.Writer) {
 				scheme = "wss://"
 			}
 			url = scheme + reachable(s.Addr.Address) + "/"
+			if page == "" && d.cfg.Web.DemoPath != "" {
+				page = "http" + strings.TrimPrefix(strings.TrimSuffix(url, "/"), "ws") + d.cfg.Web.DemoPath
+			}
 		}
 		fmt.Fprintf(stdout, "  clients:  %s\n", url)
 		if connect == "" {
@@ -50,6 +53,9 @@ func (d *daemon) announce(stdout io.Writer) {
 	fmt.Fprintf(stdout, "\nIn another terminal:\n  %-*sthe console: sesses, send_jrr_sreq, help\n", width, open)
 	if connect != "" {
 		fmt.Fprintf(stdout, "  %-*sa client\n", width, client)
+	}
+	if page != "" {
+		fmt.Fprintf(stdout, "\nIn a browser, in two tabs:\n  %s\n", page)
 	}
 	fmt.Fprintf(stdout, "\nBrowsers may connect from pages of: %s (-origin names others)\n", strings.Join(d.cfg.Handshake.Origins, ", "))
 	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n\n")

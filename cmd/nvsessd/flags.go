@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -28,6 +29,8 @@ directory (shown at start).
   -origin ORIGIN pages that browsers may connect from: same, https://example.com,
                  https://*.example.com or "*" (repeatable); replaces the file's
                  "handshake.origins"
+  -handlers FILE JavaScript handlers; replaces the file's "handlers"
+  -demo          serve a page to try everything with, at /
   -check         check the configuration and end
   -version       print the version and end
 
@@ -35,19 +38,21 @@ In a path, %t is the runtime directory. Sockets that systemd passes replace both
 kinds: those named "nvsess" are for clients, those named "nvsess-admin" for
 operators.
 
-SIGTERM and SIGINT close every session with 1001 and end the daemon; a second
+SIGHUP loads the handlers again. SIGTERM and SIGINT close every session with 1001 and end the daemon; a second
 one ends it at once.
 `
 
 // flags is what the command line says.
 type flags struct {
-	config  string
-	listen  []string
-	admin   string
-	mode    string
-	origins []string
-	check   bool
-	version bool
+	config   string
+	listen   []string
+	admin    string
+	mode     string
+	origins  []string
+	handlers string
+	demo     bool
+	check    bool
+	version  bool
 }
 
 func parseFlags(args []string, stdout io.Writer) (f flags, err error) {
@@ -64,6 +69,8 @@ func parseFlags(args []string, stdout io.Writer) (f flags, err error) {
 		f.origins = append(f.origins, s)
 		return nil
 	})
+	fs.StringVar(&f.handlers, "handlers", "", "")
+	fs.BoolVar(&f.demo, "demo", false, "")
 	fs.BoolVar(&f.check, "check", false, "")
 	fs.BoolVar(&f.version, "version", false, "")
 	if err := fs.Parse(args); err != nil {
@@ -102,6 +109,16 @@ func (f *flags) load() (config.Config, error) {
 	}
 	if len(f.origins) > 0 {
 		cfg.Handshake.Origins = f.origins
+	}
+	if f.handlers != "" {
+		path, err := filepath.Abs(f.handlers)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Handlers = path
+	}
+	if f.demo {
+		cfg.Web.DemoPath = "/"
 	}
 	if err := cfg.Validate(); err != nil {
 		return cfg, usageError{err} // the file was valid, so it is a flag

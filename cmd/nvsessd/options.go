@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -18,6 +19,12 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 	}[c.Outbound.Policy]
 	if !ok {
 		return session.Options{}, fmt.Errorf("unknown outbound policy %q", c.Outbound.Policy)
+	}
+	inbox, ok := map[string]session.InboxPolicy{
+		config.PolicyClose: session.InboxClose, config.PolicyDropNewest: session.InboxDropNewest, config.PolicyDropOldest: session.InboxDropOldest,
+	}[c.Inbox.Policy]
+	if !ok {
+		return session.Options{}, fmt.Errorf("unknown inbox policy %q", c.Inbox.Policy)
 	}
 	var fr ws.Fragmentation
 	if c.Message.FragmentOutgoing {
@@ -47,6 +54,11 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 		AskTimeout:     c.Requests.Timeout.Std(),
 		MaxPending:     c.Requests.MaxPending,
 		TrustedProxies: c.Handshake.TrustedProxies,
+		Inbox: session.InboxOptions{
+			Messages: c.Inbox.Messages, Bytes: c.Inbox.QueueBytes, TotalBytes: c.Inbox.TotalBytes, Policy: inbox,
+		},
+		VerifyTimeout: c.Verify.Timeout.Std(),
+		Pages:         pages(c),
 	}, nil
 }
 
@@ -57,6 +69,11 @@ func check(c *config.Config) error {
 	}
 	if _, _, err := c.Admin.Allowed(); err != nil {
 		return err
+	}
+	if c.Handlers != "" {
+		if err := script.CheckFile(c.Handlers); err != nil {
+			return fmt.Errorf("handlers: %w", err)
+		}
 	}
 	for _, account := range []struct {
 		key, name string

@@ -14,10 +14,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/webhook"
 	"github.com/nvsess/nvsess/internal/ws"
@@ -93,13 +95,19 @@ type daemon struct {
 	sockets  *sockets
 	sessions *session.Server
 	webhook  *webhook.Hook // nil: none
+	script   *script.Engine
 	admin    *admin.Server
 	adminErr chan error
 	serving  sync.WaitGroup // what feeds adminErr
-	byHand   bool           // started from a terminal: SIGHUP means that it is gone
+	byHand   bool           // started from a terminal
 }
 
-func (d *daemon) start() error {
+func (d *daemon) start() (err error) {
+	defer func() {
+		if err != nil && d.script != nil {
+			err = errors.Join(err, d.script.Close(context.Background()))
+		}
+	}()
 	listeners, err := d.sockets.listeners(d.cfg)
 	if err != nil {
 		return err
@@ -112,6 +120,9 @@ func (d *daemon) start() error {
 		return err
 	}
 	if d.webhook, err = startWebhook(d.cfg, d.sessions, d.log); err != nil {
+		return err
+	}
+	if err := d.startScript(); err != nil {
 		return err
 	}
 	uids, gids, err := d.cfg.Admin.Allowed()
@@ -140,7 +151,7 @@ func (d *daemon) start() error {
 		}
 		operators = append(operators, ln)
 	}
-	if err := d.sessions.Start(listeners); err != nil {
+	if err := d.sessions.Start(append(listeners, d.sockets.takeEarly()...)); err != nil {
 		closeAll(operators)
 		return fmt.Errorf("cannot start the event loops: %w", err)
 	}
@@ -170,8 +181,8 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 		case <-ctx.Done():
 			serving = false
 		case sig := <-signals:
-			if sig == syscall.SIGHUP && !d.byHand {
-				d.log.Warn("the configuration is read at the start only; restart to apply a change", zap.Stringer("signal", sig))
+			if sig == syscall.SIGHUP && !d.hungUp() {
+				d.reload()
 				continue
 			}
 			d.log.Info("stopping", zap.Stringer("signal", sig))
@@ -183,6 +194,13 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 	}
 	notifyStopping()
 	return errors.Join(failed, d.stop(signals))
+}
+
+// hungUp reports whether the terminal that the daemon was started from is gone:
+// what SIGHUP says then.
+func (d *daemon) hungUp() bool {
+	_, err := unix.IoctlGetTermios(int(os.Stdin.Fd()), unix.TCGETS)
+	return d.byHand && err != nil
 }
 
 // stop closes every session with 1001, within the deadline. A second signal
@@ -197,7 +215,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		for {
 			select {
 			case sig := <-signals:
-				if sig == syscall.SIGHUP && !d.byHand {
+				if sig == syscall.SIGHUP && !d.hungUp() {
 					continue
 				}
 				d.log.Warn("ending at once", zap.Stringer("signal", sig))
@@ -213,6 +231,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	if err := d.sessions.Shutdown(ctx, ws.CloseGoingAway, "server is shutting down"); err != nil {
 		d.log.Warn("some sessions did not close in time and were cut", zap.Error(err))
 	}
+	d.stopScript(ctx)
 	stopWebhook(ctx, d.webhook, d.log)
 	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)
 	defer cancelAdmin()

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -14,7 +15,40 @@ import (
 
 // sockets are what the daemon listens on.
 type sockets struct {
-	public, admin []*listen.Socket
+	admin []*listen.Socket
+
+	mu     sync.Mutex // guards what follows: scripts may add to it
+	public []*listen.Socket
+	early  []*ws.Listener // added before the first session
+	served bool           // it is too late for early
+	closed bool
+}
+
+// add keeps one more public socket. Before the first session it is served with
+// the others, after that by serve.
+func (s *sockets) add(sock *listen.Socket, ln *ws.Listener, serve func(*ws.Listener) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return ws.ErrServerShutdown
+	case !s.served:
+		s.early = append(s.early, ln)
+	default:
+		if err := serve(ln); err != nil {
+			return err
+		}
+	}
+	s.public = append(s.public, sock)
+	return nil
+}
+
+// takeEarly are the listeners that were added so far.
+func (s *sockets) takeEarly() []*ws.Listener {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.served = true
+	return s.early
 }
 
 // openSockets takes what systemd passed, and opens what it did not.
@@ -23,7 +57,7 @@ func openSockets(c *config.Config, log *zap.Logger) (*sockets, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sockets{public, operators}
+	s := &sockets{public: public, admin: operators}
 	if err := s.open(c); err != nil {
 		s.close(log)
 		return nil, err
@@ -93,6 +127,9 @@ func (s *sockets) adminGroups() (gids []uint32, err error) {
 // closePublic makes the public sockets refuse, or leaves what arrives to
 // systemd. The loops stop listening by themselves.
 func (s *sockets) closePublic(log *zap.Logger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
 	for _, sock := range s.public {
 		if err := sock.Close(); err != nil {
 			log.Warn("cannot close a socket", zap.Stringer("socket", sock), zap.Error(err))

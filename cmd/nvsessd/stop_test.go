@@ -116,7 +116,7 @@ func TestHangupIsNoReasonToStop(t *testing.T) {
 	p.logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	p.signal(syscall.SIGHUP)
-	p.logged("the configuration is read at the start only; restart to apply a change")
+	p.logged("there is no file of handlers to load again; the configuration is read at the start only")
 	select {
 	case err := <-g.ended:
 		t.Errorf("%v", err)

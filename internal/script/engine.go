@@ -124,6 +124,19 @@ func (e *Engine) current() *world {
 	return e.world
 }
 
+// Flush waits until what sessions have sent has been handled, or ctx is done.
+func (e *Engine) Flush(ctx context.Context) {
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for e.opt.Sessions.Stats().HandlerWaiting > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Close ends the engine: what runs is interrupted, what waits is dropped. It
 // returns when its goroutines have ended, or ctx's error.
 func (e *Engine) Close(ctx context.Context) error {

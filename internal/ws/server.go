@@ -285,6 +285,12 @@ func (s *Server) Listen(ln *Listener) error {
 		}
 		return err
 	}
+	s.mu.Lock()
+	running := s.running
+	s.mu.Unlock()
+	if !running {
+		return ErrServerShutdown
+	}
 	errs := make(chan error, len(s.loops))
 	for _, l := range s.loops {
 		if !l.post(func() { errs <- l.accept.join(ln) }) {

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/listen"
+	"github.com/nvsess/nvsess/internal/script"
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// startScript makes the engine, and loads the file of handlers. It must come
+// before the first session.
+func (d *daemon) startScript() error {
+	opt := script.Options{
+		Sessions: d.sessions, Log: d.log,
+		CPULimit: d.cfg.Script.CPULimit.Std(), Timeout: d.cfg.Script.Timeout.Std(), MaxHeap: d.cfg.Script.MaxHeapBytes,
+		FetchHosts: d.cfg.Script.Fetch,
+		Config:     seedConfig(d.cfg),
+		Listeners:  d.listeningAt,
+	}
+	if d.cfg.Script.Listen {
+		opt.Listen = d.listenAt
+	}
+	var err error
+	if d.script, err = script.New(opt); err != nil {
+		return fmt.Errorf("cannot start the JavaScript engine: %w", err)
+	}
+	if d.cfg.Handlers == "" {
+		return nil
+	}
+	if err := d.script.Load(context.Background(), d.cfg.Handlers); err != nil {
+		return errors.Join(fmt.Errorf("handlers: %w", err), d.script.Close(context.Background()))
+	}
+	return nil
+}
+
+// stopScript lets handlers hear of the last sessions' ends, until ctx is done.
+func (d *daemon) stopScript(ctx context.Context) {
+	d.script.Flush(ctx)
+	if err := d.script.Close(ctx); err != nil {
+		d.log.Warn("JavaScript was still running", zap.Error(err))
+	}
+}
+
+// reload loads the handlers again, after SIGHUP.
+func (d *daemon) reload() {
+	switch err := d.script.Load(context.Background(), ""); {
+	case errors.Is(err, script.ErrNoFile):
+		d.log.Warn("there is no file of handlers to load again; the configuration is read at the start only")
+	case err != nil:
+		d.log.Error("the handlers are as they were: the file cannot be loaded", zap.Error(err))
+	}
+}
+
+// listeningAt is where sessions may connect.
+func (d *daemon) listeningAt() []script.Listener {
+	d.sockets.mu.Lock()
+	defer d.sockets.mu.Unlock()
+	list := make([]script.Listener, len(d.sockets.public))
+	for i, s := range d.sockets.public {
+		list[i] = script.Listener{Network: s.Addr.Network, Address: s.Addr.Address, TLS: !s.Addr.IsUnix() && d.cfg.TLSCert != ""}
+	}
+	return list
+}
+
+// listenAt opens one more listener, at a path or at HOST:PORT, for a script.
+func (d *daemon) listenAt(address string, cert *tls.Config) error {
+	text := "tcp:" + address
+	if !strings.Contains(address, ":") || strings.Contains(address, "/") {
+		path, err := filepath.Abs(address)
+		if err != nil {
+			return err
+		}
+		text = "unix:" + path
+	}
+	addr, err := config.ParseAddr(text)
+	if err != nil {
+		return err
+	}
+	if addr.IsUnix() && cert != nil {
+		return errors.New("TLS is for TCP; a unix socket needs none")
+	}
+	sock, err := listen.Open(addr, listen.Options{Mode: d.cfg.Socket.Mode, Owner: d.cfg.Socket.Owner, Group: d.cfg.Socket.Group})
+	if err != nil {
+		return err
+	}
+	if err := d.sockets.add(sock, &ws.Listener{FD: sock.FD, Network: addr.Network, TLS: cert}, d.sessions.Listen); err != nil {
+		return errors.Join(err, sock.Close())
+	}
+	d.log.Info("listening, as a script wants it", zap.Stringer("listen", sock))
+	return nil
+}
+
+// seedConfig is srv.cfg_: the configuration as nv-session-simple names it.
+func seedConfig(c *config.Config) map[string]any {
+	ms := func(d config.Duration) int64 { return time.Duration(d).Milliseconds() }
+	return map[string]any{
+		"maxReceivedFrameSize":             c.Message.MaxFrameBytes,
+		"maxReceivedMessageSize":           c.Message.MaxMessageBytes,
+		"fragmentOutgoingMessages":         c.Message.FragmentOutgoing,
+		"fragmentationThreshold":           c.Message.FragmentThresholdBytes,
+		"keepalive":                        c.Keepalive.Enabled,
+		"keepaliveInterval":                ms(c.Keepalive.Interval),
+		"dropConnectionOnKeepaliveTimeout": c.Keepalive.Drop,
+		"keepaliveGracePeriod":             ms(c.Keepalive.Grace),
+		"useNativeKeepalive":               c.Keepalive.NativePings,
+		"assembleFragments":                true,
+		"autoAcceptConnections":            false,
+		"ignoreXForwardedFor":              len(c.Handshake.TrustedProxies) == 0,
+		"parseCookies":                     true,
+		"parseExtensions":                  true,
+		"disableNagleAlgorithm":            true,
+		"closeTimeout":                     ms(c.Close.Timeout),
+		"subprotocols":                     c.Subprotocols,
+	}
+}
