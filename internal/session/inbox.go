@@ -70,19 +70,8 @@ func (srv *Server) deliver(s *Session, c *Call) {
 	in, opt := s.inbox, &srv.inboxes.opt
 	must := c.Kind == KindOpen || c.Kind == KindClose
 	in.mu.Lock()
-	if !in.busy {
-		in.busy = true
-		in.mu.Unlock()
-		in.all.note(c)
-		c.backend.Handle(c)
-		return
-	}
-	full := func() bool {
-		return len(in.queue) >= opt.Messages || in.bytes+len(c.Payload) > opt.Bytes ||
-			in.all.bytes.Load()+int64(len(c.Payload)) > int64(opt.TotalBytes)
-	}
-	for !must && full() {
-		if opt.Policy == InboxDropOldest && in.dropOldestLocked() {
+	for !must && in.fullLocked(c) {
+		if opt.Policy == InboxDropOldest && in.worthDroppingLocked(c) && in.dropOldestLocked() {
 			continue
 		}
 		in.mu.Unlock()
@@ -93,10 +82,34 @@ func (srv *Server) deliver(s *Session, c *Call) {
 		}
 		return
 	}
+	in.all.note(c)
+	if !in.busy {
+		in.busy = true
+		in.mu.Unlock()
+		c.backend.Handle(c)
+		return
+	}
 	in.queue = append(in.queue, c)
 	in.bytes += len(c.Payload)
 	in.mu.Unlock()
-	in.all.note(c)
+}
+
+// fullLocked reports whether a message finds no room. One finds room where
+// nothing waits, whatever its size.
+func (in *inbox) fullLocked(c *Call) bool {
+	opt := &in.all.opt
+	if n := len(in.queue); n >= opt.Messages || n > 0 && in.bytes+len(c.Payload) > opt.Bytes {
+		return true
+	}
+	all := in.all.bytes.Load()
+	return all > 0 && all+int64(len(c.Payload)) > int64(opt.TotalBytes)
+}
+
+// worthDroppingLocked reports whether a message would find room if all before it
+// were dropped: other sessions may be what fills the total.
+func (in *inbox) worthDroppingLocked(c *Call) bool {
+	rest := in.all.bytes.Load() - int64(in.bytes)
+	return rest <= 0 || rest+int64(len(c.Payload)) <= int64(in.all.opt.TotalBytes)
 }
 
 // dropOldestLocked drops the first message that waits, and reports whether there

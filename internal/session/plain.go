@@ -27,8 +27,8 @@ func (p *PlainRequest) Request() *RequestRecord { return p.srv.record(p.head, p.
 type HeaderField struct{ Name, Value string }
 
 // Respond answers the request. It refuses a status outside 200 to 599, and
-// fields that would break the response or are not the caller's to set; the
-// request then still waits for an answer.
+// fields that would break the response; the request then still waits for an
+// answer. Fields that are the transport's to set are left out.
 func (p *PlainRequest) Respond(status int, fields []HeaderField, body []byte) error {
 	if status < 200 || status > 599 {
 		return fmt.Errorf("no status for a response: %d", status)
@@ -42,6 +42,10 @@ func (p *PlainRequest) Respond(status int, fields []HeaderField, body []byte) er
 			continue
 		}
 		b.WriteString(f.Name + ": " + f.Value + "\r\n")
+	}
+	switch status {
+	case http.StatusNoContent, http.StatusResetContent, http.StatusNotModified:
+		body = nil // they have none (RFC 9110, section 15)
 	}
 	if body == nil {
 		body = []byte{}

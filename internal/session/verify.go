@@ -51,33 +51,48 @@ func (s *Server) SetVerifier(name string, v Verifier) {
 	s.verify.list.Store(&list)
 }
 
-// A Handshake is a request for a session that is being decided about. Its
+// A Handshake is a request for a session, as one verifier decides about it. Its
 // methods are safe for concurrent use.
 type Handshake struct {
+	*deciding
+	left []namedVerifier // whose turn it is, and those to be asked then
+	said atomic.Bool     // its verifier has decided
+}
+
+// deciding is what the turns of all verifiers share.
+type deciding struct {
 	srv  *Server
 	conn *ws.Conn
 	head string
-	left []namedVerifier // to be asked; used by whoever has the turn
-	stop func() bool     // of the deadline
+	stop func() bool // of the deadline
 	over atomic.Bool
 }
 
 // Request reads the request record.
 func (h *Handshake) Request() *RequestRecord { return h.srv.record(h.head, h.conn.Peer()) }
 
-// Accept lets the handshake pass.
+// Accept lets the handshake pass, to the next verifier if there is one.
 func (h *Handshake) Accept() {
-	if len(h.left) > 1 && !h.over.Load() {
-		h.left = h.left[1:]
-		h.left[0].Verify(h)
-		return
+	switch {
+	case h.said.Swap(true) || h.over.Load():
+	case len(h.left) > 1:
+		next := &Handshake{deciding: h.deciding, left: h.left[1:]}
+		next.left[0].Verify(next)
+	default:
+		h.decide(nil)
 	}
-	h.decide(nil)
 }
 
 // Refuse answers the handshake with an HTTP status (0, or what is none: 403) and
 // a sentence for a person, which must be one line.
 func (h *Handshake) Refuse(status int, detail string) {
+	if h.said.Swap(true) {
+		return
+	}
+	h.refuse(status, detail)
+}
+
+func (h *deciding) refuse(status int, detail string) {
 	if status < 400 || status > 599 {
 		status = http.StatusForbidden
 	}
@@ -87,7 +102,7 @@ func (h *Handshake) Refuse(status int, detail string) {
 	h.decide(&ws.Response{Status: status, Detail: detail})
 }
 
-func (h *Handshake) decide(resp *ws.Response) {
+func (h *deciding) decide(resp *ws.Response) {
 	if h.over.Swap(true) {
 		return
 	}
@@ -107,17 +122,18 @@ func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
 		r.verify.pending.Add(-1)
 		return &ws.Response{Status: http.StatusServiceUnavailable, Detail: "too many handshakes at once", Header: "Retry-After: 1\r\n"}
 	}
-	h := &Handshake{srv: r.Server, conn: c, head: string(req.Head), left: *list}
+	d := &deciding{srv: r.Server, conn: c, head: string(req.Head)}
 	armed := make(chan struct{})
 	timer := time.AfterFunc(r.opt.VerifyTimeout, func() {
 		<-armed
-		if !h.over.Load() {
+		if !d.over.Load() {
 			r.log.Warn("nobody decided about a handshake in time", zap.Duration("after", r.opt.VerifyTimeout))
 		}
-		h.Refuse(http.StatusServiceUnavailable, "it could not be decided in time whether to accept")
+		d.refuse(http.StatusServiceUnavailable, "it could not be decided in time whether to accept")
 	})
-	h.stop = timer.Stop
+	d.stop = timer.Stop
 	close(armed)
+	h := &Handshake{deciding: d, left: *list}
 	h.left[0].Verify(h)
 	return ws.Deferred
 }
