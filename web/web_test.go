@@ -3,6 +3,12 @@ package web
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,6 +99,35 @@ func TestDemoStandsAlone(t *testing.T) {
 	}
 }
 
+// certificate puts a self-signed one for localhost, and its key, into dir.
+func certificate(t *testing.T, dir string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{
+		SerialNumber: big.NewInt(1),
+		DNSNames:     []string{"localhost"},
+		NotBefore:    time.Now().Add(-time.Hour),
+		NotAfter:     time.Now().Add(time.Hour),
+		IsCA:         true, BasicConstraintsValid: true,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: der}} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestNode runs test/*.test.mjs: the client in Node against a real nvsessd.
 func TestNode(t *testing.T) {
 	node, err := exec.LookPath("node")
@@ -106,6 +141,7 @@ func TestNode(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/nvsessd", "../cmd/nvsessctl").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
+	certificate(t, bin)
 	files, err := filepath.Glob("test/*.test.mjs")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no tests", err)

@@ -160,3 +160,26 @@ test("what a page cannot do is said", async (t) => {
     aborted: "TimeoutError",
   });
 });
+
+test("a worker keeps a session too", async (t) => {
+  const d = await daemon(t);
+  const p = await open(t, "/blank");
+  const got = await p.evaluate(async (url) => {
+    const program = `
+      const { Client } = await import("${location.origin}/nvsess.mjs");
+      const c = new Client({ keepaliveInterval: 100 });
+      const got = new Set();
+      c.on("keepalive", ({ type, sent }) => {
+        got.add(type + sent);
+        if (got.has("pongfalse") && got.has("pingtrue")) c.conn_.ssend("done");
+      });
+      c.on("message", ({ data }) => postMessage(data));
+      await c.start("${url}");`;
+    const worker = new Worker(URL.createObjectURL(new Blob([program], { type: "text/javascript" })), { type: "module" });
+    return new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }) => resolve(data);
+      worker.onerror = (err) => reject(new Error(err.message));
+    });
+  }, d.url);
+  assert.equal(got, "done");
+});

@@ -157,285 +157,6 @@ function parseText(text) {
   }
 }
 
-// src/conn.js
-function toJSON(value) {
-  const text = JSON.stringify(value);
-  if (text === void 0) throw new TypeError(`${typeof value} is not JSON`);
-  return text;
-}
-var Conn = class {
-  #client;
-  #lifecycle;
-  #outbox;
-  #requests;
-  /** Not for users: c.sess_.conn_ and c.conn_ give it. */
-  constructor(client, lifecycle, outbox, requests) {
-    this.#client = client;
-    this.#lifecycle = lifecycle;
-    this.#outbox = outbox;
-    this.#requests = requests;
-  }
-  /** Sends text. */
-  ssend(s) {
-    this.#send(String(s));
-  }
-  /** Sends JSON. An object or array arrives as JSON, any other value as a string. */
-  jsend(j) {
-    this.#send(toJSON(j));
-  }
-  /** Sends bytes: a typed array, DataView, ArrayBuffer, Buffer, array or string. */
-  bsend(data) {
-    this.#send(to_u8ary(data));
-  }
-  async assend(s) {
-    await this.#written(String(s));
-  }
-  async ajsend(j) {
-    await this.#written(toJSON(j));
-  }
-  /** As bsend, and Blobs. */
-  async absend(data) {
-    const native = isBlob(data) && typeof document !== "undefined";
-    await this.#written(native ? data : isBlob(data) ? await ato_u8ary(data) : to_u8ary(data));
-  }
-  /**
-   * Sends a request that the server must answer, and gives its whole answer:
-   * {___type___, ___id___, ___data___}. Ends with TimeoutError after timeout ms,
-   * with the signal's reason, or with ClosedError at the end of the connection.
-   * @param {unknown} j
-   * @param {{timeout?: number, signal?: AbortSignal}} [options]
-   */
-  async send_jrr_creq(j, options = {}) {
-    toJSON(j);
-    const { timeout } = options;
-    if (timeout !== void 0 && !(timeout >= 0)) throw new ConfigError(`timeout is ${timeout}: it must be a number of milliseconds`);
-    const id = newID();
-    return this.#requests.add(id, options, (sent) => {
-      const text = envelope(CREQ, j, id);
-      if (this.#open()) {
-        this.#now(text);
-        sent();
-        return void 0;
-      }
-      const item = this.#later(text, void 0, sent);
-      return () => this.#outbox.remove(item);
-    });
-  }
-  /** Answers the server's request with that id. It must be the connection the request came by. */
-  async send_jrr_cres(j, id) {
-    if (typeof id !== "string" || id === "") throw new TypeError("the second argument is the request's ___id___");
-    toJSON(j);
-    if (!this.#open()) throw this.#closed("the connection the request came by has ended");
-    await new Promise((resolve, reject) => this.#now(envelope(CRES, j, id), (err) => err ? reject(err) : resolve()));
-  }
-  /** Sends a ping frame. Node only. */
-  send_ping_frame() {
-    this.#ping();
-  }
-  async asend_ping_frame() {
-    await new Promise((resolve, reject) => this.#ping((err) => err ? reject(err) : resolve()));
-  }
-  #ping(done) {
-    if (typeof document !== "undefined") throw new UnsupportedError("a page in a browser cannot send ping frames");
-    if (!this.#open()) throw this.#closed();
-    this.#lifecycle.link.ping(void 0, done);
-  }
-  /**
-   * Closes this connection; with autoReconnect another follows. (The client's
-   * close() is for good.) Codes are 1000 and 3000 to 4999.
-   */
-  close(code = 1e3, reason = "") {
-    checkClose(code, reason);
-    this.#lifecycle.close(code, reason);
-  }
-  #open() {
-    return this.#lifecycle.state === "open";
-  }
-  #send(data) {
-    if (this.#open()) this.#now(data);
-    else this.#later(data);
-  }
-  #written(data) {
-    return new Promise((resolve, reject) => {
-      const done = (err) => err ? reject(err) : resolve();
-      if (this.#open()) this.#now(data, done);
-      else this.#later(data, done);
-    });
-  }
-  #now(data, done) {
-    const { link } = this.#lifecycle;
-    const waiting = link.bufferedAmount;
-    if (waiting > 0 && waiting + sizeOf(data) > this.#client.cfg_.maxBuffered) {
-      throw new QueueFull(`the connection is slow: ${waiting} bytes wait to be written already`);
-    }
-    link.send(data, done);
-  }
-  #later(data, done, handed) {
-    if (!this.#lifecycle.promising) throw this.#closed();
-    return this.#outbox.add(data, done, handed);
-  }
-  #closed(why) {
-    const idle = this.#lifecycle.state === "idle";
-    const { code, reason } = this.#client.ended_ ?? {};
-    return withFields(new ClosedError(why ?? (idle ? "not started" : "the connection is closed")), { code, reason });
-  }
-  get config() {
-    return this.#client.cfg_;
-  }
-  get is_client_() {
-    return true;
-  }
-  get is_server_() {
-    return false;
-  }
-  /** The keepalive of the current session. */
-  get ka_() {
-    return this.sess_?.ka_;
-  }
-  /** The subprotocol the server chose, or "". */
-  get protocol() {
-    return this.#lifecycle.link?.protocol ?? "";
-  }
-  get sess_() {
-    return this.#client.sess_;
-  }
-  /** "idle", "connecting", "open", "closing", "reconnecting" or "closed". */
-  get state() {
-    return this.#lifecycle.state;
-  }
-  /** As a WebSocket's: 0 connecting, 1 open, 2 closing, 3 closed. */
-  get readyState() {
-    return { connecting: 0, reconnecting: 0, open: 1, closing: 2 }[this.state] ?? 3;
-  }
-  /** Bytes that wait to be sent, with and without a connection. */
-  get bufferedAmount() {
-    return (this.#lifecycle.link?.bufferedAmount ?? 0) + this.#outbox.bytes;
-  }
-  get url() {
-    return this.#client.url_;
-  }
-};
-function checkClose(code, reason) {
-  if (code !== 1e3 && !(Number.isInteger(code) && code >= 3e3 && code <= 4999)) {
-    throw new ConfigError(`the close code ${code} is not a client's: use 1000, or 3000 to 4999`);
-  }
-  if (typeof reason !== "string" || sizeOf(reason) > 123) throw new ConfigError("a close reason is a string of up to 123 bytes");
-}
-
-// src/events.js
-function call(fn, ...args) {
-  try {
-    return fn(...args);
-  } catch (err) {
-    queueMicrotask(() => {
-      throw err;
-    });
-    return void 0;
-  }
-}
-var Events = class {
-  #listeners = /* @__PURE__ */ new Map();
-  on(name, fn) {
-    if (typeof fn !== "function") throw new TypeError("a listener must be a function");
-    const list = this.#listeners.get(name) ?? [];
-    this.#listeners.set(name, [...list, fn]);
-  }
-  off(name, fn) {
-    const list = this.#listeners.get(name) ?? [];
-    const i = list.indexOf(fn);
-    if (i >= 0) this.#listeners.set(name, list.filter((_, j) => j !== i));
-  }
-  emit(name, event) {
-    for (const fn of this.#listeners.get(name) ?? []) call(fn, event);
-  }
-};
-
-// src/keepalive.js
-var Keepalive = class {
-  #interval;
-  #ping;
-  #giveUp;
-  #heard = performance.now();
-  #pinging;
-  #watching;
-  #timedOut = false;
-  #cancelled = false;
-  constructor(interval, { ping: ping2, giveUp }) {
-    this.#interval = interval;
-    this.#ping = ping2;
-    this.#giveUp = giveUp;
-    this.#pinging = setInterval(ping2, interval / 4);
-    this.#watch(interval);
-  }
-  #watch(delay, last = false) {
-    this.#watching = setTimeout(() => {
-      const left = this.lefted_;
-      if (left > 0) {
-        this.#watch(left);
-      } else if (!last) {
-        this.#ping();
-        this.#watch(this.#interval / 4, true);
-      } else {
-        this.#timedOut = true;
-        this.#stop();
-        this.#giveUp();
-      }
-    }, delay);
-  }
-  #stop() {
-    clearInterval(this.#pinging);
-    clearTimeout(this.#watching);
-  }
-  /** The timer that pings. */
-  get timer() {
-    return this.#pinging;
-  }
-  /** renew says that the server was heard. */
-  renew() {
-    this.#heard = performance.now();
-    return !this.#cancelled && !this.#timedOut;
-  }
-  /** cancel stops it for good. */
-  cancel() {
-    this.#cancelled = true;
-    this.#stop();
-  }
-  is_canceled() {
-    return this.#cancelled;
-  }
-  is_tmouted() {
-    return this.#timedOut;
-  }
-  /** The interval, the time since the server was heard, and what is left of the interval. */
-  get tmout_() {
-    return this.#interval;
-  }
-  get passed_() {
-    return Math.max(0, performance.now() - this.#heard);
-  }
-  get lefted_() {
-    return this.#interval - this.passed_;
-  }
-};
-
-// src/backoff.js
-function retryDelay(cfg, n, end = {}, random = Math.random) {
-  const { reconnectMin: min, reconnectMax: max, reconnectFactor: factor } = cfg;
-  const asked = retryAfter(end);
-  if (asked !== void 0) {
-    const wait = Math.min(asked, cfg.retryAfterMax);
-    return wait + random() * Math.max(min, Math.min(max, wait / 4));
-  }
-  const grown = Math.min(max, Math.max(min, 1) * factor ** (n + 1));
-  const ceiling = end.code === 1013 ? max : Math.max(min, grown);
-  return min + random() * (ceiling - min);
-}
-function retryAfter({ reason, retryAfter: header }) {
-  const m = /(?:^|[^\w])retry_after_ms=(\d{1,10})(?!\d)/.exec(reason ?? "");
-  return m ? Number(m[1]) : header;
-}
-var steadyAfter = (cfg) => Math.min(cfg.reconnectMax, 1e4);
-
 // src/browser.js
 var LOW_WATER = 65536;
 var LOOK_AGAIN = 10;
@@ -965,7 +686,7 @@ var NodeSocket = class {
     }
     const written = done && ((err) => done(err && new ClosedError("the connection ended before the message had left", { cause: err })));
     if (this.readyState !== OPEN) {
-      written?.(new Error("not open"));
+      written?.(new Error("it is being closed"));
       return;
     }
     const payload = typeof data === "string" ? Buffer.from(data) : data;
@@ -1039,6 +760,285 @@ async function connector(target, cfg) {
   const node = await builtins();
   return (events) => new NodeSocket(node, target, cfg, events);
 }
+
+// src/conn.js
+function toJSON(value) {
+  const text = JSON.stringify(value);
+  if (text === void 0) throw new TypeError(`${typeof value} is not JSON`);
+  return text;
+}
+var Conn = class {
+  #client;
+  #lifecycle;
+  #outbox;
+  #requests;
+  /** Not for users: c.sess_.conn_ and c.conn_ give it. */
+  constructor(client, lifecycle, outbox, requests) {
+    this.#client = client;
+    this.#lifecycle = lifecycle;
+    this.#outbox = outbox;
+    this.#requests = requests;
+  }
+  /** Sends text. */
+  ssend(s) {
+    this.#send(String(s));
+  }
+  /** Sends JSON. An object or array arrives as JSON, any other value as a string. */
+  jsend(j) {
+    this.#send(toJSON(j));
+  }
+  /** Sends bytes: a typed array, DataView, ArrayBuffer, Buffer, array or string. */
+  bsend(data) {
+    this.#send(to_u8ary(data));
+  }
+  async assend(s) {
+    await this.#written(String(s));
+  }
+  async ajsend(j) {
+    await this.#written(toJSON(j));
+  }
+  /** As bsend, and Blobs. */
+  async absend(data) {
+    if (!isBlob(data)) await this.#written(to_u8ary(data));
+    else await this.#written(inNode() ? await ato_u8ary(data) : data);
+  }
+  /**
+   * Sends a request that the server must answer, and gives its whole answer:
+   * {___type___, ___id___, ___data___}. Ends with TimeoutError after timeout ms,
+   * with the signal's reason, or with ClosedError at the end of the connection.
+   * @param {unknown} j
+   * @param {{timeout?: number, signal?: AbortSignal}} [options]
+   */
+  async send_jrr_creq(j, options = {}) {
+    toJSON(j);
+    const { timeout } = options;
+    if (timeout !== void 0 && !(timeout >= 0)) throw new ConfigError(`timeout is ${timeout}: it must be a number of milliseconds`);
+    const id = newID();
+    return this.#requests.add(id, options, (sent) => {
+      const text = envelope(CREQ, j, id);
+      if (this.#open()) {
+        this.#now(text);
+        sent();
+        return void 0;
+      }
+      const item = this.#later(text, void 0, sent);
+      return () => this.#outbox.remove(item);
+    });
+  }
+  /** Answers the server's request with that id. It must be the connection the request came by. */
+  async send_jrr_cres(j, id) {
+    if (typeof id !== "string" || id === "") throw new TypeError("the second argument is the request's ___id___");
+    toJSON(j);
+    if (!this.#open()) throw this.#closed("the connection the request came by has ended");
+    await new Promise((resolve, reject) => this.#now(envelope(CRES, j, id), (err) => err ? reject(err) : resolve()));
+  }
+  /** Sends a ping frame. Node only. */
+  send_ping_frame() {
+    this.#ping();
+  }
+  async asend_ping_frame() {
+    await new Promise((resolve, reject) => this.#ping((err) => err ? reject(err) : resolve()));
+  }
+  #ping(done) {
+    if (!inNode()) throw new UnsupportedError("a page in a browser cannot send ping frames");
+    if (!this.#open()) throw this.#closed();
+    this.#lifecycle.link.ping(void 0, done);
+  }
+  /**
+   * Closes this connection; with autoReconnect another follows. (The client's
+   * close() is for good.) Codes are 1000 and 3000 to 4999.
+   */
+  close(code = 1e3, reason = "") {
+    checkClose(code, reason);
+    this.#lifecycle.close(code, reason);
+  }
+  #open() {
+    return this.#lifecycle.state === "open" && this.#lifecycle.link.readyState === 1;
+  }
+  #send(data) {
+    if (this.#open()) this.#now(data);
+    else this.#later(data);
+  }
+  #written(data) {
+    return new Promise((resolve, reject) => {
+      const done = (err) => err ? reject(err) : resolve();
+      if (this.#open()) this.#now(data, done);
+      else this.#later(data, done);
+    });
+  }
+  #now(data, done) {
+    const { link } = this.#lifecycle;
+    const waiting = link.bufferedAmount;
+    if (waiting > 0 && waiting + sizeOf(data) > this.#client.cfg_.maxBuffered) {
+      throw new QueueFull(`the connection is slow: ${waiting} bytes wait to be written already`);
+    }
+    link.send(data, done);
+  }
+  #later(data, done, handed) {
+    if (!this.#lifecycle.promising) throw this.#closed();
+    return this.#outbox.add(data, done, handed);
+  }
+  #closed(why) {
+    const idle = this.#lifecycle.state === "idle";
+    const { code, reason } = this.#client.ended_ ?? {};
+    return withFields(new ClosedError(why ?? (idle ? "not started" : "the connection is closed")), { code, reason });
+  }
+  get config() {
+    return this.#client.cfg_;
+  }
+  get is_client_() {
+    return true;
+  }
+  get is_server_() {
+    return false;
+  }
+  /** The keepalive of the current session. */
+  get ka_() {
+    return this.sess_?.ka_;
+  }
+  /** The subprotocol the server chose, or "". */
+  get protocol() {
+    return this.#lifecycle.link?.protocol ?? "";
+  }
+  get sess_() {
+    return this.#client.sess_;
+  }
+  /** "idle", "connecting", "open", "closing", "reconnecting" or "closed". */
+  get state() {
+    return this.#lifecycle.state;
+  }
+  /** As a WebSocket's: 0 connecting, 1 open, 2 closing, 3 closed. */
+  get readyState() {
+    return { connecting: 0, reconnecting: 0, open: 1, closing: 2 }[this.state] ?? 3;
+  }
+  /** Bytes that wait to be sent, with and without a connection. */
+  get bufferedAmount() {
+    return (this.#lifecycle.link?.bufferedAmount ?? 0) + this.#outbox.bytes;
+  }
+  get url() {
+    return this.#client.url_;
+  }
+};
+function checkClose(code, reason) {
+  if (code !== 1e3 && !(Number.isInteger(code) && code >= 3e3 && code <= 4999)) {
+    throw new ConfigError(`the close code ${code} is not a client's: use 1000, or 3000 to 4999`);
+  }
+  if (typeof reason !== "string" || sizeOf(reason) > 123) throw new ConfigError("a close reason is a string of up to 123 bytes");
+}
+
+// src/events.js
+function call(fn, ...args) {
+  try {
+    return fn(...args);
+  } catch (err) {
+    queueMicrotask(() => {
+      throw err;
+    });
+    return void 0;
+  }
+}
+var Events = class {
+  #listeners = /* @__PURE__ */ new Map();
+  on(name, fn) {
+    if (typeof fn !== "function") throw new TypeError("a listener must be a function");
+    const list = this.#listeners.get(name) ?? [];
+    this.#listeners.set(name, [...list, fn]);
+  }
+  off(name, fn) {
+    const list = this.#listeners.get(name) ?? [];
+    const i = list.indexOf(fn);
+    if (i >= 0) this.#listeners.set(name, list.filter((_, j) => j !== i));
+  }
+  emit(name, event) {
+    for (const fn of this.#listeners.get(name) ?? []) call(fn, event);
+  }
+};
+
+// src/keepalive.js
+var Keepalive = class {
+  #interval;
+  #ping;
+  #giveUp;
+  #heard = performance.now();
+  #pinging;
+  #watching;
+  #timedOut = false;
+  #cancelled = false;
+  constructor(interval, { ping: ping2, giveUp }) {
+    this.#interval = interval;
+    this.#ping = ping2;
+    this.#giveUp = giveUp;
+    this.#pinging = setInterval(ping2, interval / 4);
+    this.#watch(interval);
+  }
+  #watch(delay, last = false) {
+    this.#watching = setTimeout(() => {
+      const left = this.lefted_;
+      if (left > 0) {
+        this.#watch(left);
+      } else if (!last) {
+        this.#ping();
+        this.#watch(this.#interval / 4, true);
+      } else {
+        this.#timedOut = true;
+        this.#stop();
+        this.#giveUp();
+      }
+    }, delay);
+  }
+  #stop() {
+    clearInterval(this.#pinging);
+    clearTimeout(this.#watching);
+  }
+  /** The timer that pings. */
+  get timer() {
+    return this.#pinging;
+  }
+  /** renew says that the server was heard. */
+  renew() {
+    this.#heard = performance.now();
+    return !this.#cancelled && !this.#timedOut;
+  }
+  /** cancel stops it for good. */
+  cancel() {
+    this.#cancelled = true;
+    this.#stop();
+  }
+  is_canceled() {
+    return this.#cancelled;
+  }
+  is_tmouted() {
+    return this.#timedOut;
+  }
+  /** The interval, the time since the server was heard, and what is left of the interval. */
+  get tmout_() {
+    return this.#interval;
+  }
+  get passed_() {
+    return Math.max(0, performance.now() - this.#heard);
+  }
+  get lefted_() {
+    return this.#interval - this.passed_;
+  }
+};
+
+// src/backoff.js
+function retryDelay(cfg, n, end = {}, random = Math.random) {
+  const { reconnectMin: min, reconnectMax: max, reconnectFactor: factor } = cfg;
+  const asked = retryAfter(end);
+  if (asked !== void 0) {
+    const wait = Math.min(asked, cfg.retryAfterMax);
+    return wait + random() * Math.max(min, Math.min(max, wait / 4));
+  }
+  const grown = Math.min(max, Math.max(min, 1) * factor ** (n + 1));
+  const ceiling = end.code === 1013 ? max : Math.max(min, grown);
+  return min + random() * (ceiling - min);
+}
+function retryAfter({ reason, retryAfter: header }) {
+  const m = /(?:^|[^\w])retry_after_ms=(\d{1,10})(?!\d)/.exec(reason ?? "");
+  return m ? Number(m[1]) : header;
+}
+var steadyAfter = (cfg) => Math.min(cfg.reconnectMax, 1e4);
 
 // src/lifecycle.js
 function deferred() {
@@ -1329,7 +1329,7 @@ function receive(client, link, requests, data, { emit, debug }) {
 function ping(client, link, emit) {
   if (link.readyState !== 1 || link.bufferedAmount >= CLOGGED) return;
   link.send(envelope(PING, String(client.cfg_.keepaliveInterval)));
-  if (typeof document === "undefined") link.ping();
+  if (inNode()) link.ping();
   emit("keepalive", { type: "ping", sent: true });
 }
 

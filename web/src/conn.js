@@ -1,6 +1,7 @@
 import { ato_u8ary, isBlob, sizeOf, to_u8ary } from "./bytes.js";
 import { CREQ, CRES, envelope, newID } from "./envelope.js";
 import { ClosedError, ConfigError, QueueFull, UnsupportedError, withFields } from "./errors.js";
+import { inNode } from "./transport.js";
 
 function toJSON(value) {
   const text = JSON.stringify(value);
@@ -57,8 +58,8 @@ export class Conn {
   /** As bsend, and Blobs. */
   async absend(data) {
     // A browser sends a Blob itself, in order with what is sent meanwhile.
-    const native = isBlob(data) && typeof document !== "undefined";
-    await this.#written(native ? data : isBlob(data) ? await ato_u8ary(data) : to_u8ary(data));
+    if (!isBlob(data)) await this.#written(to_u8ary(data));
+    else await this.#written(inNode() ? await ato_u8ary(data) : data);
   }
 
   /**
@@ -103,7 +104,7 @@ export class Conn {
   }
 
   #ping(done) {
-    if (typeof document !== "undefined") throw new UnsupportedError("a page in a browser cannot send ping frames");
+    if (!inNode()) throw new UnsupportedError("a page in a browser cannot send ping frames");
     if (!this.#open()) throw this.#closed();
     this.#lifecycle.link.ping(undefined, done);
   }
@@ -118,7 +119,8 @@ export class Conn {
   }
 
   #open() {
-    return this.#lifecycle.state === "open";
+    // A connection that the other side closes is open a moment longer, and takes nothing.
+    return this.#lifecycle.state === "open" && this.#lifecycle.link.readyState === 1;
   }
 
   #send(data) {

@@ -1,5 +1,6 @@
 import * as envelope from "./envelope.js";
 import { call } from "./events.js";
+import { inNode } from "./transport.js";
 
 // More than this waiting to be sent, and a ping's answer would only add to it.
 const CLOGGED = 1048576;
@@ -58,6 +59,6 @@ export function receive(client, link, requests, data, { emit, debug }) {
 export function ping(client, link, emit) {
   if (link.readyState !== 1 || link.bufferedAmount >= CLOGGED) return;
   link.send(envelope.envelope(envelope.PING, String(client.cfg_.keepaliveInterval)));
-  if (typeof document === "undefined") link.ping();
+  if (inNode()) link.ping();
   emit("keepalive", { type: "ping", sent: true });
 }

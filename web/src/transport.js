@@ -4,7 +4,8 @@ import { builtins } from "./node/builtins.js";
 import { NodeSocket } from "./node/socket.js";
 import { parseAddress } from "./node/address.js";
 
-const inNode = () => globalThis.process?.release?.name === "node" && typeof document === "undefined";
+/** Whether this is Node, rather than a page or a worker of one. */
+export const inNode = () => globalThis.process?.release?.name === "node" && typeof document === "undefined";
 
 /**
  * connector gives a function that makes one connection: the browser's WebSocket,

@@ -35,7 +35,7 @@ export async function daemon(t, { mode = "echo", config = "", dir, port = 0 } = 
   });
   const url = await new Promise((resolve, reject) => {
     createInterface({ input: child.stdout }).on("line", (line) => {
-      const m = /clients:\s+(ws:\/\/\S+)/.exec(line);
+      const m = /clients:\s+(wss?:\/\/\S+)/.exec(line);
       if (m) resolve(m[1]);
     });
     exited.then((code) => reject(new Error(`nvsessd ended with ${code}: ${stderr}`)));

@@ -165,7 +165,7 @@ export class NodeSocket {
     }
     const written = done && ((err) => done(err && new ClosedError("the connection ended before the message had left", { cause: err })));
     if (this.readyState !== OPEN) {
-      written?.(new Error("not open"));
+      written?.(new Error("it is being closed"));
       return;
     }
     const payload = typeof data === "string" ? Buffer.from(data) : data;
