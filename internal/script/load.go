@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
@@ -91,7 +92,7 @@ func (e *Engine) compileFile(path string) (*goja.Program, error) {
 	}
 	tree, err := parser.ParseFile(nil, name, fileHead+string(text)+fileTail, 0, parser.WithDisableSourceMaps)
 	if err != nil {
-		return nil, e.compileError(err)
+		return nil, atEnd(e.compileError(err), string(text))
 	}
 	if len(tree.Body) != 1 || !isFunction(tree.Body[0]) {
 		return nil, &Error{Text: "SyntaxError: a } too many", File: name, Line: 1, Column: 1}
@@ -101,6 +102,17 @@ func (e *Engine) compileFile(path string) (*goja.Program, error) {
 		return nil, e.compileError(err)
 	}
 	return p, nil
+}
+
+// atEnd puts right an error that is behind the end of a text, in what was put
+// there.
+func atEnd(e *Error, text string) *Error {
+	lines := strings.Split(strings.TrimRight(text, "\r\n"), "\n")
+	if e.Line > len(lines) || e.Line == len(lines) && e.Column > len(lines[len(lines)-1])+1 {
+		e.Text = "SyntaxError: the file ends too early"
+		e.Line, e.Column = len(lines), len(lines[len(lines)-1])+1
+	}
+	return e
 }
 
 func isFunction(s ast.Statement) bool {
