@@ -170,10 +170,9 @@ func (h *Hook) wake(e *event) {
 	h.staffLocked()
 }
 
-// finish counts an event, says what became of it, and lets its session's next
+// finish says what became of an event, counts it, and lets its session's next
 // one go.
 func (h *Hook) finish(e *event, f *failure) {
-	h.count(e, f)
 	if f != nil && !f.stopping && !f.leftAlone { // the circuit has been logged, the end is
 		fields := []zap.Field{zap.String("event", e.name), zap.String("id", e.id), zap.Int("attempts", e.attempt), zap.String("what", printable(f.what))}
 		if e.call != nil {
@@ -181,6 +180,7 @@ func (h *Hook) finish(e *event, f *failure) {
 		}
 		h.failures.Warn("the webhook failed", fields...)
 	}
+	h.count(e, f)
 	if e.call != nil {
 		e.call.Done()
 		return
