@@ -44,10 +44,10 @@ unit: ## all tests, with the race detector
 fuzz: ## each fuzz target for FUZZTIME
 	@sh test/fuzz.sh $(FUZZTIME)
 
-docs: ## what is generated: docs/admin.md
-	$(GO) generate ./internal/admin
+docs: ## what is generated: docs/admin.md, web/dist
+	$(GO) generate ./internal/admin ./web
 
 clean: ## what was built
-	rm -rf bin dist test/clients/node_modules bench/peers/node/node_modules
+	rm -rf bin dist test/clients/node_modules test/browser/node_modules bench/peers/node/node_modules
 
 include bench/bench.mk
