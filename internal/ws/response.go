@@ -61,9 +61,11 @@ func (r *Response) append(dst []byte, head bool) []byte {
 	if r.Body == nil {
 		dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\n"...)
 	}
-	dst = append(dst, "Content-Length: "...)
-	dst = strconv.AppendInt(dst, int64(n), 10)
-	dst = append(dst, "\r\n"...)
+	if r.Status != http.StatusNoContent { // RFC 9110, section 8.6
+		dst = append(dst, "Content-Length: "...)
+		dst = strconv.AppendInt(dst, int64(n), 10)
+		dst = append(dst, "\r\n"...)
+	}
 	dst = append(dst, r.Header...)
 	dst = append(dst, "\r\n"...)
 	switch {
