@@ -140,7 +140,8 @@ func (d *daemon) start() (err error) {
 		Config:      func() any { return d.cfg },
 		LogLevel:    func() string { return d.level.String() },
 		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
-		AllowUIDs:   uids, AllowGIDs: gids,
+		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
+		AllowUIDs: uids, AllowGIDs: gids,
 	})
 	var operators []net.Listener
 	for _, s := range d.sockets.admin {

@@ -23,7 +23,8 @@ type Call struct {
 type Line struct {
 	Event   *Event          `json:"event,omitempty"`
 	Reply   *Reply          `json:"reply,omitempty"`
-	Dropped uint64          `json:"dropped,omitempty"` // so many events were lost here because they were not read in time
+	Output  *OutputLine     `json:"output,omitempty"`
+	Dropped uint64          `json:"dropped,omitempty"` // so many events or lines were lost here because they were not read in time
 	Result  json.RawMessage `json:"result,omitempty"`  // the last line of a command that ends
 	Error   *Error          `json:"error,omitempty"`   // the last line of one that failed
 }

@@ -109,9 +109,12 @@ func (c *Client) Call(ctx context.Context, name string, args any) (Answer, error
 		return a, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
 		return a, c.lost(ctx, err)
+	case len(body) > maxAnswer:
+		return a, errAnswerTooLarge
 	}
 	a.Result = bytes.TrimSpace(body)
 	return a, nil
@@ -129,7 +132,10 @@ func (c *Client) Stream(ctx context.Context, name string, args any, begun func()
 	}
 	r := bufio.NewReader(resp.Body)
 	for {
-		text, err := r.ReadBytes('\n')
+		text, err := readLine(r)
+		if errors.Is(err, errAnswerTooLarge) {
+			return a, err
+		}
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
@@ -149,6 +155,26 @@ func (c *Client) Stream(ctx context.Context, name string, args any, begun func()
 		}
 		if err := line(&l); err != nil {
 			return a, err
+		}
+	}
+}
+
+// maxAnswer bounds an answer, and a line of one that streams: more than any daemon of ours gives.
+const maxAnswer = 256 << 20
+
+var errAnswerTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+
+// readLine reads a line of a stream.
+func readLine(r *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, err := r.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > maxAnswer:
+			return nil, errAnswerTooLarge
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return line, err
 		}
 	}
 }

@@ -87,7 +87,7 @@ const MaxBinary = (maxBody - 1024) / 4 * 3
 
 // payload finds the argument that is what gets sent, which the console may also read from standard input; nil if there is none.
 func (c *Command) payload() *Arg {
-	for _, name := range []string{"data", "base64"} {
+	for _, name := range []string{"data", "base64", "code"} {
 		if a := c.Arg(name); a != nil {
 			return a
 		}
@@ -96,7 +96,7 @@ func (c *Command) payload() *Arg {
 }
 
 // Groups are the headings of the help, in its order.
-var Groups = []string{"Sessions", "Messages", "Broadcast", "Handlers", "Daemon", "Console"}
+var Groups = []string{"Sessions", "Messages", "Broadcast", "Handlers", "JavaScript", "Daemon", "Console"}
 
 var (
 	table  []*Command
@@ -105,7 +105,7 @@ var (
 
 // The table is made here and not in a variable's initialiser because help prints it.
 func init() {
-	table = slices.Concat(sessionCommands(), messageCommands(), broadcastCommands(), handlerCommands(), daemonCommands(), consoleCommands())
+	table = slices.Concat(sessionCommands(), messageCommands(), broadcastCommands(), handlerCommands(), scriptCommands(), daemonCommands(), consoleCommands())
 	for _, c := range table {
 		for _, name := range append([]string{c.Name}, c.Aliases...) {
 			if byName[name] != nil {

@@ -24,6 +24,16 @@ func messageCommands() []*Command {
 			Run:      runAsk,
 		},
 		{
+			Name: "send_jrr_sres", Group: group,
+			Summary: "answer a client's request, by its id",
+			Help: "The session gets an ___sres___ envelope with JSON as its ___data___. That is the manual mode: with handlers creq log, or a handler that " +
+				"writes down j.___id___, requests are answered by hand.",
+			Args:     []Arg{sessArg(), {Name: "id", Type: TypeString, Required: true, Help: "the ___id___ of the request"}, jsonArg()},
+			Examples: []Example{{`send_jrr_sres fst khC6NStjUTNTxzGn1KJp2q-OPvCLPS0UkcE-uBF-eQbZEfpGk8lpSllwWK8RI2r- {"myreply": "I got IT"}`, ""}},
+			Run:      runReply,
+			Print:    printSent,
+		},
+		{
 			Name: "jsend", Group: group,
 			Summary:  "send JSON to one session",
 			Args:     []Arg{sessArg(), jsonArg()},
@@ -150,6 +160,26 @@ func runAsk(ctx context.Context, c *Call) (any, error) {
 		return nil, err
 	}
 	return envelope, nil
+}
+
+// runReply answers a client's request.
+func runReply(_ context.Context, c *Call) (any, error) {
+	s, err := c.find()
+	if err != nil {
+		return nil, err
+	}
+	data := c.Args.JSON("data")
+	switch err := s.Reply(c.Args.String("id"), data); {
+	case errors.Is(err, session.ErrBadID):
+		return nil, badArg("id", "%s", plainly(err))
+	case errors.Is(err, session.ErrSlow):
+		return nil, errorf(CodeSlowConsumer, "the session %s does not read: its outbound queue is full", s.ID())
+	case errors.Is(err, session.ErrSessionClosed):
+		return nil, errorf(CodeSessionClosed, "the session %s has closed", s.ID())
+	case err != nil:
+		return nil, err
+	}
+	return sent{s.ID(), "sent", len(data)}, nil
 }
 
 // pong is the answer of ping.

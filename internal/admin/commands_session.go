@@ -28,7 +28,7 @@ func sessionCommands() []*Command {
 			Name: "fst_sess", Group: group, ReadOnly: true,
 			Summary:  "show the session that has been here longest",
 			Args:     []Arg{requestArg()},
-			Examples: []Example{{"fst_sess", ""}, {"srv.fst_sess()", "the same, as typed into Node"}},
+			Examples: []Example{{"fst_sess", ""}},
 			Run:      func(_ context.Context, c *Call) (any, error) { return c.one(c.Sessions.First()) },
 			Print:    printSession,
 		},

@@ -28,7 +28,7 @@ func Complete(line string, live Live) (start int, found []Candidate) {
 	if len(before) == 0 {
 		return start, completeCommand(partial)
 	}
-	cmd, _, err := lookup(before[0])
+	cmd, err := lookup(before[0])
 	if err != nil {
 		return start, nil
 	}

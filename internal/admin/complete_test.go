@@ -16,7 +16,7 @@ func TestComplete(t *testing.T) {
 	p := d.connect("/", nil)
 	for line, want := range map[string]string{
 		"ses":                             "sesses sess_filter",
-		"send":                            "send_jrr_sreq",
+		"send":                            "send_jrr_sreq send_jrr_sres",
 		"jbroadcast_until_a":              "jbroadcast_until_any_client_reply jbroadcast_until_all_client_reply",
 		"as":                              "ask",
 		"nothing":                         "",

@@ -15,8 +15,10 @@ type Error struct {
 	Code     string   `json:"code"`
 	Message  string   `json:"message"`
 	Argument string   `json:"argument,omitempty"` // the argument at fault
-	Line     int      `json:"line,omitempty"`     // where JSON broke, from 1
+	File     string   `json:"file,omitempty"`     // of JavaScript: handlers.js, or REPL1 for the first text that was evaluated
+	Line     int      `json:"line,omitempty"`     // where JSON broke or JavaScript failed, from 1
 	Column   int      `json:"column,omitempty"`   // in characters, from 1
+	Stack    string   `json:"stack,omitempty"`    // of JavaScript: the message again and where it came from, several lines
 	Sessions []string `json:"sessions,omitempty"` // what an ambiguous reference could mean
 }
 
@@ -36,6 +38,7 @@ const (
 	CodeSessionClosed  = "session_closed"     // 410: it closed while the command ran
 	CodeTooLarge       = "too_large"          // 413: the body
 	CodeTooManyPending = "too_many_pending"   // 429: requests to one session
+	CodeJS             = "js_error"           // 422: JavaScript failed; stack, file, line and column say where
 	CodeInternal       = "internal"           // 500
 	CodeNotAvailable   = "not_available"      // 501: this daemon does not offer it
 	CodeShuttingDown   = "shutting_down"      // 503
@@ -57,6 +60,7 @@ var statusOf = map[string]int{
 	CodeSessionClosed:  http.StatusGone,
 	CodeTooLarge:       http.StatusRequestEntityTooLarge,
 	CodeTooManyPending: http.StatusTooManyRequests,
+	CodeJS:             http.StatusUnprocessableEntity,
 	CodeInternal:       http.StatusInternalServerError,
 	CodeNotAvailable:   http.StatusNotImplemented,
 	CodeShuttingDown:   http.StatusServiceUnavailable,
@@ -87,9 +91,12 @@ func badArg(name, format string, args ...any) *Error {
 func asError(err error) *Error {
 	var e *Error
 	var ambiguous *session.AmbiguousError
+	var script *ScriptError
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.As(err, &script):
+		return script.error()
 	case errors.As(err, &ambiguous):
 		return ambiguousError(ambiguous)
 	case errors.Is(err, session.ErrNoSession):

@@ -10,7 +10,7 @@ import (
 // PrintHelp prints the list of commands, or the help of one.
 func PrintHelp(p *Printer, name string) error {
 	if name != "" {
-		c, _, err := lookup(name)
+		c, err := lookup(name)
 		if err != nil {
 			return err
 		}
@@ -26,6 +26,7 @@ func PrintHelp(p *Printer, name string) error {
 			p.Printf("  %s  %s\n", pad(c.Name, nameColumn, false), fitScreen(c.Summary, p.Width-nameColumn-4))
 		}
 	}
+	p.Printf("\n%s\n", wrap("At the console's prompt, a line whose first word is one of these commands is that command; any other line, and each that begins with ;, is JavaScript (help js).", p.textWidth()))
 	p.Printf("\nSESS is an id, the beginning of one, an index, fst or lst. help COMMAND explains a command; Tab completes.\n")
 	return p.Err()
 }
@@ -79,14 +80,7 @@ func (a *Arg) describe() string {
 }
 
 func (c *Command) otherNames() string {
-	names := slices.Clone(c.Aliases)
-	for seed, n := range nodeSpelling {
-		if n.name == c.Name && len(n.options) == 0 && !strings.HasSuffix(seed, ";") {
-			names = append(names, "srv."+seed)
-		}
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return strings.Join(slices.Sorted(slices.Values(c.Aliases)), ", ")
 }
 
 func (p *Printer) textWidth() int {
@@ -136,6 +130,10 @@ func Explain(p *Printer, err error) {
 			p.Printf("usage: %s\n", e.Command.Usage())
 		}
 	case *Error:
+		if e.Code == CodeJS && e.Stack != "" && !strings.HasPrefix(e.Message, e.File+":") {
+			p.scriptError(e)
+			return
+		}
 		p.Printf("%s\n", p.Styled(Red, e.Message))
 		for _, id := range e.Sessions {
 			p.Printf("  %s\n", Escape(id))

@@ -28,6 +28,13 @@ func (c *Client) Handlers(kind string) []string {
 	return answer.Handlers[0].Allowed
 }
 
+// Members asks for the members of a JavaScript value, or the global names, that begin with a text.
+func (c *Client) Members(expr, prefix string) []string {
+	var answer members
+	c.ask("js_complete", map[string]any{"expr": expr, "prefix": prefix}, &answer)
+	return answer.Names
+}
+
 func (c *Client) ask(name string, args, answer any) {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTimeout)
 	defer cancel()

@@ -2,8 +2,8 @@ package admin
 
 import "slices"
 
-// nearest is the command whose name is closest to a mistyped one, or "" when none is close.
-func nearest(typed string) string {
+// Nearest is the command whose name is closest to a mistyped one, or "" when none is close.
+func Nearest(typed string) string {
 	best, name := 3, "" // more than two slips is another word
 	for _, c := range table {
 		for _, n := range append([]string{c.Name}, c.Aliases...) {

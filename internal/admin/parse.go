@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -50,80 +49,30 @@ func parse(ws words) (*Invocation, error) {
 		return nil, &UsageError{Reason: "a command is missing"}
 	}
 	ws.advance()
-	typed, nodeArg := nodeCall(first.text)
-	cmd, implied, err := lookup(typed)
+	cmd, err := lookup(first.text)
 	if err != nil {
 		return nil, err
 	}
 	p := parser{ws: ws, cmd: cmd, inv: &Invocation{Command: cmd, Args: Args{map[string]any{}}}, todo: cmd.positional(), options: true}
-	for _, name := range implied {
-		p.inv.Args.values[name] = true
-	}
-	if nodeArg != "" {
-		a := p.todo[0]
-		p.todo = p.todo[1:]
-		if err := p.set(a, nodeArg); err != nil {
-			return nil, err
-		}
-	}
 	if err := p.run(); err != nil {
 		return nil, err
 	}
 	return p.inv, nil
 }
 
-// nodeCall takes the argument out of srv.get_sess(1) and its like: one plain number or string for a command that shows something and
-// takes one argument.
-func nodeCall(typed string) (rest, arg string) {
-	m := plainCall.FindStringSubmatch(typed)
-	if m == nil {
-		return typed, ""
-	}
-	c := Lookup(m[2])
-	if c == nil || !c.ReadOnly || len(c.positional()) != 1 || c.positional()[0].Type != TypeSession && c.positional()[0].Type != TypeInt {
-		return typed, ""
-	}
-	return m[1] + m[2], m[3]
-}
-
-var plainCall = regexp.MustCompile(`^(srv\.)?(\w+)\(["']?([\w-]+)["']?\);?$`)
-
-// nodeSpelling maps what people know from the Node console to what it is here.
-var nodeSpelling = map[string]struct {
-	name    string
-	options []string
-}{
-	"sesses_":       {"sesses", nil},
-	"sesses_.size":  {"sesses", []string{"count"}},
-	"sesses_.size;": {"sesses", []string{"count"}},
-	"cfg_":          {"cfg", nil},
-}
-
-// lookup finds a command by what was typed for it: its name, or with the seed's srv. before it and () after it.
-func lookup(typed string) (*Command, []string, error) {
-	name, isNode := strings.CutPrefix(typed, "srv.")
-	name = strings.TrimSuffix(name, ";")
-	if before, args, ok := strings.Cut(name, "("); ok {
-		if args != ")" {
-			if c := Lookup(before); c != nil {
-				return nil, nil, &UsageError{Command: c, Reason: "this is not JavaScript; write it as: " + c.Usage()}
-			}
-		}
-		name = before
-	}
-	if isNode {
-		if n, ok := nodeSpelling[name]; ok {
-			return Lookup(n.name), n.options, nil
-		}
-	}
-	if c := Lookup(name); c != nil {
-		return c, nil, nil
+// lookup finds a command by what was typed for it.
+func lookup(typed string) (*Command, error) {
+	if c := Lookup(typed); c != nil {
+		return c, nil
 	}
 	reason := "there is no command " + Quote(clip(typed, 40))
-	if near := nearest(name); near != "" {
+	switch near := Nearest(typed); {
+	case near != "":
 		reason += "; did you mean " + near + "?"
+	case strings.ContainsAny(typed, ".(=;"):
+		reason += "; the command js runs JavaScript"
 	}
-	return nil, nil, &UsageError{Reason: reason}
+	return nil, &UsageError{Reason: reason}
 }
 
 type parser struct {
@@ -189,7 +138,7 @@ func (p *parser) option(w word) (bool, error) {
 		p.inv.Help = true
 		return true, nil
 	}
-	if len(p.todo) > 0 && p.todo[0].Type == TypeSession {
+	if len(p.todo) > 0 && (p.todo[0].Type == TypeSession || p.todo[0].Name == "id") {
 		return false, nil // an id may begin with a dash
 	}
 	hint := ""

@@ -81,13 +81,6 @@ var (
 		}
 		p.Printf("%s\n", strings.Join(parts, ", "))
 	})
-	printHandlers = shows(func(p *Printer, l *handlerList) {
-		p.Printf("mode: %s\n%s\n", Escape(l.Mode), p.style(Bold, "KIND    HANDLER         CALLS  ALLOWED"))
-		for _, h := range l.Handlers {
-			p.Printf("%s  %s  %s  %s\n", pad(Escape(h.Kind), 6, false), pad(Escape(h.Name), 12, false),
-				pad(sprintf("%d", h.Calls), 8, true), Escape(strings.Join(h.Allowed, " ")))
-		}
-	})
 )
 
 func printReply(p *Printer, _ *Invocation, l *Line) error {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"io"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -52,7 +53,7 @@ func (p *Printer) JSON(raw []byte) { p.Printf("%s\n", p.paintJSON(IndentJSON(raw
 
 // style marks text.
 func (p *Printer) style(s Style, text string) string {
-	if !p.Color || text == "" {
+	if !p.Color || s == "" || text == "" {
 		return text
 	}
 	return string(s) + text + reset
@@ -86,15 +87,14 @@ func (p *Printer) net(s string) string {
 	return b.String()
 }
 
-// styleLen is the length of the style a text begins with.
+// styleLen is the length of the style a text begins with: one of ours, or of those in which Node.js shows values. Others could hide what
+// is written.
 func styleLen(s string) int {
-	for _, style := range []Style{reset, Bold, Dim, Red, Green, Yellow, Cyan} {
-		if strings.HasPrefix(s, string(style)) {
-			return len(style)
-		}
-	}
-	return 0
+	m := nodeStyle.FindString(s)
+	return len(m)
 }
+
+var nodeStyle = regexp.MustCompile("^\x1b\\[(?:0|1|2|3|4|22|23|24|3[1-6]|39|90)m")
 
 // paintJSON colours the names of members: what one looks for in a long record.
 func (p *Printer) paintJSON(text string) string {

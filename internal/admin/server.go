@@ -25,6 +25,9 @@ type Options struct {
 	LogLevel    func() string
 	SetLogLevel func(string) error
 
+	Script    Script // nil: this daemon runs no JavaScript
+	NoConsole bool   // operators may not run any: js, js_output and completion are refused
+
 	// Who may call besides root and the daemon's own user. A group counts when it is the peer's own or a supplementary one.
 	AllowUIDs, AllowGIDs []uint32
 
@@ -34,7 +37,7 @@ type Options struct {
 const (
 	maxBody    = 4 << 20
 	maxCalls   = 128 // at once; each may hold a body
-	maxStreams = 32  // at once: watch and the broadcasts that wait
+	maxStreams = 64  // at once: each console has one, and so has each watch and each broadcast that waits
 
 	headerTimeout = 5 * time.Second
 	bodyTimeout   = 30 * time.Second
@@ -207,7 +210,8 @@ func (c *Call) answer(w http.ResponseWriter, result []byte) error {
 	return nil
 }
 
-// audit logs a call that changed something: who, what, and how it went. What was sent is not logged, only how much.
+// audit logs a call that changed something: who, what, and how it went. What was sent is not logged, only how much; of JavaScript, the
+// beginning is.
 func (s *Server) audit(cmd *Command, args Args, peer Peer, took time.Duration, err error) {
 	fields := []zap.Field{
 		zap.String("command", cmd.Name), zap.Uint32("uid", peer.UID), zap.Uint32("gid", peer.GID), zap.Int32("pid", peer.PID),
@@ -223,7 +227,7 @@ func (s *Server) audit(cmd *Command, args Args, peer Peer, took time.Duration, e
 		if merr != nil {
 			continue
 		}
-		if a == cmd.payload() || a.Name == "hex" {
+		if a == cmd.payload() && a.Name != "code" || a.Name == "hex" {
 			fields = append(fields, zap.Int("payload_bytes", len(raw)))
 		} else {
 			fields = append(fields, zap.String("arg_"+a.Name, clip(string(EscapeJSON(raw)), 200)))

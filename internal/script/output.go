@@ -15,8 +15,9 @@ import (
 // A Line is something that a script has written with console.log and its kin.
 // It may have several lines, and quote peers: what is not printable is escaped.
 type Line struct {
-	Level string `json:"level"` // debug, log, info, warn or error
-	Text  string `json:"text"`
+	Seq   uint64 // counts all lines of the engine, from 1
+	Level string // debug, log, info, warn or error
+	Text  string
 }
 
 // maxLine bounds one Line, in bytes.
@@ -28,6 +29,7 @@ type output struct {
 
 	mu      sync.Mutex // guards what follows
 	to      []*Output
+	seq     uint64 // of the last line told
 	tokens  float64
 	at      time.Time
 	skipped int
@@ -76,8 +78,10 @@ func (o *output) tell(level, text string) {
 	if len(text) > maxLine {
 		text = fmt.Sprintf("%s... %d bytes more", strings.ToValidUTF8(text[:maxLine], ""), len(text)-maxLine)
 	}
-	line := Line{level, printable(text)}
+	line := Line{Level: level, Text: printable(text)}
 	o.mu.Lock()
+	o.seq++
+	line.Seq = o.seq
 	list := o.to
 	o.mu.Unlock()
 	for _, x := range list {
