@@ -51,7 +51,7 @@ func (p problem) oneLine() string {
 var frame = regexp.MustCompile(`([^\s()]+):(\d+):(\d+)(?:\(\d+\))?`)
 
 // internalFrame is one of the daemon's own, which say nothing to a user.
-var internalFrame = regexp.MustCompile(`\n\s+at [^\n]*(?:\(native\)|(?:prelude|limits|inspect)\.js:[^\n]*)`)
+var internalFrame = regexp.MustCompile(`\n\s+at [^\n]*(?:\(native\)|(?:prelude|limits|buffer|inspect)\.js:[^\n]*)`)
 
 // position finds the first position in a stack.
 func position(stack string) (file string, line, column int) {

@@ -416,7 +416,7 @@ func (w *world) caller() string {
 	for _, f := range w.rt.CaptureCallStack(0, nil) {
 		p := f.Position()
 		switch p.Filename {
-		case "", "prelude.js", "limits.js":
+		case "", "prelude.js", "limits.js", "buffer.js":
 			continue
 		}
 		line, column := w.e.mapPosition(p.Filename, p.Line, p.Column)

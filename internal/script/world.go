@@ -74,11 +74,15 @@ type owner int
 //go:embed js/limits.js
 var limitsSource string
 
+//go:embed js/buffer.js
+var bufferSource string
+
 //go:embed js/prelude.js
 var preludeSource string
 
 var (
 	limits  = goja.MustCompile("limits.js", limitsSource, true)
+	buffers = goja.MustCompile("buffer.js", bufferSource, true)
 	prelude = goja.MustCompile("prelude.js", preludeSource, true)
 )
 
@@ -131,7 +135,7 @@ func (w *world) furnish() error {
 			return err
 		}
 	}
-	for _, p := range []*goja.Program{limits, prelude} {
+	for _, p := range []*goja.Program{limits, buffers, prelude} {
 		v, err := w.rt.RunProgram(p)
 		if err != nil {
 			return err
