@@ -1,6 +1,7 @@
 package script
 
 import (
+	"errors"
 	"time"
 
 	"github.com/dop251/goja"
@@ -12,57 +13,82 @@ import (
 // pendingCall is an event that is being handled: its handler runs, or its
 // promise has not settled.
 type pendingCall struct {
-	call  *session.Call
-	id    handlerID
-	timer *time.Timer // guarded by the world's lock
+	origin origin
+	w      *world
+	event  *session.Call
+	id     handlerID
+	timer  *time.Timer // guarded by the world's lock
 }
 
-// handle runs the handler of an event.
-func (w *world) handle(c *session.Call) {
-	id := handlerOf(c.Kind)
-	p := &pendingCall{call: c, id: id}
-	w.mu.Lock()
-	w.calls[p] = struct{}{}
-	w.mu.Unlock()
-	if id == onClose && c.Close.Err != nil {
-		if _, hit, err := w.invoke(onError, c); err != nil || hit != nil {
-			w.failed(onError, w.problem(err, hit))
-		}
+func newPendingCall(w *world, c *session.Call) *pendingCall {
+	p := &pendingCall{w: w, event: c, id: handlerFor[c.Kind]}
+	p.origin.waiter = p
+	return p
+}
+
+// handlerFor is the handler of each kind of event.
+var handlerFor = [...]handlerID{
+	session.KindString: strHandle, session.KindJSON: jsonHandle, session.KindBinary: binHandle, session.KindCreq: creqHandle,
+	session.KindCfg: cfgHandle, session.KindOpen: onOpen, session.KindClose: onClose,
+}
+
+// handle runs the handler of an event; at a session's end, on_error's before
+// that, if it was an error.
+func (w *world) handle(p *pendingCall) {
+	if p.id == onClose && p.event.Close.Err != nil {
+		w.guard(w.e.budgets[onError], nil, func() {
+			if _, err := w.invoke(onError, p.event); err != nil {
+				w.failed(onError, w.problem(err))
+			}
+		})
 	}
-	result, hit, err := w.invoke(id, c)
-	if err != nil || hit != nil {
-		w.failed(id, w.problem(err, hit))
+	if w.handlers[p.id].fn == nil || w.isStopped() {
 		w.finish(p)
 		return
 	}
-	w.settle(p, result)
+	p.origin.owner = w.handlers[p.id].owner
+	w.guard(w.e.budgets[p.id], &p.origin, func() {
+		result, err := w.invoke(p.id, p.event)
+		if err == nil {
+			w.settle(p, result)
+			return
+		}
+		if culprit := w.origin.waiter; culprit != nil && culprit != waiter(p) && uncatchable(err) && culprit.waiting() {
+			culprit.fail(err) // it resumed what somebody else began, which then was interrupted
+			w.settle(p, nil)
+			return
+		}
+		p.fail(err)
+	})
 }
 
-func handlerOf(k session.Kind) handlerID {
-	for id := range numHandlers {
-		if kind, ok := id.kindOf(); ok && kind == k {
-			return id
-		}
-	}
-	return onClose
+func (p *pendingCall) waiting() bool {
+	p.w.mu.Lock()
+	defer p.w.mu.Unlock()
+	_, ok := p.w.calls[p]
+	return ok
+}
+
+func (p *pendingCall) fail(err error) {
+	p.w.failed(p.id, p.w.problem(err))
+	p.w.finish(p)
 }
 
 // invoke calls a handler, if there is one, with nv-session-simple's arguments.
-func (w *world) invoke(id handlerID, c *session.Call) (result goja.Value, hit *limitError, err error) {
+func (w *world) invoke(id handlerID, c *session.Call) (goja.Value, error) {
 	h := w.handlers[id]
 	if h.fn == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
-	w.owner = h.owner
-	hit = w.guard(w.e.budgets[id], func() {
-		var args []goja.Value
-		if args, err = w.arguments(id, c); err != nil {
-			return
-		}
-		sess := w.sess(c.Session)
-		result, err = h.fn(goja.Undefined(), append(args, sess.Get("conn_"), sess, w.srv)...)
-	})
-	return result, hit, err
+	args, err := w.arguments(id, c)
+	if err != nil {
+		return nil, err
+	}
+	a, err := w.attach(c.Session)
+	if err != nil {
+		return nil, err
+	}
+	return h.fn(goja.Undefined(), append(args, a.conn, a.sess, w.srv)...)
 }
 
 // arguments are what a handler is called with before conn, sess and self.
@@ -77,7 +103,11 @@ func (w *world) arguments(id handlerID, c *session.Call) ([]goja.Value, error) {
 	case onOpen:
 		return nil, nil
 	}
-	j, err := w.parse(goja.Undefined(), w.rt.ToValue(string(c.Payload)))
+	text := string(c.Payload)
+	if depth(text) > maxDepth {
+		return nil, errors.New("the JSON is nested too deeply")
+	}
+	j, err := w.parse(goja.Undefined(), w.rt.ToValue(text))
 	return []goja.Value{j}, err
 }
 
@@ -99,10 +129,14 @@ func (w *world) settle(p *pendingCall, result goja.Value) {
 		w.finish(p)
 		return
 	}
-	w.then(promise, func(goja.Value) { w.finish(p) }, func(reason goja.Value) {
+	err := w.then(promise, func(goja.Value) { w.finish(p) }, func(reason goja.Value) {
 		w.failed(p.id, w.problemOf(reason))
 		w.finish(p)
 	})
+	if err != nil {
+		p.fail(err)
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, waiting := w.calls[p]; waiting {
@@ -134,7 +168,7 @@ func (w *world) finish(p *pendingCall) {
 	if timer != nil {
 		timer.Stop()
 	}
-	p.call.Done()
+	p.event.Done()
 }
 
 // finishAll is finish for all.
@@ -150,18 +184,17 @@ func (w *world) finishAll() {
 	}
 }
 
-// then calls one of two functions when a promise has settled.
-func (w *world) then(p *goja.Promise, fulfilled, rejected func(goja.Value)) {
+// then calls one of two functions when a promise has settled. It fails if the
+// script has made of the promise what it likes.
+func (w *world) then(p *goja.Promise, fulfilled, rejected func(goja.Value)) error {
 	native := func(f func(goja.Value)) goja.Value {
 		return w.rt.ToValue(func(c goja.FunctionCall) goja.Value {
 			f(c.Argument(0))
 			return goja.Undefined()
 		})
 	}
-	obj := w.rt.ToValue(p).(*goja.Object)
-	if _, err := w.chain(goja.Undefined(), obj, native(fulfilled), native(rejected)); err != nil {
-		rejected(w.rt.NewGoError(err))
-	}
+	_, err := w.chain(goja.Undefined(), w.rt.ToValue(p), native(fulfilled), native(rejected))
+	return err
 }
 
 // exported is the Go value behind a JavaScript one, if it is a T.

@@ -34,6 +34,8 @@ type Options struct {
 	// or a TCP address. A nil Listen allows none.
 	Listeners func() []Listener
 	Listen    func(address string, cert *tls.Config) error
+
+	hangGrace time.Duration // see watch; 0: 2 s
 }
 
 // Listener is where the daemon listens.
@@ -47,7 +49,8 @@ type Listener struct {
 const (
 	consoleCPU   = 5 * time.Second // what an operator runs may take longer
 	loadCPU      = 5 * time.Second // and so may a file, which is loaded once
-	hangGrace    = 2 * time.Second // from an interrupt to giving a world up
+	hangGrace    = 2 * time.Second // of processor time, from an interrupt to giving a world up
+	maxStuck     = 4               // worlds given up that are still busy; more get no handlers
 	maxTimers    = 10_000          // per world
 	maxAsync     = 10_000          // operations under way that a promise waits for
 	maxCallStack = 4_000           // JavaScript frames
@@ -71,7 +74,8 @@ type Engine struct {
 	out     *output
 	reports [numHandlers]report
 	errors  errorBudget
-	hangs   atomic.Uint64 // worlds given up
+	stuck   atomic.Int64 // worlds given up whose goroutines have not come back
+	wg      sync.WaitGroup
 
 	budgets     [numHandlers]*budget
 	timerBudget *budget
@@ -80,8 +84,8 @@ type Engine struct {
 
 	mu       sync.Mutex // guards what follows
 	world    *world
-	file     string // the handlers' file; empty: none
-	loads    int    // of the file
+	file     *file // of the handlers; nil: none
+	loads    int   // of the file
 	closed   bool
 	inputs   int                      // typed at the console
 	programs map[int]*jsinput.Program // the last of them
@@ -93,6 +97,7 @@ func New(opt Options) (*Engine, error) {
 	opt.CPULimit = cmp.Or(opt.CPULimit, 500*time.Millisecond)
 	opt.Timeout = cmp.Or(opt.Timeout, 30*time.Second)
 	opt.MaxHeap = cmp.Or(opt.MaxHeap, 256<<20)
+	opt.hangGrace = cmp.Or(opt.hangGrace, hangGrace)
 	if opt.Log == nil {
 		opt.Log = zap.NewNop()
 	}
@@ -109,6 +114,7 @@ func New(opt Options) (*Engine, error) {
 		return nil, err
 	}
 	e.world = w
+	w.ready.Store(true)
 	go w.run()
 	opt.Sessions.AddBackend(e)
 	return e, nil
@@ -147,51 +153,73 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.opt.Sessions.SetVerifier(name, nil)
 	e.opt.Sessions.SetPlainHandler(nil)
 	w.stop()
+	ended := make(chan struct{})
+	go func() { // ends with what it waits for
+		<-w.ended
+		e.wg.Wait()
+		close(ended)
+	}()
 	select {
-	case <-w.ended:
+	case <-ended:
 		return nil
 	case <-ctx.Done():
+		w.finishAll()
 		return ctx.Err()
 	}
 }
 
-// giveUp replaces a world that does not come back from a built-in function. What
-// was registered in it is registered in the next one, from the file and from its
-// source; other variables are lost. Events wait in the old world's queue until
-// the new one is ready.
-func (e *Engine) giveUp(old *world) {
-	e.log.Error("JavaScript does not come back from a built-in function; its engine is replaced, the variables in it are lost",
-		zap.String("running", old.running()))
-	e.hangs.Add(1)
+// giveUp replaces a world that is of no use any more. What was registered in it
+// is registered in the next one, from the file and from its source; other
+// variables are lost. Events wait until the next one is ready.
+func (e *Engine) giveUp(old *world, why string) {
 	next, err := newWorld(e)
 	if err != nil { // it worked before
 		e.log.Error("cannot replace the JavaScript engine", zap.Error(err))
+	} else {
+		next.hold = true
+	}
+	e.mu.Lock()
+	if e.closed || e.world != old || err != nil {
+		e.mu.Unlock()
+		drop(old.halt())
+		old.finishAll()
 		return
 	}
-	go next.run()
-	e.mu.Lock()
-	file := e.file
+	e.world = next
+	f := e.file
 	e.mu.Unlock()
-	if file != "" {
-		ctx, cancel := context.WithTimeout(context.Background(), e.opt.Timeout)
-		err := e.load(ctx, next, file)
-		cancel()
-		if err != nil {
-			e.log.Error("the handlers' file cannot be loaded again", zap.Error(err))
+
+	e.log.Error("JavaScript is begun anew, and the variables in it are lost: "+why, zap.String("running", old.watch.running()))
+	e.stuck.Add(1)
+	e.wg.Go(next.run)
+	e.wg.Go(func() { <-old.ended; e.stuck.Add(-1) })
+	for _, j := range old.halt() {
+		if !next.post(j) {
+			drop([]job{j})
 		}
 	}
-	next.restore(old.sources())
-	e.mu.Lock()
-	closed := e.closed
-	if !closed {
-		e.world = next
+	old.finishAll() // what hangs among them
+	if old.ready.Load() && e.stuck.Load() <= maxStuck {
+		e.again(next, f, old.sources.all())
+	} else {
+		e.log.Error("it fails again and again: the handlers are not loaded until they are registered anew")
+		next.bereft.Store(true)
 	}
-	e.mu.Unlock()
-	if closed {
-		next.stop()
-		return
+	next.ready.Store(true)
+	next.release()
+}
+
+// again registers in a new world what the one before it had.
+func (e *Engine) again(w *world, f *file, console map[handlerID]source) {
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	if f != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), e.opt.Timeout)
+		defer cancel()
+		if err := e.load(ctx, w, f); err != nil {
+			e.log.Error("the handlers' file cannot be loaded again", zap.Error(err))
+			w.bereft.Store(true)
+		}
 	}
-	for _, c := range old.abandon() {
-		e.Handle(c)
-	}
+	w.restore(console)
 }

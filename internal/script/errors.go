@@ -83,18 +83,21 @@ func (w *world) tidy(stack string) string {
 
 // explain makes an Error of what a call returned.
 func (w *world) explain(err error) *Error {
-	var thrown *goja.Exception
 	var typed *jsinput.SyntaxError
-	if l := uncaught(err); l != nil {
-		e := &Error{Text: "the call was ended: it " + l.text}
-		e.File, e.Line, e.Column = position(w.tidy(err.Error()))
+	switch x := err.(type) {
+	case *goja.InterruptedError:
+		e := &Error{Text: fmt.Sprintf("the call was ended: it %v", x.Value())}
+		e.File, e.Line, e.Column = position(w.tidy(x.String()))
 		return e
+	case *goja.StackOverflowError:
+		e := &Error{Text: "RangeError: Maximum call stack size exceeded"}
+		e.File, e.Line, e.Column = position(w.tidy(x.String()))
+		return e
+	case *goja.Exception:
+		return w.explainValue(x.Value(), x.String())
 	}
-	switch {
-	case errors.As(err, &typed):
+	if errors.As(err, &typed) {
 		return &Error{Text: "SyntaxError: " + typed.Message, Line: typed.Line, Column: typed.Column}
-	case errors.As(err, &thrown):
-		return w.explainValue(thrown.Value(), thrown.String())
 	}
 	return &Error{Text: err.Error()}
 }
@@ -115,17 +118,12 @@ func (w *world) explainValue(v goja.Value, stacks ...string) *Error {
 	return e
 }
 
-func (w *world) problem(err error, hit *limitError) problem {
-	if hit != nil {
-		p := problem{text: "the call was ended: it " + hit.text, timeout: hit.timeout}
-		if err != nil {
-			if file, line, column := position(w.tidy(err.Error())); line > 0 {
-				p.at = fmt.Sprintf("%s:%d:%d", file, line, column)
-			}
-		}
-		return p
+func (w *world) problem(err error) problem {
+	p := w.explain(err).problem()
+	if l := ended(err); l != nil {
+		p.timeout = l.timeout
 	}
-	return w.explain(err).problem()
+	return p
 }
 
 func (w *world) problemOf(reason goja.Value) problem { return w.explainValue(reason).problem() }

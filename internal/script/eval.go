@@ -3,9 +3,10 @@ package script
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/parser"
@@ -50,55 +51,85 @@ func (e *Engine) Eval(ctx context.Context, text string, o EvalOptions) (Result, 
 	if err != nil {
 		return Result{}, e.compileError(err)
 	}
-	var res Result
-	var failed error
-	done := make(chan struct{})
 	w := e.current()
 	if w == nil {
 		return Result{}, ErrClosed
 	}
-	show := func(v goja.Value) {
-		defer close(done)
-		_ = w.rt.Set("_", v)
-		res, failed = w.result(v, o)
-	}
-	fail := func(err error) {
-		defer close(done)
-		failed = err
-	}
+	ev := &evaluation{w: w, opt: o, done: make(chan struct{})}
 	b := &budget{consoleCPU, "the console"}
-	run := func() {
-		v, err := w.rt.RunProgram(compiled)
-		if err != nil {
-			fail(w.explain(err))
-			return
-		}
-		if !program.Async {
-			show(v)
-			return
-		}
-		promise, ok := exported[*goja.Promise](v)
-		if !ok {
-			show(goja.Undefined())
-			return
-		}
-		delete(w.rejected, promise)
-		w.then(promise, func(v goja.Value) { show(v.ToObject(w.rt).Get("0")) }, func(reason goja.Value) {
-			fail(w.explainValue(reason))
-		})
-	}
-	if !w.post(job{budget: b, run: run}) {
+	if !w.post(job{budget: b, origin: &origin{waiter: ev}, run: func(*world) { ev.run(compiled, program.Async) }}) {
 		return Result{}, ErrClosed
 	}
 	select {
-	case <-done:
+	case <-ev.done:
+		return ev.res, ev.err
 	case <-w.ctx.Done():
 		return Result{}, ErrClosed
 	case <-ctx.Done():
-		w.watch.cancel(b, fmt.Errorf("was interrupted"))
+		ev.given.Store(true)
+		w.watch.cancel(b, errors.New("was interrupted"))
 		return Result{}, ctx.Err()
 	}
-	return res, failed
+}
+
+// evaluation is an input that is being run. It belongs to the world's goroutine
+// until done is closed.
+type evaluation struct {
+	w     *world
+	opt   EvalOptions
+	given atomic.Bool // up: nobody wants the result any more
+	over  bool
+	res   Result
+	err   error
+	done  chan struct{}
+}
+
+func (ev *evaluation) waiting() bool { return !ev.over && !ev.given.Load() }
+
+func (ev *evaluation) fail(err error) { ev.end(ev.w.explain(err)) }
+
+func (ev *evaluation) end(err error) {
+	if !ev.over {
+		ev.over, ev.err = true, err
+		close(ev.done)
+	}
+}
+
+func (ev *evaluation) run(p *goja.Program, async bool) {
+	if ev.given.Load() {
+		return // before its turn came
+	}
+	w := ev.w
+	v, err := w.rt.RunProgram(p)
+	if err != nil {
+		ev.fail(err)
+		return
+	}
+	if !async {
+		ev.show(v)
+		return
+	}
+	promise, _ := exported[*goja.Promise](v)
+	delete(w.rejected, promise)
+	err = w.then(promise, func(v goja.Value) { ev.show(v.(*goja.Object).Get("0")) }, func(reason goja.Value) {
+		ev.end(w.explainValue(reason))
+	})
+	if err != nil {
+		ev.fail(err)
+	}
+}
+
+func (ev *evaluation) show(v goja.Value) {
+	if ev.given.Load() {
+		return
+	}
+	_ = ev.w.rt.Set("_", v) // a script may have made it read-only
+	var err error
+	if ev.res, err = ev.w.result(v, ev.opt); err != nil {
+		ev.fail(err)
+		return
+	}
+	ev.end(nil)
 }
 
 // remember gives an input its name in stacks.
@@ -176,7 +207,7 @@ func (w *world) result(v goja.Value, o EvalOptions) (Result, error) {
 	}
 	text, err := w.inspect(goja.Undefined(), v, opts)
 	if err != nil {
-		return Result{}, w.explain(err)
+		return Result{}, err
 	}
 	res := Result{Text: text.String()}
 	if j, err := w.stringify(goja.Undefined(), v); err == nil && !goja.IsUndefined(j) {
@@ -195,7 +226,7 @@ func (e *Engine) Complete(ctx context.Context, expr, prefix string) (names []str
 	}
 	done := make(chan struct{})
 	b := &budget{e.opt.CPULimit, "completion"}
-	if !w.post(job{budget: b, run: func() {
+	if !w.post(job{budget: b, run: func(*world) {
 		defer close(done)
 		if v, err := w.properties(goja.Undefined(), w.rt.ToValue(expr), w.rt.ToValue(prefix)); err == nil {
 			_ = w.rt.ExportTo(v, &names)

@@ -134,7 +134,11 @@ func (e *Engine) Handle(c *session.Call) {
 			c.Done()
 			return
 		}
-		if w.post(job{call: c}) {
+		if w.post(job{call: c, event: true}) {
+			return
+		}
+		if w == e.current() {
+			c.Done() // it was stopped, and none comes after it
 			return
 		}
 	}
@@ -143,7 +147,10 @@ func (e *Engine) Handle(c *session.Call) {
 // register sets a handler; a nil value takes it away. It takes effect at once,
 // or with the rest of the file that registers it.
 func (w *world) register(id handlerID, value goja.Value) {
-	r := &registered{owner: w.owner, source: w.caller()}
+	if w.superseded() {
+		panic(w.rt.NewTypeError("this file of handlers is not in force any more"))
+	}
+	r := &registered{owner: w.origin.owner, source: w.caller()}
 	if value != nil && !goja.IsUndefined(value) {
 		fn, ok := goja.AssertFunction(value)
 		if !ok {
@@ -151,7 +158,7 @@ func (w *world) register(id handlerID, value goja.Value) {
 		}
 		r.fn, r.value = fn, value
 	}
-	if w.staged != nil && w.staged.owner == w.owner {
+	if w.staged != nil && w.staged.owner == r.owner {
 		w.staged.handlers[id] = r
 		return
 	}
@@ -164,12 +171,11 @@ func (w *world) install(id handlerID, r *registered) {
 		id = verifyHook // there is one, whichever way it was registered
 	}
 	w.handlers[id] = *r
-	w.mu.Lock()
-	w.text[id] = ""
+	src := source{at: r.source}
 	if r.fn != nil && r.owner == 0 {
-		w.text[id] = r.value.String()
+		src.text = r.value.String()
 	}
-	w.mu.Unlock()
+	w.sources.set(id, src)
 	rep := &w.e.reports[id]
 	rep.mu.Lock()
 	rep.source = ""
@@ -203,7 +209,7 @@ func (w *world) install(id handlerID, r *registered) {
 		return // forwarding, say, is not the script's to end
 	}
 	if err := srv.SetHandler(kind, to); err != nil {
-		panic(w.rt.NewGoError(err))
+		panic(w.errorValue(err))
 	}
 }
 

@@ -36,24 +36,34 @@ func (e *Engine) Load(ctx context.Context, path string) error {
 	defer e.loading.Unlock()
 	e.mu.Lock()
 	if path == "" {
-		path = e.file
+		path = e.pathLocked()
 	}
 	e.mu.Unlock()
 	if path == "" {
 		return ErrNoFile
 	}
+	f, err := e.read(path)
+	if err != nil {
+		return err
+	}
 	w := e.current()
 	if w == nil {
 		return ErrClosed
 	}
-	if err := e.load(ctx, w, path); err != nil {
+	if err := e.load(ctx, w, f); err != nil {
 		return err
 	}
 	e.mu.Lock()
-	e.file = path
+	e.file = f
 	e.mu.Unlock()
 	e.log.Info("handlers loaded", zap.String("file", path))
 	return nil
+}
+
+// A file is one of handlers, as it was when it was read.
+type file struct {
+	path    string
+	program *goja.Program
 }
 
 // ErrNoFile is returned when there is no file of handlers.
@@ -63,17 +73,25 @@ var ErrNoFile = errors.New("script: no file of handlers")
 func (e *Engine) File() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.file
+	return e.pathLocked()
+}
+
+func (e *Engine) pathLocked() string {
+	if e.file == nil {
+		return ""
+	}
+	return e.file.path
 }
 
 // CheckFile reports what is wrong with a file of handlers, as far as can be told
 // without running it.
 func CheckFile(path string) error {
-	_, err := (&Engine{}).compileFile(path)
+	_, err := (&Engine{}).read(path)
 	return err
 }
 
-func (e *Engine) compileFile(path string) (*goja.Program, error) {
+// read reads and compiles a file of handlers.
+func (e *Engine) read(path string) (*file, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -101,7 +119,7 @@ func (e *Engine) compileFile(path string) (*goja.Program, error) {
 	if err != nil {
 		return nil, e.compileError(err)
 	}
-	return p, nil
+	return &file{path, p}, nil
 }
 
 // atEnd puts right an error that is behind the end of a text, in what was put
@@ -124,85 +142,96 @@ func isFunction(s ast.Statement) bool {
 	return ok
 }
 
-// load runs a file in a world.
-func (e *Engine) load(ctx context.Context, w *world, path string) error {
-	program, err := e.compileFile(path)
-	if err != nil {
-		return err
+// loading is a file that is being loaded. It belongs to the world's goroutine
+// until done is closed.
+type loading struct {
+	w     *world
+	owner owner
+	over  bool
+	err   error
+	done  chan struct{}
+}
+
+func (l *loading) waiting() bool { return !l.over }
+
+func (l *loading) fail(err error) { l.end(l.w.explain(err)) }
+
+// end ends it once: what was registered is put in force, or nothing is.
+func (l *loading) end(err error) {
+	if l.over {
+		return
 	}
+	l.over = true
+	s := l.w.staged
+	l.w.staged = nil
+	if err == nil {
+		err = l.w.try(func() { l.w.commit(s) })
+	}
+	l.w.endTimers(l.w.loaded)
+	l.err = err
+	close(l.done)
+}
+
+// load runs a file in a world.
+func (e *Engine) load(ctx context.Context, w *world, f *file) error {
 	e.mu.Lock()
 	e.loads++
 	me := owner(e.loads)
 	e.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, e.opt.Timeout)
 	defer cancel()
-
-	var failed error
-	done := make(chan struct{})
-	over := false // set by the world's goroutine, as everything in it
-	end := func(err error) {
-		if over {
-			return
-		}
-		over = true
-		if err != nil {
-			w.staged = nil
-			w.clearTimersOf(me)
-		} else {
-			w.commit()
-		}
-		failed = err
-		close(done)
-	}
-	b := &budget{loadCPU, path}
-	run := func() {
-		w.staged = &staging{owner: me}
-		v, err := w.rt.RunProgram(program)
-		if err != nil {
-			end(w.explain(err))
-			return
-		}
-		f, _ := goja.AssertFunction(v)
-		module := w.rt.NewObject()
-		exports := w.rt.NewObject()
-		_ = module.Set("exports", exports)
-		v, err = f(goja.Undefined(), exports, w.rt.Get("require"), module, w.rt.ToValue(path), w.rt.ToValue(filepath.Dir(path)))
-		if err != nil {
-			end(w.explain(err))
-			return
-		}
-		promise, _ := exported[*goja.Promise](v)
-		delete(w.rejected, promise)
-		w.then(promise, func(goja.Value) { end(nil) }, func(reason goja.Value) { end(w.explainValue(reason)) })
-	}
-	if !w.post(job{budget: b, owner: me, run: run}) {
+	l := &loading{w: w, owner: me, done: make(chan struct{})}
+	b := &budget{loadCPU, f.path}
+	if !w.post(job{budget: b, origin: &origin{owner: me, waiter: l}, run: func(w *world) { l.run(f) }}) {
 		return ErrClosed
 	}
 	select {
-	case <-done:
-		return failed
+	case <-l.done:
+		return l.err
 	case <-w.ctx.Done():
 		return ErrClosed
 	case <-ctx.Done():
 	}
 	w.watch.cancel(b, errors.New("took too long"))
 	late := &Error{Text: "the file did not end within " + e.opt.Timeout.String()}
-	if !w.post(job{budget: b, run: func() { end(late) }}) {
+	if !w.post(job{budget: b, run: func(*world) { l.end(late) }}) {
 		return ErrClosed
 	}
 	select {
-	case <-done: // or it has ended after all
-		return failed
+	case <-l.done: // or it has ended after all
+		return l.err
 	case <-w.ctx.Done():
 		return ErrClosed
 	}
 }
 
+func (l *loading) run(f *file) {
+	w := l.w
+	w.staged = &staging{owner: l.owner}
+	v, err := w.rt.RunProgram(f.program)
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	main, _ := goja.AssertFunction(v)
+	module, exports := w.rt.NewObject(), w.rt.NewObject()
+	_ = module.Set("exports", exports)
+	v, err = main(goja.Undefined(), exports, w.require, module, w.rt.ToValue(f.path), w.rt.ToValue(filepath.Dir(f.path)))
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	promise, _ := exported[*goja.Promise](v)
+	delete(w.rejected, promise)
+	if err := w.then(promise, func(goja.Value) { l.end(nil) }, func(reason goja.Value) { l.end(w.explainValue(reason)) }); err != nil {
+		l.fail(err)
+	}
+}
+
 // commit puts what a file has registered in force, in place of what files before
 // it registered.
-func (w *world) commit() {
-	s := w.staged
-	w.staged = nil
+func (w *world) commit(s *staging) {
+	w.loaded = s.owner
 	for id := range numHandlers {
 		switch {
 		case s.handlers[id] != nil:
@@ -211,50 +240,4 @@ func (w *world) commit() {
 			w.install(id, &registered{})
 		}
 	}
-	for _, t := range w.timers {
-		if t.owner != 0 && t.owner != s.owner {
-			w.clearTimersOf(t.owner)
-		}
-	}
-}
-
-// restore registers functions from their source: what the console registered in
-// a world that was given up.
-func (w *world) restore(sources map[handlerID]string) {
-	done := make(chan struct{})
-	if !w.post(job{budget: &budget{loadCPU, "the console's handlers"}, run: func() {
-		defer close(done)
-		for id, text := range sources {
-			p, err := compile(inputName+"0", "("+text+"\n)")
-			if err != nil {
-				w.e.logError(handlerNames[id], w.e.compileError(err))
-				continue
-			}
-			v, err := w.rt.RunProgram(p)
-			if err != nil {
-				w.e.logError(handlerNames[id], w.explain(err))
-				continue
-			}
-			w.register(id, v)
-		}
-	}}) {
-		return
-	}
-	select {
-	case <-done:
-	case <-w.ctx.Done():
-	}
-}
-
-// sources is what the console has registered.
-func (w *world) sources() map[handlerID]string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	m := make(map[handlerID]string)
-	for id := range numHandlers {
-		if w.text[id] != "" {
-			m[id] = w.text[id]
-		}
-	}
-	return m
 }

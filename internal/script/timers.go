@@ -9,12 +9,12 @@ import (
 
 // A timer is one of setTimeout, setInterval or setImmediate.
 type timer struct {
-	id    int
-	fn    goja.Callable
-	args  []goja.Value
-	every time.Duration // 0: once
-	owner owner
-	timer *time.Timer
+	id     int
+	fn     goja.Callable
+	args   []goja.Value
+	every  time.Duration // 0: once
+	origin *origin
+	timer  *time.Timer
 }
 
 // maxDelay is the longest that Node.js waits, 2^31-1 ms; more is 1 ms, there as
@@ -29,7 +29,7 @@ func (w *world) setTimer(c goja.FunctionCall) goja.Value {
 		panic(w.rt.NewTypeError("a timer calls a function, not " + w.show(c.Argument(0))))
 	}
 	if len(w.timers) >= maxTimers {
-		panic(w.rt.NewGoError(fmt.Errorf("more than %d timers", maxTimers)))
+		panic(w.errorValue(fmt.Errorf("more than %d timers", maxTimers)))
 	}
 	ms := c.Argument(2).ToFloat()
 	if !(ms >= 1 && ms <= maxDelay) {
@@ -37,12 +37,15 @@ func (w *world) setTimer(c goja.FunctionCall) goja.Value {
 	}
 	d := time.Duration(ms * float64(time.Millisecond))
 	w.lastTimer++
-	t := &timer{id: w.lastTimer, fn: fn, owner: w.owner}
+	t := &timer{id: w.lastTimer, fn: fn, origin: w.origin}
 	if len(c.Arguments) > 3 {
 		t.args = c.Arguments[3:]
 	}
 	if c.Argument(1).ToBoolean() {
 		t.every = d
+	}
+	if w.superseded() && !t.awaited() {
+		return w.rt.ToValue(t.id) // its file has ended: it never fires
 	}
 	w.timers[t.id] = t
 	t.timer = time.AfterFunc(d, func() { w.post(w.timerJob(t)) })
@@ -50,7 +53,7 @@ func (w *world) setTimer(c goja.FunctionCall) goja.Value {
 }
 
 func (w *world) timerJob(t *timer) job {
-	return job{owner: t.owner, budget: w.e.timerBudget, run: func() {
+	return job{origin: t.origin, budget: w.e.timerBudget, run: func(*world) {
 		if w.timers[t.id] != t {
 			return // cleared
 		}
@@ -59,7 +62,7 @@ func (w *world) timerJob(t *timer) job {
 		}
 		_, err := t.fn(goja.Undefined(), t.args...)
 		if err != nil {
-			w.e.logError("a timer", w.explain(err))
+			w.blame("a timer", err)
 		}
 		// Set only now: an interval that takes longer than it waits must not
 		// fill the queue.
@@ -79,10 +82,16 @@ func (w *world) clearTimer(c goja.FunctionCall) goja.Value {
 	return goja.Undefined()
 }
 
-// clearTimersOf ends what an owner began.
-func (w *world) clearTimersOf(o owner) {
+// awaited reports whether somebody may wait for a timer: a handler that sleeps.
+func (t *timer) awaited() bool {
+	return t.every == 0 && t.origin.waiter != nil && t.origin.waiter.waiting()
+}
+
+// endTimers ends those that files have set, but for what handlers that are under
+// way wait for, and those of one file.
+func (w *world) endTimers(but owner) {
 	for id, t := range w.timers {
-		if t.owner == o {
+		if o := t.origin.owner; o != 0 && o != but && !t.awaited() {
 			t.timer.Stop()
 			delete(w.timers, id)
 		}

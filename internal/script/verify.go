@@ -13,71 +13,91 @@ import (
 // refuses with that, {status, detail} says why, too, and anything else that is
 // not true of itself refuses with 403. A hook that fails refuses with 500.
 func (e *Engine) Verify(h *session.Handshake) {
-	w := e.current()
-	if w == nil || !w.post(job{budget: e.budgets[verifyHook], run: func() { w.verify(h) }}) {
+	j := job{budget: e.budgets[verifyHook], event: true, run: func(w *world) { w.verify(h) }}
+	if w := e.current(); w == nil || !w.post(j) {
 		h.Refuse(http.StatusServiceUnavailable, "")
 	}
 }
 
+// verifying is a handshake that the hook decides about.
+type verifying struct {
+	*session.Handshake
+	w    *world
+	over bool
+}
+
+func (v *verifying) waiting() bool { return !v.over }
+
+func (v *verifying) fail(err error) { v.failed(v.w.problem(err)) }
+
+func (v *verifying) failed(p problem) {
+	v.over = true
+	v.w.failed(verifyHook, p)
+	v.Refuse(http.StatusInternalServerError, "it could not be decided whether to accept")
+}
+
 func (w *world) verify(h *session.Handshake) {
 	hook := w.handlers[verifyHook]
-	if hook.fn == nil {
+	switch {
+	case hook.fn != nil:
+	case w.bereft.Load(): // there was one, which may have said no
+		h.Refuse(http.StatusServiceUnavailable, "")
+		return
+	default: // it was taken away
 		h.Accept()
 		return
 	}
-	fail := func(p problem) {
-		w.failed(verifyHook, p)
-		h.Refuse(http.StatusInternalServerError, "it could not be decided whether to accept")
-	}
-	// An interrupt ends this function as well: the answer is then up to the
-	// deferred one, and only the first counts.
-	decided := false
-	defer func() {
-		if !decided {
-			fail(problem{text: "the call was ended: it took too much", timeout: true})
-		}
-	}()
-	w.owner = hook.owner
+	v := &verifying{Handshake: h, w: w}
+	w.origin = &origin{owner: hook.owner, waiter: v}
 	req, err := w.requestValue(h.Request())
-	var v goja.Value
+	var decision goja.Value
 	if err == nil {
-		v, err = hook.fn(goja.Undefined(), req)
+		decision, err = hook.fn(goja.Undefined(), req)
 	}
-	decided = true
 	if err != nil {
-		fail(w.problem(err, uncaught(err)))
+		v.fail(err)
 		return
 	}
-	promise, ok := exported[*goja.Promise](v)
+	promise, ok := exported[*goja.Promise](decision)
 	if !ok {
-		w.decide(h, v)
+		v.decide(decision)
 		return
 	}
 	delete(w.rejected, promise)
-	w.then(promise, func(v goja.Value) { w.decide(h, v) }, func(reason goja.Value) { fail(w.problemOf(reason)) })
+	if err := w.then(promise, v.decide, func(reason goja.Value) { v.failed(w.problemOf(reason)) }); err != nil {
+		v.fail(err)
+	}
 }
 
 // decide makes a decision of what a hook has returned.
-func (w *world) decide(h *session.Handshake, v goja.Value) {
-	if o, ok := v.(*goja.Object); ok && o.Get("status") != nil {
-		detail := ""
-		if d := o.Get("detail"); d != nil && !goja.IsUndefined(d) {
-			detail = oneLine(d.String())
+func (v *verifying) decide(d goja.Value) {
+	status, detail := 0, ""
+	err := v.w.try(func() {
+		switch x := d.(type) {
+		case *goja.Object:
+			if s := x.Get("status"); s != nil && !goja.IsUndefined(s) {
+				status = int(s.ToInteger())
+			}
+			if s := x.Get("detail"); s != nil && !goja.IsUndefined(s) {
+				detail = oneLine(s.String())
+			}
+		default:
+			if n, ok := exported[int64](d); ok {
+				status = int(n)
+			}
 		}
-		if status := int(o.Get("status").ToInteger()); status >= 400 {
-			h.Refuse(status, detail)
-			return
-		}
+	})
+	v.over = true
+	switch {
+	case err != nil:
+		v.fail(err)
+	case status >= 400 && status <= 599:
+		v.Refuse(status, detail)
+	case d == nil || !d.ToBoolean():
+		v.Refuse(http.StatusForbidden, "")
+	default:
+		v.Accept()
 	}
-	if n, ok := exported[int64](v); ok && n >= 400 && n <= 599 {
-		h.Refuse(int(n), "")
-		return
-	}
-	if v == nil || !v.ToBoolean() {
-		h.Refuse(http.StatusForbidden, "")
-		return
-	}
-	h.Accept()
 }
 
 // requestValue is a request record in nv-session-simple's shape.

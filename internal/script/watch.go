@@ -13,24 +13,27 @@ import (
 
 // A watch bounds what the jobs of a world take. While jobs run their goroutine
 // is bound to its thread, whose processor time is what counts: a job is not to
-// blame for a busy machine. Looking is left to a timer that is armed once for
-// many jobs.
+// blame for a busy machine. Looking is left to a timer, armed once for many
+// jobs: a job may take up to a tick more than its budget, and one that is over
+// before the second look was never measured.
 type watch struct {
 	interrupt func(v any)
 	clear     func()
 	hung      func() // called once when an interrupt was of no use
 	maxHeap   uint64
+	grace     time.Duration // of processor time, from an interrupt to hung
 
-	mu     sync.Mutex // guards what follows
-	timer  *time.Timer
-	clock  int32 // the thread's processor clock
-	job    *budget
-	cpu    time.Duration
-	heap   uint64
-	looked bool
-	hit    *limitError // the job has been interrupted
-	hitAt  time.Time
-	dead   bool
+	mu      sync.Mutex // guards what follows
+	timer   *time.Timer
+	ticking bool  // between enter and leave
+	clock   int32 // the thread's processor clock
+	job     *budget
+	looked  bool // the job has been looked at: cpu and heap are where it began
+	cpu     time.Duration
+	heap    uint64
+	hit     *limitError // the job has been interrupted
+	hitCPU  time.Duration
+	dead    bool // hung was called
 }
 
 // budget is what a job may take.
@@ -50,7 +53,7 @@ func (e *limitError) Error() string { return e.text }
 // watchTick is how often a long job is looked at.
 const watchTick = 20 * time.Millisecond
 
-// enter begins a batch of jobs on the calling goroutine.
+// enter begins a row of jobs on the calling goroutine.
 func (w *watch) enter() {
 	runtime.LockOSThread()
 	w.mu.Lock()
@@ -58,6 +61,7 @@ func (w *watch) enter() {
 	// CLOCK_THREAD_CPUTIME_ID of that thread as others may read it; see
 	// clock_getcpuclockid(3) and the kernel's posix-timers.
 	w.clock = ^int32(unix.Gettid())<<3 | 6
+	w.ticking = true
 	if w.timer == nil {
 		w.timer = time.AfterFunc(watchTick, w.look)
 	} else {
@@ -65,9 +69,10 @@ func (w *watch) enter() {
 	}
 }
 
-// leave ends a batch.
+// leave ends it.
 func (w *watch) leave() {
 	w.mu.Lock()
+	w.ticking = false
 	w.timer.Stop()
 	w.mu.Unlock()
 	runtime.UnlockOSThread()
@@ -79,58 +84,58 @@ func (w *watch) begin(b *budget) {
 	w.job, w.looked, w.hit = b, false, nil
 }
 
-// end ends a job. It returns why it was interrupted, if it was.
-func (w *watch) end() *limitError {
+// end ends a job. What was interrupted is not felt by the next.
+func (w *watch) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.job = nil
-	if w.hit == nil {
-		return nil
+	if w.hit != nil {
+		w.hit = nil
+		w.clear()
 	}
-	w.clear()
-	return w.hit
 }
 
 // look is called by the timer.
 func (w *watch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.dead {
+	if !w.ticking {
+		return // it was on its way when the row of jobs ended
+	}
+	defer w.timer.Reset(watchTick)
+	if w.job == nil {
 		return
 	}
-	defer func() {
-		if !w.dead {
-			w.timer.Reset(watchTick)
-		}
-	}()
 	cpu, heap := w.cpuTime(), heapBytes()
 	switch {
-	case w.job == nil:
+	case w.hit != nil:
+		// A job hears of it once: goja forgets an interrupt with the call that it
+		// ended, and the job may have gone on to the next.
+		w.interrupt(w.hit)
+		if cpu-w.hitCPU >= w.grace && !w.dead {
+			w.dead = true
+			w.hung()
+		}
 	case !w.looked:
 		w.looked, w.cpu, w.heap = true, cpu, heap
-	case w.hit != nil:
-		if time.Since(w.hitAt) > hangGrace {
-			w.dead = true
-			go w.hung()
-		}
 	case cpu-w.cpu >= w.job.cpu:
-		w.stopLocked(&limitError{fmt.Sprintf("took more than %v of processor time", w.job.cpu), true})
-	case heap > w.heap && heap-w.heap > w.maxHeap:
-		w.stopLocked(&limitError{fmt.Sprintf("took more than %d MiB of memory", w.maxHeap>>20), false})
+		w.hitLocked(&limitError{fmt.Sprintf("took more than %v of processor time", w.job.cpu), true}, cpu)
+	case heap > w.heap+w.maxHeap && liveBytes() > w.heap+w.maxHeap:
+		w.hitLocked(&limitError{fmt.Sprintf("took more than %d MiB of memory", w.maxHeap>>20), false}, cpu)
 	}
 }
 
-// cancel interrupts a job if it is still running.
+// cancel interrupts a job if it is running; nil: whatever is.
 func (w *watch) cancel(b *budget, why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.job == b && w.hit == nil {
-		w.stopLocked(&limitError{why.Error(), false})
+	if w.job != nil && (b == nil || w.job == b) && w.hit == nil {
+		w.hitLocked(&limitError{text: why.Error()}, w.cpuTime())
 	}
 }
 
-func (w *watch) stopLocked(e *limitError) {
-	w.hit, w.hitAt = e, time.Now()
+func (w *watch) hitLocked(e *limitError, cpu time.Duration) {
+	w.hit, w.hitCPU = e, cpu
 	w.interrupt(e)
 }
 
@@ -144,27 +149,37 @@ func (w *watch) running() string {
 	return w.job.what
 }
 
+// cpuTime is that of the thread, or where its clock cannot be read, the wall's.
 func (w *watch) cpuTime() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(w.clock, &ts); err != nil {
-		return time.Duration(time.Now().UnixNano()) // the thread is not known: the wall has to do
+		w.clock = unix.CLOCK_MONOTONIC
+		w.looked = false // it was on the other clock
+		_ = unix.ClockGettime(w.clock, &ts)
 	}
 	return time.Duration(ts.Nano())
 }
 
+// heapBytes are those of objects, dead ones that were not collected yet among
+// them.
 func heapBytes() uint64 {
 	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(s)
 	return s[0].Value.Uint64()
 }
 
-// uncaught is the limitError that ended a call, or nil.
-func uncaught(err error) *limitError {
+// liveBytes is heapBytes without the dead.
+func liveBytes() uint64 {
+	runtime.GC()
+	return heapBytes()
+}
+
+// ended is why a call was ended by the watch, or nil if it was not.
+func ended(err error) *limitError {
 	if i, ok := err.(*goja.InterruptedError); ok {
 		if l, ok := i.Value().(*limitError); ok {
 			return l
 		}
-		return &limitError{text: fmt.Sprint(i.Value())}
 	}
 	return nil
 }

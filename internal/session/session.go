@@ -17,14 +17,14 @@ type Session struct {
 	srv      *Server
 	conn     *ws.Conn
 	id       ID
-	head     string      // the handshake's head; the request record is read from it when asked for
-	openedAt int64       // unix nanoseconds
-	slot     int         // in the registry's order; guarded by its lock
-	asked    bool        // the last ping before closing was sent; owned by the loop
-	greeted  bool        // it was told its id and the interval; owned by the loop
-	attached any         // see Attach
-	quiet    atomic.Bool // no keepalive
-	inbox    *inbox      // of what a backend handles; nil until there is something; owned by the loop
+	head     string       // the handshake's head; the request record is read from it when asked for
+	openedAt int64        // unix nanoseconds
+	slot     int          // in the registry's order; guarded by its lock
+	asked    bool         // the last ping before closing was sent; owned by the loop
+	greeted  bool         // it was told its id and the interval; owned by the loop
+	attached atomic.Value // see Attach
+	quiet    atomic.Bool  // no keepalive
+	inbox    *inbox       // of what a backend handles; nil until there is something; owned by the loop
 
 	mu      sync.Mutex // guards what follows
 	waits   *waits     // nil while nobody waits for the peer
@@ -72,11 +72,11 @@ type SessionStats struct {
 func (s *Session) ID() string { return s.id.String() }
 
 // Attach keeps a value with the session, for as long as that lives. It is for one
-// user, which sees to it that Attach and Attached are not called at once.
-func (s *Session) Attach(v any) { s.attached = v }
+// user, whose values are all of one type.
+func (s *Session) Attach(v any) { s.attached.Store(v) }
 
 // Attached is the value that Attach was given last.
-func (s *Session) Attached() any { return s.attached }
+func (s *Session) Attached() any { return s.attached.Load() }
 
 // Protocol is the negotiated subprotocol, or "".
 func (s *Session) Protocol() string { return s.conn.Subprotocol() }

@@ -4,13 +4,21 @@
 (function (native) {
   'use strict';
 
+  // What scripts may replace is taken now. For the same reason lists of sessions
+  // are gone through with an index.
   const { inspect, format } = native.inspect;
-  const parse = JSON.parse;
-  const stringify = JSON.stringify;
+  const { parse, stringify } = JSON;
+  const { Array, ArrayBuffer, Buffer, Date, Error, Map, Number, Object, Promise, Proxy, RangeError, Reflect, RegExp, Set, String, Symbol,
+    TypeError, Uint8Array } = globalThis;
+  const { apply, ownKeys } = Reflect;
+  const { defineProperty, keys } = Object;
+  const { isView } = ArrayBuffer;
+  const { then } = Promise.prototype;
+  const { set } = Map.prototype;
 
   function hidden(object, members) {
-    for (const name of Reflect.ownKeys(members)) {
-      Object.defineProperty(object, name, { value: members[name], writable: true, enumerable: false, configurable: true });
+    for (const name of ownKeys(members)) {
+      defineProperty(object, name, { value: members[name], writable: true, enumerable: false, configurable: true });
     }
     return object;
   }
@@ -31,7 +39,7 @@
   }
 
   function toBytes(data) {
-    if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return data;
+    if (isView(data) || data instanceof ArrayBuffer) return data;
     throw new TypeError(`not binary data (a Buffer, a typed array, a DataView or an ArrayBuffer): ${inspect(data)}`);
   }
 
@@ -41,55 +49,58 @@
 
   // ---- Conn ----
 
-  const handles = new WeakMap(); // of Sess and Conn
+  // Sess and Conn are made here alone: the handle that they keep is the session.
+  const made = {};
 
   class Conn {
-    constructor(handle, sess) {
-      handles.set(this, handle);
-      Object.defineProperty(this, 'sess_', { value: sess, enumerable: false });
+    #handle;
+    constructor(by, handle, sess) {
+      if (by !== made) throw new TypeError('connections are made by clients');
+      this.#handle = handle;
+      defineProperty(this, 'sess_', { value: sess, enumerable: false });
     }
 
-    ssend(s) { native.sendText(handles.get(this), String(s)); }
-    jsend(j) { native.sendJSON(handles.get(this), toJSON(j)); }
-    bsend(b) { native.sendBytes(handles.get(this), toBytes(b)); }
+    ssend(s) { native.sendText(this.#handle, String(s)); }
+    jsend(j) { native.sendJSON(this.#handle, toJSON(j)); }
+    bsend(b) { native.sendBytes(this.#handle, toBytes(b)); }
     send(data) { return typeof data === 'object' && data !== null ? this.bsend(data) : this.ssend(data); }
-    async assend(s) { return sent(native.sendText(handles.get(this), String(s))); }
-    async ajsend(j) { return sent(native.sendJSON(handles.get(this), toJSON(j))); }
-    async absend(b) { return sent(native.sendBytes(handles.get(this), toBytes(b))); }
+    async assend(s) { return sent(native.sendText(this.#handle, String(s))); }
+    async ajsend(j) { return sent(native.sendJSON(this.#handle, toJSON(j))); }
+    async absend(b) { return sent(native.sendBytes(this.#handle, toBytes(b))); }
 
     // A request that the client must answer: promises the whole answer. The
     // timeout is in milliseconds.
-    async send_jrr_sreq(j, timeout) { return parse(await native.ask(handles.get(this), toJSON(j), timeout)); }
+    async send_jrr_sreq(j, timeout) { return parse(await native.ask(this.#handle, toJSON(j), timeout)); }
     // The answer to a client's request, by the request's ___id___.
-    async send_jrr_sres(j, id) { return sent(native.reply(handles.get(this), toJSON(j), String(id))); }
+    async send_jrr_sres(j, id) { return sent(native.reply(this.#handle, toJSON(j), String(id))); }
     send_jrr_creq() { throw new TypeError('cant_use_creq_from_server'); }
     send_jrr_cres() { throw new TypeError('cant_use_cres_from_server'); }
 
-    send_ping_frame() { native.ping(handles.get(this)).catch(() => {}); }
+    send_ping_frame() { native.ping(this.#handle).catch(() => {}); }
     // Promises the milliseconds to the pong.
-    async asend_ping_frame(timeout) { return native.ping(handles.get(this), timeout); }
+    async asend_ping_frame(timeout) { return native.ping(this.#handle, timeout); }
 
-    close(code = 1000, reason = '') { native.hangUp(handles.get(this), Number(code), String(reason)); }
+    close(code = 1000, reason = '') { native.hangUp(this.#handle, Number(code), String(reason)); }
 
     get config() { return srv.cfg_; }
     get is_client_() { return false; }
     get is_server_() { return true; }
-    get protocol() { return native.protocol(handles.get(this)) || undefined; }
-    get state() { return native.active(handles.get(this)) ? 'open' : 'closed'; }
-    get connected() { return native.active(handles.get(this)); }
+    get protocol() { return native.protocol(this.#handle) || undefined; }
+    get state() { return native.active(this.#handle) ? 'open' : 'closed'; }
+    get connected() { return native.active(this.#handle); }
     get remoteAddress() { return this.sess_.req_.remoteAddress; }
     get socket() {
-      const peer = native.peer(handles.get(this));
-      const socket = { readyState: native.active(handles.get(this)) ? 'open' : 'closed' };
+      const peer = parse(native.peer(this.#handle));
+      const socket = { readyState: native.active(this.#handle) ? 'open' : 'closed' };
       if (peer) socket._peername = peer;
       else socket._pipeName = srv.hsrv_._pipeName;
       return socket;
     }
-    get stats() { return parse(native.stats(handles.get(this))); }
+    get stats() { return parse(native.stats(this.#handle)); }
 
     // The keepalive of the session, until it is cancelled.
     get ka_() {
-      const handle = handles.get(this);
+      const handle = this.#handle;
       return {
         get active() { return native.alive(handle); },
         get interval() { return srv.cfg_.keepaliveInterval; },
@@ -101,30 +112,33 @@
 
   // ---- Sess ----
 
-  const records = new WeakMap();
-
   class Sess {
-    constructor(handle) {
-      handles.set(this, handle);
-      Object.defineProperty(this, 'conn_', { value: new Conn(handle, this), enumerable: false });
+    #handle;
+    #req;
+    constructor(by, handle) {
+      if (by !== made) throw new TypeError('sessions are made by clients');
+      this.#handle = handle;
+      defineProperty(this, 'conn_', { value: new Conn(made, handle, this), enumerable: false });
     }
 
-    get id_() { return native.id(handles.get(this)); }
+    get id_() { return native.id(this.#handle); }
     get req_() {
-      let req = records.get(this);
-      if (!req) records.set(this, (req = requestOf(native.record(handles.get(this)))));
-      return req;
+      if (!this.#req) {
+        this.#req = parse(native.record(this.#handle));
+        this.#req.httpRequest.body = Buffer.alloc(0);
+      }
+      return this.#req;
     }
-    is_active() { return native.active(handles.get(this)); }
-    get opened_() { return new Date(native.times(handles.get(this))[0]); }
+    is_active() { return native.active(this.#handle); }
+    get opened_() { return new Date(native.times(this.#handle)[0]); }
 
-    get katsk_() { return native.alive(handles.get(this)) ? this.conn_.ka_ : undefined; }
-    clear_katsk() { native.quiet(handles.get(this)); }
+    get katsk_() { return native.alive(this.#handle) ? this.conn_.ka_ : undefined; }
+    clear_katsk() { native.quiet(this.#handle); }
 
     // The requests that the client has not answered, by their ids; rs settles
     // one in its place, with an envelope or with the data of one.
     get sjrr_queue_() {
-      const handle = handles.get(this);
+      const handle = this.#handle;
       const queue = {};
       for (const id of native.pending(handle)) {
         queue[id] = {
@@ -147,34 +161,31 @@
         cookies: req.cookies,
         requestedExtensions: req.requestedExtensions,
         query: req.resourceURL.query,
-        conn: native.peer(handles.get(this)) || undefined,
+        conn: parse(native.peer(this.#handle)) || undefined,
       }, null, 2);
     }
-  }
-
-  function requestOf(text) {
-    const req = parse(text);
-    req.httpRequest.body = Buffer.alloc(0);
-    return req;
   }
 
   // ---- Server ----
 
   // What stands for the built-in handlers.
-  const others = (sess) => native.sessions().filter((x) => x !== sess);
+  function others(sess, send) {
+    const list = native.sessions();
+    for (let i = 0; i < list.length; i++) if (list[i] !== sess) send(list[i].conn_);
+  }
   const builtIn = {
     json_handle: {
-      forward(j, conn, sess) { for (const x of others(sess)) x.conn_.jsend(j); },
+      forward(j, conn, sess) { others(sess, (x) => x.jsend(j)); },
       echo(j, conn) { conn.jsend(j); },
       log(j) { console.log(j); },
     },
     str_handle: {
-      forward(s, conn, sess) { for (const x of others(sess)) x.conn_.ssend(s); },
+      forward(s, conn, sess) { others(sess, (x) => x.ssend(s)); },
       echo(s, conn) { conn.ssend(s); },
       log(s) { console.log(s); },
     },
     bin_handle: {
-      forward(length, data, conn, sess) { for (const x of others(sess)) x.conn_.bsend(data); },
+      forward(length, data, conn, sess) { others(sess, (x) => x.bsend(data)); },
       echo(length, data, conn) { conn.bsend(data); },
       log(length, data) { console.log(length, data); },
     },
@@ -197,6 +208,16 @@
   function ms(timeout, otherwise) { return timeout === undefined ? otherwise : timeout; }
 
   let singleton; // the daemon's server
+  const config = parse(native.config()) || {};
+
+  const listening = () => parse(native.listen());
+
+  function select(test) {
+    const list = native.sessions();
+    const found = [];
+    for (let i = 0; i < list.length; i++) if (test(list[i])) found[found.length] = list[i];
+    return found;
+  }
 
   class Server {
     // There is one server, the daemon; this gives it.
@@ -204,10 +225,15 @@
       if (singleton) return singleton;
     }
 
-    get cfg_() { return native.config() || {}; }
-    get sesses_() { return new Map(native.sessions().map((sess) => [sess, sess.id_])); }
+    get cfg_() { return config; }
+    get sesses_() {
+      const list = native.sessions();
+      const map = new Map();
+      for (let i = 0; i < list.length; i++) apply(set, map, [list[i], list[i].id_]);
+      return map;
+    }
     get port_() {
-      const first = native.listen()[0];
+      const first = listening()[0];
       if (!first) return undefined;
       return first.network === 'unix' ? first.address : Number(first.address.slice(first.address.lastIndexOf(':') + 1));
     }
@@ -215,10 +241,10 @@
       const list = this.cfg_.subprotocols || [];
       return list.length > 1 ? list : list[0];
     }
-    get hsrv_protocol_() { return (native.listen()[0] || {}).tls ? 'https' : 'http'; }
+    get hsrv_protocol_() { return (listening()[0] || {}).tls ? 'https' : 'http'; }
     get https_opts_() { return undefined; } // a key is nobody's to read
     get hsrv_() {
-      const list = native.listen();
+      const list = listening();
       const unix = list.find((l) => l.network === 'unix');
       const hsrv = { listening: list.length > 0, addresses: list };
       if (unix) hsrv._pipeName = unix.address;
@@ -240,16 +266,16 @@
     fst_sess() { return native.at(0); }
     lst_sess() { return native.last(); }
     get_sess(i = 0) { return native.at(Number(i)); }
-    get_sess_with_conn(conn) { return native.sessions().find((sess) => sess.conn_ === conn); }
+    get_sess_with_conn(conn) { return select((sess) => sess.conn_ === conn)[0]; }
     get_sess_with_port(port) { return native.byPort(Number(port)); }
     sess_filter(condition = () => true, ...params) {
-      return native.sessions().filter((sess) => condition(sess.req_, sess.conn_, sess.id_, ...params));
+      return select((sess) => condition(sess.req_, sess.conn_, sess.id_, ...params));
     }
     rgx_sess_filter(rgx) {
       if (typeof rgx === 'string') return native.matching(rgx, false) || [];
       if (!(rgx instanceof RegExp)) return native.sessions();
       const found = rgx.flags === '' ? native.matching(rgx.source, true) : null;
-      return found || native.sessions().filter((sess) => {
+      return found || select((sess) => {
         rgx.lastIndex = 0;
         return rgx.test(stringify(sess.req_));
       });
@@ -310,7 +336,7 @@
     }
 
     get [Symbol.toStringTag]() {
-      const list = native.listen().map((l) => l.address);
+      const list = listening().map((l) => l.address);
       return stringify({
         server: list.length === 1 ? list[0] : list,
         conns: native.sessions().map((sess) => sess.conn_.socket._peername || sess.conn_.socket._pipeName),
@@ -345,7 +371,7 @@
       [`regis_$${name}$`](f) { native.register(name, f); },
     });
     if (name === 'after_extract_async_verify') continue;
-    Object.defineProperty(Server.prototype, name + '_', {
+    defineProperty(Server.prototype, name + '_', {
       get() {
         const f = native.handler(name);
         if (typeof f === 'string') return (builtIn[name] || {})[f] || none;
@@ -376,7 +402,7 @@
     writeHead(status, reason, headers) {
       this.statusCode = Number(status);
       if (typeof reason === 'object') headers = reason;
-      for (const name of Object.keys(headers || {})) this.setHeader(name, headers[name]);
+      for (const name of keys(headers || {})) this.setHeader(name, headers[name]);
       return this;
     }
     write(data) {
@@ -441,7 +467,7 @@
   // ---- timers ----
 
   class Timeout {
-    constructor(id) { Object.defineProperty(this, 'id', { value: id, enumerable: false }); }
+    constructor(id) { defineProperty(this, 'id', { value: id, enumerable: false }); }
     ref() { return this; }
     unref() { return this; }
     hasRef() { return true; }
@@ -501,7 +527,7 @@
   const fetch = async function fetch(url, { method = 'GET', headers = {}, body } = {}) {
     const fields = new Headers(headers);
     if (body !== undefined && body !== null) {
-      if (!ArrayBuffer.isView(body) && !(body instanceof ArrayBuffer)) {
+      if (!isView(body) && !(body instanceof ArrayBuffer)) {
         if (!fields.has('content-type')) fields.set('content-type', 'text/plain;charset=UTF-8');
         body = Buffer.from(String(body));
       }
@@ -530,7 +556,7 @@
     if (value instanceof Date) return keep(new Date(value.getTime()));
     if (value instanceof RegExp) return keep(new RegExp(value.source, value.flags));
     if (value instanceof ArrayBuffer) return keep(value.slice(0));
-    if (ArrayBuffer.isView(value)) return keep(Buffer.isBuffer(value) ? Buffer.from(value) : new value.constructor(value));
+    if (isView(value)) return keep(Buffer.isBuffer(value) ? Buffer.from(value) : new value.constructor(value));
     if (value instanceof Map) {
       const copy = keep(new Map());
       for (const [k, v] of value) copy.set(clone(k, seen), clone(v, seen));
@@ -542,7 +568,7 @@
       return copy;
     }
     const copy = keep(Array.isArray(value) ? new Array(value.length) : {});
-    for (const k of Object.keys(value)) copy[k] = clone(value[k], seen);
+    for (const k of keys(value)) copy[k] = clone(value[k], seen);
     return copy;
   };
 
@@ -586,7 +612,7 @@
   };
 
   hidden(globalThis, {
-    srv, Server, Sess, Conn, TimeoutError, ClosedError, console, require, global: globalThis,
+    Server, Sess, Conn, TimeoutError, ClosedError, console, require, global: globalThis,
     setTimeout, setInterval, setImmediate, clearTimeout: clear, clearInterval: clear, clearImmediate: clear, queueMicrotask,
     fetch, Headers, Response, TextEncoder, TextDecoder, crypto,
     structuredClone: function structuredClone(value) { return clone(value, new Map()); },
@@ -594,6 +620,9 @@
     atob: function atob(text) { return Buffer.from(String(text), 'base64').toString('latin1'); },
     btoa: function btoa(text) { return Buffer.from(String(text), 'latin1').toString('base64'); },
   });
+
+  // Nobody takes the server away: an assignment to srv is without effect.
+  defineProperty(globalThis, 'srv', { value: srv, writable: false, enumerable: false, configurable: false });
 
   // The names that a completion offers.
   function properties(expr, prefix) {
@@ -614,8 +643,9 @@
 
   return {
     srv,
-    sess: (handle) => new Sess(handle),
-    then: (promise, f, g) => { Promise.prototype.then.call(promise, f, g); },
+    sess: (handle) => new Sess(made, handle),
+    then: (promise, f, g) => { apply(then, promise, [f, g]); },
+    require,
     error: makeError,
     response: (respond) => new ServerResponse(respond),
     properties,

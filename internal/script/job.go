@@ -1,0 +1,213 @@
+package script
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/dop251/goja"
+	"go.uber.org/zap"
+)
+
+// owner is who began something: the load of the file, by its number, or the
+// console, 0. What a file began ends when the file is loaded again.
+type owner int
+
+// origin is on whose behalf JavaScript runs: it stays the same through awaits
+// and timers.
+type origin struct {
+	owner  owner
+	waiter waiter // nil: nobody
+}
+
+// A waiter is somebody who waits for the end of what was begun. Its methods are
+// called by the world's goroutine.
+type waiter interface {
+	waiting() bool
+	// fail ends the wait: what was begun was interrupted, and will not go on.
+	fail(err error)
+}
+
+// tracker keeps the origin across promises.
+type tracker struct{ w *world }
+
+func (t tracker) Grab() any     { return t.w.origin }
+func (t tracker) Resumed(o any) { t.w.origin, _ = o.(*origin) }
+func (t tracker) Exited()       {}
+
+// superseded reports whether the file that runs was loaded anew, or not loaded
+// in the end.
+func (w *world) superseded() bool {
+	o := w.origin.owner
+	return o != 0 && o != w.loaded && (w.staged == nil || w.staged.owner != o)
+}
+
+// run is the world's goroutine.
+func (w *world) run() {
+	defer close(w.ended)
+	for more := true; more; more = w.wait() {
+		w.watch.enter()
+		for j, ok := w.next(); ok; j, ok = w.next() {
+			w.do(&j)
+		}
+		w.watch.leave()
+	}
+	for _, t := range w.timers {
+		t.timer.Stop()
+	}
+	w.finishAll()
+	w.wg.Wait()
+}
+
+// stop ends the world; see ended.
+func (w *world) stop() {
+	drop(w.halt())
+	w.watch.cancel(nil, ErrClosed)
+}
+
+// do runs a job.
+func (w *world) do(j *job) {
+	if j.call != nil {
+		w.handle(j.begun)
+	} else {
+		w.guard(j.budget, j.origin, func() { j.run(w) })
+	}
+	if len(w.rejected) > 0 {
+		w.guard(w.e.timerBudget, &origin{}, w.reportRejections)
+	}
+}
+
+// noOrigin is that of what nobody waits for.
+var noOrigin = new(origin)
+
+// guard runs f within a budget. Whatever runs JavaScript, to show an error too,
+// does so in here.
+func (w *world) guard(b *budget, o *origin, f func()) {
+	if o == nil {
+		o = noOrigin
+	}
+	w.origin = o
+	w.watch.begin(b)
+	defer w.watch.end()
+	defer func() {
+		x := recover()
+		switch x := x.(type) {
+		case nil:
+		case *goja.InterruptedError:
+			w.lose(b.what, x)
+		case *goja.StackOverflowError:
+			w.lose(b.what, x)
+		case *goja.Exception:
+			w.lose(b.what, x)
+		default:
+			// A defect of the engine costs its world, not the sessions.
+			w.e.log.Error("the JavaScript engine failed", zap.String("running", b.what), zap.Any("panic", x), zap.ByteString("stack", debug.Stack()))
+			w.lose(b.what, errors.New("the JavaScript engine failed"))
+			w.halted("it failed")
+		}
+	}()
+	f()
+}
+
+// halted gives this world up, from inside.
+func (w *world) halted(why string) {
+	if !w.isStopped() {
+		w.e.wg.Go(func() { w.e.giveUp(w, why) })
+		<-w.ctx.Done() // and takes no more jobs
+	}
+}
+
+// blame tells of an error that nobody has caught.
+func (w *world) blame(what string, err error) {
+	if uncatchable(err) {
+		w.lose(what, err)
+		return
+	}
+	w.e.logError(what, w.explain(err))
+}
+
+// lose tells whoever waits for what ran that it will not go on.
+func (w *world) lose(what string, err error) {
+	if wt := w.origin.waiter; wt != nil && wt.waiting() {
+		wt.fail(err)
+		return
+	}
+	w.e.logError(what, w.explain(err))
+}
+
+// uncatchable reports whether an error ends JavaScript, past every catch.
+func uncatchable(err error) bool {
+	_, thrown := err.(*goja.Exception)
+	return !thrown
+}
+
+// try runs what may throw: a property's getter, say.
+func (w *world) try(f func()) (err error) {
+	defer func() {
+		switch x := recover().(type) {
+		case nil:
+		case *goja.InterruptedError:
+			err = x
+		case *goja.StackOverflowError:
+			err = x
+		default:
+			panic(x)
+		}
+	}()
+	if ex := w.rt.Try(f); ex != nil {
+		return ex
+	}
+	return nil
+}
+
+// await runs f elsewhere and gives its promise. What f returns is made into a
+// value by the world.
+func (w *world) await(what string, f func(ctx context.Context) (func() goja.Value, error)) goja.Value {
+	if w.async >= maxAsync {
+		panic(w.errorValue(fmt.Errorf("more than %d operations are under way", maxAsync)))
+	}
+	w.async++
+	promise, resolve, reject := w.rt.NewPromise()
+	origin := w.origin
+	w.wg.Go(func() {
+		v, err := f(w.ctx)
+		w.post(job{origin: origin, budget: &budget{w.e.opt.CPULimit, what}, run: func(*world) {
+			w.async--
+			switch {
+			case err != nil:
+				err = reject(w.errorValue(err))
+			case v == nil:
+				err = resolve(goja.Undefined())
+			default:
+				err = resolve(v())
+			}
+			if err != nil {
+				w.blame(what, err)
+			}
+		}})
+	})
+	return w.rt.ToValue(promise)
+}
+
+// trackRejection notes promises that were rejected and that nobody looks at.
+func (w *world) trackRejection(p *goja.Promise, op goja.PromiseRejectionOperation) {
+	if op == goja.PromiseRejectionReject {
+		w.rejected[p] = p.Result()
+	} else {
+		delete(w.rejected, p)
+	}
+}
+
+// maxRejections is of how many rejected promises the log may be told at once.
+const maxRejections = 10
+
+func (w *world) reportRejections() {
+	told := 0
+	for p, reason := range w.rejected {
+		delete(w.rejected, p)
+		if told++; told <= maxRejections {
+			w.e.logError("a promise that nobody awaits", w.explainValue(reason))
+		}
+	}
+}
