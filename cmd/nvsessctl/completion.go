@@ -3,9 +3,12 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/jsinput"
 )
 
 // completer answers Tab: one way to go on is taken, several are listed.
@@ -16,11 +19,8 @@ const maxListed = 40
 
 // Do is called by the editor with the line and the cursor in it. It returns what to insert.
 func (c *completer) Do(line []rune, pos int) ([][]rune, int) {
-	text := string(line[:pos])
-	start, found := admin.Complete(text, c.repl.client)
-	if files := completeFile(text); files != nil {
-		found = files
-	}
+	text := typed(line[:pos])
+	start, found := c.complete(text)
 	typed := text[start:]
 	switch len(found) {
 	case 0:
@@ -38,8 +38,48 @@ func (c *completer) Do(line []rune, pos int) ([][]rune, int) {
 	if common := commonPrefix(found); len(common) > len(typed) {
 		return [][]rune{[]rune(common[len(typed):])}, len([]rune(typed))
 	}
-	c.list(string(line), found)
+	c.list(line, found)
 	return nil, 0
+}
+
+// complete finds the ways to go on with a text, and where in it what they replace begins.
+func (c *completer) complete(text string) (start int, found []admin.Candidate) {
+	begin := strings.LastIndexByte(text, '\n') + 1
+	if last := text[begin:]; jsinput.IsCommand(last, isCommandWord) && strings.ContainsAny(strings.TrimLeft(last, " \t"), " \t") && !wantsMore(text[:begin]) {
+		start, found = admin.Complete(last, c.repl.client)
+		if files := completeFile(last); files != nil {
+			found = files
+		}
+		return begin + start, found
+	}
+	if strings.TrimSpace(text) == "" {
+		return admin.Complete(text, c.repl.client)
+	}
+	code := forced(text)
+	expr, prefix, ok := jsinput.CompletionTarget(code, len(code))
+	if !ok {
+		return len(text), nil
+	}
+	start = len(text) - len(prefix)
+	if expr == "" && strings.TrimSpace(code[:start]) == "" && code == text {
+		_, found = admin.Complete(prefix, c.repl.client) // the first word of an input may be a command as well
+	}
+	for _, name := range c.repl.client.Members(expr, prefix) {
+		if strings.HasPrefix(name, prefix) && isIdentifier(name) && !slices.ContainsFunc(found, func(f admin.Candidate) bool { return f.Text == name }) {
+			found = append(found, admin.Candidate{Text: name})
+		}
+	}
+	return start, found
+}
+
+// isIdentifier reports whether a member may be written behind a point.
+func isIdentifier(name string) bool {
+	for i, r := range name {
+		if r != '_' && r != '$' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 func commonPrefix(found []admin.Candidate) string {
@@ -49,11 +89,11 @@ func commonPrefix(found []admin.Candidate) string {
 			common = common[:len(common)-1]
 		}
 	}
-	return common
+	return strings.ToValidUTF8(common, "")
 }
 
 // list shows the candidates: those that can be explained on a line each, the rest in columns.
-func (c *completer) list(line string, found []admin.Candidate) {
+func (c *completer) list(line []rune, found []admin.Candidate) {
 	more := len(found) > maxListed
 	if more {
 		found = found[:maxListed]
@@ -84,7 +124,7 @@ func (c *completer) list(line string, found []admin.Candidate) {
 		p.Printf("%s\n", p.Styled(admin.Dim, "... and more"))
 	}
 	// Below the line as it is, which the editor then draws again.
-	_, _ = c.repl.editor.Stdout().Write([]byte(prompt + admin.Escape(line) + "\n" + b.String()))
+	_, _ = c.repl.editor.Stdout().Write([]byte(c.repl.view.picture(line) + "\n" + b.String()))
 }
 
 // completeFile offers files after --file; nil when it is no file that is wanted.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +27,11 @@ type repl struct {
 	out     *os.File
 	client  *admin.Client
 	editor  *readline.Instance
-	keys    *readline.CancelableStdin // what the editor reads; closing it ends the editing
+	view    *lineView
+	tty     *keyReader
+	keys    *readline.CancelableStdin       // what the editor reads; closing it ends the editing
+	edit    func([]rune, int) ([]rune, int) // what the key that was pressed last does to the line; nil: nothing
+	output  *follower
 	history *history
 	json    bool
 	signals chan os.Signal // SIGINT; while a line is edited Ctrl-C is a key
@@ -56,8 +61,12 @@ func console(ctx context.Context, opts options, std streams) error {
 	}
 	// The terminal is given back as it was found, whatever ends the console.
 	defer r.editor.Close()
+	following, unfollow := context.WithCancel(ctx)
+	defer func() { unfollow(); r.output.wait() }()
+	r.output = &follower{client: c, view: r.view, like: newPrinter(out)}
+	r.output.attach(following, r.started)
 	defer context.AfterFunc(ctx, func() { r.keys.Close() })()
-	return r.loop(ctx)
+	return r.loop(ctx, following)
 }
 
 // greet says what the console is connected to.
@@ -72,20 +81,21 @@ func (r *repl) greet(ctx context.Context) error {
 		return err
 	}
 	r.started = answer.Started
-	p.Printf("%s\n", p.Styled(admin.Dim, "at "+r.client.Path()+"; help lists the commands, Tab completes, Ctrl-D leaves"))
+	p.Printf("%s\n", p.Styled(admin.Dim, "at "+r.client.Path()+"; help lists the commands, the rest is JavaScript"))
 	return nil
 }
 
 func (r *repl) openEditor(in, out *os.File) error {
-	view := &lineView{out: out, prompt: prompt, width: func() int {
+	r.view = &lineView{out: out, prompt: prompt, width: func() int {
 		if columns, _, err := term.GetSize(int(out.Fd())); err == nil && columns > 0 {
 			return columns
 		}
 		return 80
 	}}
-	r.keys = readline.NewCancelableStdin(keyReader{in})
+	r.tty = &keyReader{in: in}
+	r.keys = readline.NewCancelableStdin(r.tty)
 	cfg := &readline.Config{
-		Prompt: prompt, Painter: view, Stdin: r.keys, Stdout: view, Stderr: view,
+		Prompt: prompt, Painter: r.view, Stdin: r.keys, Stdout: r.view, Stderr: r.view, Listener: r,
 		AutoComplete:           &completer{repl: r},
 		HistoryLimit:           historyLimit,
 		HistorySearchFold:      true,
@@ -112,8 +122,19 @@ func (r *repl) openEditor(in, out *os.File) error {
 	return nil
 }
 
-// loop reads and carries out lines.
-func (r *repl) loop(ctx context.Context) error {
+// bracketPastes asks the terminal to say what is pasted, while a line is edited.
+func (r *repl) bracketPastes(on bool) {
+	switch {
+	case os.Getenv("TERM") == "dumb":
+	case on:
+		_, _ = r.out.WriteString("\x1b[?2004h")
+	default:
+		_, _ = r.out.WriteString("\x1b[?2004l")
+	}
+}
+
+// loop reads and carries out inputs. following is how long the output of scripts is followed.
+func (r *repl) loop(ctx, following context.Context) error {
 	for ctx.Err() == nil {
 		line, err := r.editor.Readline()
 		switch {
@@ -131,19 +152,84 @@ func (r *repl) loop(ctx context.Context) error {
 			return r.std.fail(err, false)
 		}
 		r.remember(line)
-		inv, err := admin.ParseLine(line)
-		if err == nil && inv == nil {
-			continue
-		}
-		if err == nil && inv.Command.Name == "exit" && !inv.Help {
+		r.output.attach(following, r.started)
+		if r.perform(ctx, typed([]rune(line))) {
 			return nil
 		}
-		if err == nil {
-			err = r.carryOut(ctx, inv)
-		}
-		r.show(err)
 	}
 	return nil
+}
+
+// perform carries out what was entered: one input, or several that were pasted, up to the first that fails. leave: exit was among them.
+func (r *repl) perform(ctx context.Context, text string) (leave bool) {
+	list := splitInputs(text)
+	for _, in := range list {
+		if in.err != nil { // none is carried out: the mistake may be in any of them
+			r.show(hinted(in.err, in.text))
+			return false
+		}
+	}
+	for i, in := range list {
+		leave, err := r.performOne(ctx, in)
+		if leave || ctx.Err() != nil {
+			return true
+		}
+		r.show(err)
+		if rest := len(list) - i - 1; err != nil && rest > 0 {
+			p := newPrinter(r.std.err)
+			p.Printf("%s\n", p.Styled(admin.Dim, fmt.Sprintf("(what was pasted after that is not carried out: %d more)", rest)))
+			return false
+		}
+	}
+	return false
+}
+
+func (r *repl) performOne(ctx context.Context, in input) (leave bool, err error) {
+	if !in.command {
+		inv, err := jsInvocation(forced(in.text))
+		if err != nil {
+			return false, err
+		}
+		return false, hinted(r.carryOut(ctx, inv), in.text)
+	}
+	if word := firstWord(strings.TrimLeft(in.text, " \t")); isOutside(word) {
+		return false, hinted(outsideError(word), in.text)
+	}
+	inv, err := admin.ParseLine(in.text)
+	switch {
+	case err != nil || inv == nil:
+		return false, hinted(err, in.text)
+	case inv.Command.Name == "exit" && !inv.Help:
+		return true, nil
+	case inv.Command.Name == "help" && isOutside(inv.Args.String("command")):
+		return false, r.outsideHelp(ctx, inv.Args.String("command"))
+	}
+	return false, r.carryOut(ctx, inv)
+}
+
+// outsideHelp explains a command of the shell's.
+func (r *repl) outsideHelp(ctx context.Context, word string) error {
+	out := newPager(ctx, r.out, false)
+	out.hasScreen = r.view.hold
+	p := newPrinter(r.out)
+	p.W = out
+	p.Printf("%s\n\n", p.Styled(admin.Dim, "For a shell, not for this prompt:"))
+	switch word {
+	case "connect":
+		p.Printf("%s", connectUsage)
+	case "tst":
+		p.Printf("%s", tstUsage)
+	default:
+		p.Printf("%s", genUsage())
+	}
+	err := p.Err()
+	if cerr := out.Close(); err == nil {
+		err = cerr
+	}
+	if errors.Is(err, errPagerLeft) {
+		return nil
+	}
+	return err
 }
 
 // remember puts a line into the history. One that begins with a blank is not for it.
@@ -182,10 +268,16 @@ func (r *repl) carryOut(ctx context.Context, inv *admin.Invocation) error {
 	defer func() { close(finished); <-watcher }()
 
 	inv.JSON = inv.JSON || r.json
-	out := newPager(ctx, r.out, inv.Command.Stream)
+	isJS := inv.Command.Name == "js"
+	out := newPager(ctx, r.out, inv.Command.Stream && !isJS)
+	out.hasScreen = r.view.hold
 	p := newPrinter(r.out)
 	p.W = out
-	answer, err := r.client.Do(ctx, inv, p, func() {
+	do := r.client.Do
+	if isJS {
+		do = r.evaluate
+	}
+	answer, err := do(ctx, inv, p, func() {
 		if inv.Command.Name == "watch" {
 			p.Printf("%s\n", p.Styled(admin.Dim, "watching; Ctrl-C ends it"))
 		}
@@ -198,6 +290,39 @@ func (r *repl) carryOut(ctx context.Context, inv *admin.Invocation) error {
 		return nil
 	}
 	return err
+}
+
+// evaluate runs JavaScript and shows its value, after what was written before it.
+func (r *repl) evaluate(ctx context.Context, inv *admin.Invocation, p *admin.Printer, _ func()) (admin.Answer, error) {
+	code := inv.Args.String("code")
+	if err := checkCode(code); err != nil {
+		return admin.Answer{}, err
+	}
+	call := map[string]any{"code": code, "colors": p.Color && !inv.JSON, "quiet": true}
+	if p.Width > 0 {
+		call["width"] = p.Width
+	}
+	if d := inv.Args.Duration("timeout", 0); d > 0 {
+		call["timeout"] = d.String()
+	}
+	answer, err := r.client.Stream(ctx, "js", call, nil, func(l *admin.Line) error {
+		if l.Seq > 0 {
+			r.output.reach(l.Seq)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return answer, err
+	case inv.JSON:
+		var v admin.Value
+		if err := json.Unmarshal(answer.Result, &v); err != nil {
+			return answer, err
+		}
+		p.Printf("%s\n", admin.EscapeJSON(v.Value))
+		return answer, p.Err()
+	}
+	return answer, admin.PrintResult(p, inv, answer.Result)
 }
 
 // notice says once that the daemon is another one than before.
@@ -228,6 +353,6 @@ func (r *repl) show(err error) {
 		p.Printf("%s\n", p.Styled(admin.Red, err.Error()+again))
 		r.down = true
 	default:
-		admin.Explain(newPrinter(r.std.err), err)
+		explain(newPrinter(r.std.err), err)
 	}
 }

@@ -32,6 +32,7 @@ func exitCode(err error) int {
 		failed       *admin.Error
 		usage        *admin.UsageError
 		json         *admin.JSONError
+		code         *admin.CodeError
 		notReachable *admin.NotReachableError
 		nowhere      *nowhereError
 		own          interface{ ExitCode() int } // of connect
@@ -41,7 +42,7 @@ func exitCode(err error) int {
 		return 0
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case errors.As(err, &usage), errors.As(err, &json):
+	case errors.As(err, &usage), errors.As(err, &json), errors.As(err, &code):
 		return exitUsage
 	case errors.As(err, &nowhere), errors.As(err, &notReachable):
 		if errors.Is(err, fs.ErrPermission) {

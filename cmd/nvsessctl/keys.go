@@ -1,9 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"io"
 	"os"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/chzyer/readline"
@@ -15,7 +15,44 @@ const noKey = readline.CharBell
 
 // key sees each key before the editor does.
 func (r *repl) key(k rune) (rune, bool) {
+	line, at := r.view.text()
 	switch k {
+	case pasteKey:
+		if text, ok := r.tty.pasted(); ok {
+			r.edit = insertion(text)
+			return noKey, true
+		}
+	case readline.CharEnter, readline.CharCtrlJ:
+		if wantsMore(typed(line)) {
+			r.editor.Terminal.KickRead() // which takes Enter for the end
+			return lineBreak, true
+		}
+	case readline.CharTab:
+		if begin := lineStart(line, at); begin > 0 && strings.TrimSpace(string(line[begin:at])) == "" {
+			r.edit = insertion([]rune("  "))
+			return noKey, true
+		}
+	case readline.CharPrev:
+		if begin := lineStart(line, at); begin > 0 {
+			above := lineStart(line, begin-1)
+			r.edit = moveTo(min(above+at-begin, begin-1))
+			return noKey, true
+		}
+	case readline.CharNext:
+		if end := lineEnd(line, at); end < len(line) {
+			r.edit = moveTo(min(end+1+at-lineStart(line, at), lineEnd(line, end+1)))
+			return noKey, true
+		}
+	case readline.CharLineStart:
+		if begin := lineStart(line, at); begin > 0 {
+			r.edit = moveTo(begin)
+			return noKey, true
+		}
+	case readline.CharLineEnd:
+		if end := lineEnd(line, at); end < len(line) {
+			r.edit = moveTo(end)
+			return noKey, true
+		}
 	case readline.CharCtrlZ:
 		// The editor would stop the parent process too.
 		_ = r.editor.Terminal.ExitRawMode()
@@ -37,6 +74,7 @@ func (r *repl) raw(tty *os.File) error {
 	if err != nil {
 		return err
 	}
+	r.bracketPastes(true)
 	r.found = found
 	raw := *found
 	raw.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
@@ -49,28 +87,44 @@ func (r *repl) cooked(tty *os.File) error {
 	if r.found == nil {
 		return nil
 	}
+	r.bracketPastes(false)
 	return unix.IoctlSetTermios(int(tty.Fd()), unix.TCSETS, r.found)
 }
 
-// keyReader puts keys that the editor does not know in terms of those it does: Home and End as screen, tmux and the Linux console send
-// them, and Ctrl with an arrow, which moves by a word. A terminal sends a key in one piece.
-type keyReader struct{ io.Reader }
-
-var knownKeys = []struct{ sent, known []byte }{
-	{[]byte("\x1b[1~"), []byte("\x1b[H")}, {[]byte("\x1b[7~"), []byte("\x1b[H")},
-	{[]byte("\x1b[4~"), []byte("\x1b[F")}, {[]byte("\x1b[8~"), []byte("\x1b[F")},
-	{[]byte("\x1b[1;5D"), []byte("\x1bb")}, {[]byte("\x1b[1;3D"), []byte("\x1bb")},
-	{[]byte("\x1b[1;5C"), []byte("\x1bf")}, {[]byte("\x1b[1;3C"), []byte("\x1bf")},
+// OnChange carries out what key has found a key to mean; the editor calls it after each.
+func (r *repl) OnChange(line []rune, pos int, key rune) ([]rune, int, bool) {
+	edit := r.edit
+	if edit == nil || key == 0 {
+		return nil, 0, false
+	}
+	r.edit = nil
+	line, pos = edit(line, pos)
+	return line, pos, true
 }
 
-func (k keyReader) Read(b []byte) (int, error) {
-	n, err := k.Reader.Read(b)
-	if bytes.IndexByte(b[:n], '\x1b') < 0 {
-		return n, err
+func insertion(text []rune) func([]rune, int) ([]rune, int) {
+	return func(line []rune, pos int) ([]rune, int) {
+		pos = min(pos, len(line))
+		return slices.Insert(slices.Clone(line), pos, text...), pos + len(text)
 	}
-	keys := bytes.Clone(b[:n])
-	for _, key := range knownKeys {
-		keys = bytes.ReplaceAll(keys, key.sent, key.known) // never longer
-	}
-	return copy(b, keys), err
 }
+
+func moveTo(at int) func([]rune, int) ([]rune, int) {
+	return func(line []rune, _ int) ([]rune, int) { return slices.Clone(line), min(at, len(line)) }
+}
+
+// lineStart and lineEnd are where the line with the cursor begins and ends, in an input of several.
+func lineStart(line []rune, at int) int {
+	for at = min(at, len(line)); at > 0 && line[at-1] != lineBreak; at-- {
+	}
+	return at
+}
+
+func lineEnd(line []rune, at int) int {
+	for at = min(at, len(line)); at < len(line) && line[at] != lineBreak; at++ {
+	}
+	return at
+}
+
+// typed is what stands in the editor as the text that it means.
+func typed(line []rune) string { return strings.ReplaceAll(string(line), string(lineBreak), "\n") }

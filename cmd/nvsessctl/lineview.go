@@ -26,7 +26,21 @@ type lineView struct {
 	drawn   []rune // as it is on the screen
 	drawnAt int
 	erase   bool // the editor wants what is drawn erased; it is done with the next write, which may only add to it
+	active  bool // a line is being edited: what is printed meanwhile goes above it
+	holding bool // nothing may be printed now
+	held    []byte
+	lost    int // prints that were more than held takes
 }
+
+// lineBreak stands for a line's end in the editor's buffer and in the history, which take the usual one for the end of the input. To
+// JavaScript it is one as well.
+const lineBreak = '\u2028'
+
+// morePrompt begins the second line of an input and those after it.
+const morePrompt = "... "
+
+// maxHeld is how much is kept while nothing may be printed, in bytes.
+const maxHeld = 1 << 20
 
 // eraseLine is what the editor writes to erase a line it takes for unbroken.
 var eraseLine = []byte("\x1b[J\x1b[2K\r")
@@ -61,19 +75,94 @@ func (v *lineView) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// above prints whole lines above the line being edited.
+func (v *lineView) above(b []byte) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.holding {
+		if len(v.held)+len(b) > maxHeld {
+			v.lost++
+		} else {
+			v.held = append(v.held, b...)
+		}
+		return
+	}
+	v.aboveLocked(b)
+}
+
+func (v *lineView) aboveLocked(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	if !v.active {
+		_, _ = v.out.Write(b) // the editor finds out when the terminal is gone
+		return
+	}
+	var out bytes.Buffer
+	pending := v.erase
+	v.erase = true
+	line, at := v.drawn, v.drawnAt
+	v.eraseLocked(&out)
+	out.Write(b)
+	next, nextAt := v.line, v.pos
+	v.line, v.pos = line, at
+	v.drawLocked(&out)
+	v.line, v.pos = next, nextAt
+	v.erase = pending
+	_, _ = v.out.Write(out.Bytes())
+}
+
+// hold keeps back what is to be printed until it is called with false: a pager has the screen.
+func (v *lineView) hold(on bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.holding = on; on {
+		return
+	}
+	held := v.held
+	if v.lost > 0 {
+		held = fmt.Appendf(held, "... %d more were written meanwhile\n", v.lost)
+	}
+	v.held, v.lost = nil, 0
+	v.aboveLocked(held)
+}
+
+// text is the line as it is being edited, and the cursor in it.
+func (v *lineView) text() ([]rune, int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.line, v.pos
+}
+
+// picture is a line as it is drawn, with its prompts.
+func (v *lineView) picture(line []rune) string {
+	var b strings.Builder
+	b.WriteString(v.prompt)
+	for _, r := range line {
+		b.WriteString(shown(r))
+	}
+	return b.String()
+}
+
 // drawLocked draws the line, or adds to it when that is all there is to do.
 func (v *lineView) drawLocked(out *bytes.Buffer) {
 	width := v.width()
-	if v.erase && v.addsLocked(width) {
+	n := len(v.line)
+	switch {
+	case v.erase && v.active && v.drawnAt == v.pos && slices.Equal(v.line, v.drawn):
+		v.erase = false
+	case v.erase && v.active && n == len(v.drawn)+1 && v.line[n-1] == '\n' && v.drawnAt == n-1 && slices.Equal(v.line[:n-1], v.drawn):
+		if v.layout(v.drawn, width).column > 0 || n == 1 || v.drawn[n-2] == lineBreak {
+			out.WriteByte('\n')
+		}
+		v.erase = false
+	case v.erase && v.addsLocked(width):
 		out.WriteString(string(v.line[len(v.drawn):]))
 		v.erase = false
-	} else {
+	default:
 		v.eraseLocked(out)
-		out.WriteString(v.prompt)
 		end := v.layout(v.line, width)
-		for _, r := range v.line {
-			out.WriteString(shown(r))
-		}
+		out.WriteString(v.picture(v.line))
 		if end.column == 0 && len(v.line) > 0 && v.line[len(v.line)-1] != '\n' {
 			out.WriteString("\r\n") // the screen goes on to the next row only with the next character
 		}
@@ -88,9 +177,9 @@ func (v *lineView) drawLocked(out *bytes.Buffer) {
 			}
 		}
 	}
-	v.drawn, v.drawnAt = v.line, v.pos
-	if n := len(v.line); n > 0 && v.line[n-1] == '\n' {
-		v.drawn, v.drawnAt = nil, 0 // entered: what comes next is below it
+	v.drawn, v.drawnAt, v.active = v.line, v.pos, true
+	if n > 0 && v.line[n-1] == '\n' {
+		v.drawn, v.drawnAt, v.active = nil, 0, false // entered: what comes next is below it
 	}
 }
 
@@ -100,7 +189,7 @@ func (v *lineView) addsLocked(width int) bool {
 	if n == 0 || v.drawnAt != n || len(v.line) <= n || v.pos != len(v.line) || !slices.Equal(v.line[:n], v.drawn) {
 		return false
 	}
-	plain := !slices.ContainsFunc(v.line[n:], func(r rune) bool { return r < ' ' || r == 0x7f })
+	plain := !slices.ContainsFunc(v.line[n:], func(r rune) bool { return r < ' ' || r == 0x7f || r == lineBreak })
 	before, after := v.layout(v.drawn, width), v.layout(v.line, width)
 	return plain && before.row == after.row && after.column > before.column
 }
@@ -147,6 +236,8 @@ func shown(r rune) string {
 	switch {
 	case r == '\n':
 		return "\n"
+	case r == lineBreak:
+		return "\n" + morePrompt
 	case r == '\t':
 		return "    "
 	}

@@ -29,9 +29,17 @@ func oneShot(ctx context.Context, opts options, args []string, std streams) erro
 	if err := readPayload(inv, std.in); err != nil {
 		return std.fail(err, inv.JSON)
 	}
+	if inv.Command.Name == "js" {
+		if err := checkCode(inv.Args.String("code")); err != nil {
+			return std.fail(err, inv.JSON)
+		}
+	}
 	c, err := dial(opts.socket)
 	if err != nil {
 		return std.fail(err, inv.JSON)
+	}
+	if inv.Command.Name == "js" {
+		return std.fail(runJS(ctx, c, inv, std), inv.JSON)
 	}
 	p := newPrinter(std.out)
 	_, err = c.Do(ctx, inv, p, func() {

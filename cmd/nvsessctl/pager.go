@@ -23,6 +23,8 @@ type pager struct {
 	lines  int
 	cmd    *exec.Cmd
 	pipe   io.WriteCloser
+
+	hasScreen func(bool) // told when the pager takes the screen and gives it back; may be nil
 }
 
 // errPagerLeft is the user having seen enough.
@@ -87,6 +89,9 @@ func (p *pager) start() {
 		return
 	}
 	p.cmd, p.pipe = cmd, pipe
+	if p.hasScreen != nil {
+		p.hasScreen(true)
+	}
 }
 
 func firstWord(s string) string {
@@ -102,6 +107,9 @@ func firstWord(s string) string {
 func (p *pager) Close() error {
 	if p.pipe == nil {
 		return p.flush()
+	}
+	if p.hasScreen != nil {
+		defer p.hasScreen(false)
 	}
 	err := p.pipe.Close()
 	stop := context.AfterFunc(p.ctx, func() { _ = p.cmd.Process.Signal(syscall.SIGTERM) })

@@ -19,7 +19,7 @@ const usage = `nvsessctl commands a running nvsessd.
 
 usage: nvsessctl [-s SOCKET] [--json] COMMAND [ARGUMENT ...]
        nvsessctl [-s SOCKET]            the console, on a terminal
-       nvsessctl [-s SOCKET] [-k] < FILE   a command a line; stops at the first that fails, unless -k
+       nvsessctl [-s SOCKET] [-k] < FILE   commands, a line each, and JavaScript; stops at the first that fails, unless -k
        nvsessctl connect URL            be a client: ws://, wss:// or ws+unix:///path (see connect --help)
        nvsessctl tst [-n COUNT] URL     be thousands of clients, and measure (see tst --help)
        nvsessctl gen WHAT [OPTIONS]     make nginx's part, configuration, handlers, clients (see gen --help)
@@ -151,9 +151,21 @@ func (s streams) fail(err error, asJSON bool) error {
 	case asJSON:
 		_, _ = s.err.Write(admin.ErrorJSON(err))
 	default:
-		admin.Explain(newPrinter(s.err), err)
+		explain(newPrinter(s.err), err)
 	}
 	return reported{err}
+}
+
+// explain shows an error, with the hint it may have.
+func explain(p *admin.Printer, err error) {
+	hint := ""
+	if h := (*hintedError)(nil); errors.As(err, &h) {
+		err, hint = h.error, h.hint
+	}
+	admin.Explain(p, err)
+	if hint != "" {
+		p.Printf("%s\n", p.Styled(admin.Dim, hint))
+	}
 }
 
 // newPrinter makes a printer that suits where it writes: colours and a width only on a terminal.

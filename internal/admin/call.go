@@ -24,6 +24,7 @@ type Line struct {
 	Event   *Event          `json:"event,omitempty"`
 	Reply   *Reply          `json:"reply,omitempty"`
 	Output  *OutputLine     `json:"output,omitempty"`
+	Seq     uint64          `json:"seq,omitempty"`     // of js --quiet: the last line that was written so far
 	Dropped uint64          `json:"dropped,omitempty"` // so many events or lines were lost here because they were not read in time
 	Result  json.RawMessage `json:"result,omitempty"`  // the last line of a command that ends
 	Error   *Error          `json:"error,omitempty"`   // the last line of one that failed

@@ -87,10 +87,13 @@ const MaxBinary = (maxBody - 1024) / 4 * 3
 
 // payload finds the argument that is what gets sent, which the console may also read from standard input; nil if there is none.
 func (c *Command) payload() *Arg {
-	for _, name := range []string{"data", "base64", "code"} {
+	for _, name := range []string{"data", "base64"} {
 		if a := c.Arg(name); a != nil {
 			return a
 		}
+	}
+	if a := c.Arg("code"); a != nil && a.Type == TypeText {
+		return a
 	}
 	return nil
 }

@@ -85,7 +85,6 @@ type members struct {
 type Value struct {
 	Text  string          `json:"text"`
 	Value json.RawMessage `json:"value"` // null also when JSON has no such value
-	Seq   uint64          `json:"seq"`   // of the last line that was written meanwhile, or before; 0 when none was seen
 	Took  string          `json:"took"`
 }
 
@@ -127,6 +126,9 @@ func runJS(ctx context.Context, c *Call) (any, error) {
 	if lines.failed == nil {
 		lines.failed = lines.drain()
 	}
+	if lines.failed == nil && lines.quiet && lines.seq > 0 {
+		lines.failed = c.send(&Line{Seq: lines.seq}) // for who follows js_output: so much comes before the result
+	}
 	switch {
 	case lines.failed != nil:
 		return nil, lines.failed
@@ -138,7 +140,7 @@ func runJS(ctx context.Context, c *Call) (any, error) {
 	if got.JSON == nil {
 		got.JSON = json.RawMessage("null")
 	}
-	return Value{Text: got.Text, Value: got.JSON, Seq: lines.seq, Took: time.Since(begin).Round(time.Microsecond).String()}, nil
+	return Value{Text: got.Text, Value: got.JSON, Took: time.Since(begin).Round(time.Microsecond).String()}, nil
 }
 
 func runOutput(ctx context.Context, c *Call) (any, error) {

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // PrintHelp prints the list of commands, or the help of one.
@@ -123,7 +124,9 @@ func wrap(text string, columns int) string {
 func Explain(p *Printer, err error) {
 	switch e := err.(type) {
 	case *JSONError:
-		p.jsonError(e)
+		p.caret(e.Text, e.Offset, e.Error())
+	case *CodeError:
+		p.caret(e.Text, e.offset(), e.Error())
 	case *UsageError:
 		p.Printf("%s\n", p.Styled(Red, e.Reason))
 		if e.Command != nil {
@@ -143,21 +146,53 @@ func Explain(p *Printer, err error) {
 	}
 }
 
-// jsonError shows the line that broke, or as much of it as the screen takes, and a caret under the character.
-func (p *Printer) jsonError(e *JSONError) {
-	offset := min(e.Offset, len(e.Text))
-	start := strings.LastIndexByte(e.Text[:offset], '\n') + 1
-	end := len(e.Text)
-	if i := strings.IndexByte(e.Text[start:], '\n'); i >= 0 {
+// caret shows the line that broke, or as much of it as the screen takes, and a caret under the character.
+func (p *Printer) caret(text string, offset int, message string) {
+	offset = min(offset, len(text))
+	start := strings.LastIndexByte(text[:offset], '\n') + 1
+	end := len(text)
+	if i := strings.IndexByte(text[start:], '\n'); i >= 0 {
 		end = start + i
 	}
-	before, after := Escape(e.Text[start:offset]), Escape(e.Text[offset:end])
+	before, after := Escape(text[start:offset]), Escape(text[offset:end])
 	room := p.textWidth() - 4
 	if TextWidth(before) > room*2/3 {
 		before = "…" + lastColumns(before, room*2/3-1)
 	}
 	after = Fit(after, max(4, room-TextWidth(before)))
-	p.Printf("  %s%s\n  %s%s\n%s\n", before, after, strings.Repeat(" ", TextWidth(before)), p.style(Red, "^"), p.Styled(Red, e.Error()))
+	p.Printf("  %s%s\n  %s%s\n%s\n", before, after, strings.Repeat(" ", TextWidth(before)), p.style(Red, "^"), p.Styled(Red, message))
+}
+
+// CodeError is JavaScript that does not parse. nvsessctl finds it before it asks the daemon.
+type CodeError struct {
+	Text         string
+	Line, Column int // from 1, the column in characters
+	Message      string
+}
+
+func (e *CodeError) Error() string {
+	if strings.Contains(e.Text, "\n") {
+		return sprintf("SyntaxError: %s (line %d, column %d)", e.Message, e.Line, e.Column)
+	}
+	return "SyntaxError: " + e.Message
+}
+
+// offset is where in the text it is, in bytes.
+func (e *CodeError) offset() int {
+	at := 0
+	for range e.Line - 1 {
+		i := strings.IndexByte(e.Text[at:], '\n')
+		if i < 0 {
+			return len(e.Text)
+		}
+		at += i + 1
+	}
+	for column := range e.Text[at:] {
+		if utf8.RuneCountInString(e.Text[at:at+column]) == e.Column-1 {
+			return at + column
+		}
+	}
+	return len(e.Text)
 }
 
 // lastColumns is the end of a text that takes so many columns.
@@ -177,6 +212,7 @@ func ErrorJSON(err error) []byte {
 	var e *Error
 	var j *JSONError
 	var u *UsageError
+	var c *CodeError
 	switch {
 	case errors.As(err, &e):
 	case errors.As(err, &j):
@@ -184,6 +220,9 @@ func ErrorJSON(err error) []byte {
 		e.Line, e.Column = position(j.Text, j.Offset)
 	case errors.As(err, &u):
 		e = errorf(CodeUsage, "%s", u.Reason)
+	case errors.As(err, &c):
+		e = errorf(CodeSyntax, "%s", c.Error())
+		e.Line, e.Column = c.Line, c.Column
 	default:
 		e = errorf(CodeFailed, "%s", err)
 		if n := (*NotReachableError)(nil); errors.As(err, &n) {
@@ -205,6 +244,7 @@ func ErrorJSON(err error) []byte {
 // The codes that only nvsessctl gives.
 const (
 	CodeUsage        = "usage"
+	CodeSyntax       = "syntax"
 	CodeFailed       = "failed"
 	CodeNotReachable = "not_reachable"
 )

@@ -16,6 +16,16 @@ type JSONError struct {
 	Reason string
 }
 
+// Incomplete reports whether the text may be the beginning of JSON that goes on in another line.
+func (e *JSONError) Incomplete() bool {
+	return strings.HasPrefix(e.Reason, endsTooEarly) && !strings.HasSuffix(e.Reason, openString)
+}
+
+const (
+	endsTooEarly = "the value ends too early"
+	openString   = ": a string has no closing quote"
+)
+
 func (e *JSONError) Error() string {
 	line, column := position(e.Text, e.Offset)
 	if !strings.Contains(e.Text, "\n") {
@@ -65,7 +75,7 @@ func scanJSON(text string) (end int, err error) {
 		return 0, &JSONError{Text: text, Offset: at, Reason: reason(text, at, syntax.Error())}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return 0, &JSONError{Text: text, Offset: len(text), Reason: "the value ends too early" + unclosed(text)}
+		return 0, &JSONError{Text: text, Offset: len(text), Reason: endsTooEarly + unclosed(text)}
 	}
 	return 0, &JSONError{Text: text, Offset: 0, Reason: err.Error()}
 }
@@ -127,7 +137,7 @@ func unclosed(text string) string {
 		}
 	}
 	if inString {
-		return ": a string has no closing quote"
+		return openString
 	}
 	for i, j := 0, len(open)-1; i < j; i, j = i+1, j-1 {
 		open[i], open[j] = open[j], open[i]

@@ -18,11 +18,11 @@ func apiJSON(t *testing.T, inv *Invocation) string {
 
 func TestParseLine(t *testing.T) {
 	for line, want := range map[string]string{
-		`sesses -l`:                  `sesses {}`,
-		`get_sess 'fst' --request`:  `get_sess {"request":true,"session":"fst"}`,
-		`jsend fst -- -5`:            `jsend {"data":-5,"session":"fst"}`,
-		`get_sess 3`:                 `get_sess {"session":"3"}`,
-		`get_sess -abcd_12`:          `get_sess {"session":"-abcd_12"}`,
+		`sesses -l`:                `sesses {}`,
+		`get_sess 'fst' --request`: `get_sess {"request":true,"session":"fst"}`,
+		`jsend fst -- -5`:          `jsend {"data":-5,"session":"fst"}`,
+		`get_sess 3`:               `get_sess {"session":"3"}`,
+		`get_sess -abcd_12`:        `get_sess {"session":"-abcd_12"}`,
 		`send_jrr_sreq fst {"hi": "you must reply"}`:        `send_jrr_sreq {"data":{"hi":"you must reply"},"session":"fst"}`,
 		`send_jrr_sreq fst --timeout 5s {"a": "--timeout"}`: `send_jrr_sreq {"data":{"a":"--timeout"},"session":"fst","timeout":"5s"}`,
 		`send_jrr_sreq fst {"a": 1} --timeout=5s`:           `send_jrr_sreq {"data":{"a":1},"session":"fst","timeout":"5s"}`,

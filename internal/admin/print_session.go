@@ -94,6 +94,9 @@ func (p *Printer) nodeMap(inv *Invocation, page *Page) {
 		p.Printf("  %s => %s%s\n", p.nodeSess(s), p.style(Green, "'"+Escape(s.ID)+"'"), comma)
 	}
 	if last {
+		if p.first() && len(page.Sessions) == 0 {
+			p.Printf("%s\n", strings.TrimPrefix(p.omitted(page, ""), "\n"))
+		}
 		p.Printf("}\n")
 	}
 }
@@ -116,6 +119,9 @@ func (p *Printer) nodeArray(inv *Invocation, page *Page) {
 		p.Printf("  %s%s\n", p.nodeSess(&page.Sessions[i]), comma)
 	}
 	if last {
+		if p.first() && len(page.Sessions) == 0 {
+			p.Printf("%s\n", strings.TrimPrefix(p.omitted(page, ""), "\n"))
+		}
 		p.Printf("]\n")
 	}
 }

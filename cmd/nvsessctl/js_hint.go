@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/jsinput"
+)
+
+// hintedError is an error with a word on what may have been meant.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e *hintedError) Unwrap() error { return e.error }
+
+// hinted adds to an error of JavaScript that was perhaps meant to be a command, and to that of a command which was perhaps JavaScript.
+func hinted(err error, text string) error {
+	var usage *admin.UsageError
+	var failed *admin.Error
+	var syntax *admin.CodeError
+	word := firstWord(strings.TrimLeft(text, " \t"))
+	switch {
+	case err == nil:
+	case errors.As(err, &usage):
+		if state, _ := jsinput.Check(text); state == jsinput.Complete {
+			return &hintedError{err, "with ; before it, it is JavaScript"}
+		}
+	case errors.As(err, &syntax),
+		errors.As(err, &failed) && (failed.Code == admin.CodeNotAvailable || failed.Code == admin.CodeJS && strings.HasPrefix(failed.Message, "ReferenceError")):
+		if near := admin.Nearest(word); near != "" && len(word) > 3 && strings.Trim(word, commandLetters) == "" {
+			return &hintedError{err, "did you mean the command " + near + "?"}
+		}
+	}
+	return err
+}
+
+const commandLetters = "abcdefghijklmnopqrstuvwxyz_"
+
+// outsideError is for a command of the shell's at the prompt.
+func outsideError(word string) error {
+	return &admin.UsageError{Reason: word + " is not for the prompt: in a shell, write nvsessctl " + word + " (help " + word + " explains it)"}
+}
