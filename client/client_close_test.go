@@ -15,7 +15,7 @@ func TestClientClose(t *testing.T) {
 		said <- fmt.Sprint(code, reason)
 	})
 	t.Run("open", func(t *testing.T) {
-		in, handlers := newInbox()
+		in, handlers := recorder()
 		c, err := Connect(within(t), url, handlers)
 		must(t, err)
 		if err := c.Close(within(t), 1006, ""); err == nil {

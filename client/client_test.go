@@ -65,7 +65,7 @@ func TestReconnects(t *testing.T) {
 		}
 		p.echo()
 	})
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	ends := make(chan Disconnect, 10)
 	c, err := Connect(within(t), url, handlers, soon(Reconnect{
 		OnConnect: func(conn *Conn) {
@@ -272,7 +272,7 @@ func TestServerRestart(t *testing.T) {
 			p.closing()
 		}
 	})
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	ends := make(chan Disconnect, 1000)
 	c, err := Connect(within(t), "ws+unix://"+path, handlers, soon(Reconnect{OnDisconnect: func(d Disconnect) { ends <- d }}))
 	must(t, err)

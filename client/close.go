@@ -33,6 +33,10 @@ const (
 	CloseKeepalive     = 3002 // "keepalive": the peer fell silent
 )
 
+// CloseCodeName is what a close code means in a few words, or "" if it has no
+// meaning known here, as those of applications, 4000 to 4999.
+func CloseCodeName(code int) string { return closeNames[code] }
+
 var closeNames = map[int]string{
 	CloseNormal: "normal", CloseGoingAway: "going away", CloseProtocol: "protocol error",
 	CloseUnsupported: "unsupported data", CloseNoStatus: "no code given", CloseAbnormal: "no close frame",
@@ -40,8 +44,6 @@ var closeNames = map[int]string{
 	CloseMissingExt: "missing extension", CloseInternalError: "internal error", CloseRestart: "service restart",
 	CloseTryLater: "try again later", CloseBadGateway: "bad gateway", CloseKeepalive: "keepalive",
 }
-
-func closeName(code int) string { return closeNames[code] }
 
 // sendable tells whether a close frame may carry code.
 func sendable(code int) bool {
@@ -171,7 +173,7 @@ func (c *Conn) end(cause error) {
 	c.nc.Close()
 	c.endErr = why
 	close(c.ended)
-	close(c.queue)
+	c.stopKeepalive()
 }
 
 // verdict turns what stopped the reading into why the connection ended.

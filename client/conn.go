@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"net"
@@ -15,10 +14,10 @@ import (
 // Conn is one connection to a server. Its methods may be called at any time
 // from any goroutine, handlers included.
 //
-// Three goroutines serve it: one reads (and ends the connection), one calls
-// handlers, one sends keepalive and what the reader wants sent, so that the
-// reader never waits for a server that does not read. All end with the
-// connection; Done tells when.
+// A goroutine reads, and ends the connection. Two more come and go: one calls
+// handlers while there are messages for them, one sends keepalive and its
+// answers when they are due, so that the reader never waits for a server that
+// does not read. All end with the connection; Done tells when.
 type Conn struct {
 	// Immutable.
 	nc          net.Conn
@@ -34,53 +33,43 @@ type Conn struct {
 
 	// writer, when full, is held by the one who may write.
 	writer    chan struct{}
-	scratch   []byte // guarded by writer
-	closeSent bool   // guarded by writer: no frame may follow
-	broken    error  // guarded by writer: a write failed, perhaps within a frame
+	closeSent bool  // guarded by writer: no frame may follow
+	broken    error // guarded by writer: a write failed, perhaps within a frame
 
-	queue   chan item     // from the reader to the handlers
-	queued  atomic.Int64  // bytes in queue
-	drained chan struct{} // the handlers took something out of the queue
-	chores  chores        // from the reader to the keepalive goroutine
+	inbox     inbox // from the reader to the handlers
+	keepalive keepalive
 
 	closeOnce  sync.Once
-	localClose *CloseError   // written before closing closes
-	closing    chan struct{} // this side is done: what still comes is not wanted
-	endErr     *CloseError   // written before ended closes
-	ended      chan struct{} // the socket is closed
-	aux        sync.WaitGroup
-	done       chan struct{} // the goroutines are gone
+	localClose *CloseError    // written before closing closes
+	closing    chan struct{}  // this side is done: what still comes is not wanted
+	endErr     *CloseError    // written before ended closes
+	ended      chan struct{}  // the socket is closed
+	aux        sync.WaitGroup // what sends chores, and the timer that asks for it
+	done       chan struct{}  // the goroutines are gone
 
 	session   string        // written before sessionOK closes
 	sessionOK chan struct{} // the server's ___cfg___ came
 
 	// mu guards what follows. It is a leaf.
 	mu      sync.Mutex
-	pending map[string]chan Envelope // requests by id
-	pings   map[string]chan struct{} // pings by payload
+	pending map[string]chan Envelope // requests by id; nil until there is one
+	pings   map[string]chan struct{} // pings by payload; the same
 }
 
-// queueLen is how many messages may wait for handlers; their bytes are bounded
-// by the message limit.
-const queueLen = 64
-
-func newConn(nc net.Conn, src *source, br *bufio.Reader, o *options) *Conn {
+// newConn serves nc, of which front has been read already.
+func newConn(nc net.Conn, src *source, front []byte, o *options) *Conn {
 	c := &Conn{
 		nc:        nc,
 		opt:       o,
 		id:        newID(),
 		src:       src,
-		frames:    frameReader{br: br, maxFrame: int64(o.maxFrame), maxMessage: int64(o.maxMessage)},
+		frames:    frameReader{src: newReadAhead(src, front), maxFrame: int64(o.maxFrame), maxMessage: int64(o.maxMessage)},
 		writer:    make(chan struct{}, 1),
-		queue:     make(chan item, queueLen),
-		drained:   make(chan struct{}, 1),
-		chores:    chores{wake: make(chan struct{}, 1)},
+		inbox:     inbox{maxBytes: o.maxMessage},
 		closing:   make(chan struct{}),
 		ended:     make(chan struct{}),
 		done:      make(chan struct{}),
 		sessionOK: make(chan struct{}),
-		pending:   make(map[string]chan Envelope),
-		pings:     make(map[string]chan struct{}),
 	}
 	if c.handlers = o.shared; c.handlers == nil {
 		c.handlers = new(atomic.Pointer[Handlers])
@@ -92,10 +81,13 @@ func newConn(nc net.Conn, src *source, br *bufio.Reader, o *options) *Conn {
 // start begins serving an upgraded connection.
 func (c *Conn) start() {
 	c.src.idle = c.opt.keepalive
-	c.aux.Add(2)
-	go func() { defer c.aux.Done(); c.end(c.read()) }()
-	go func() { defer c.aux.Done(); c.keepalive() }()
-	go c.dispatch()
+	c.startKeepalive()
+	go func() {
+		c.end(c.read())
+		if c.inbox.end() {
+			c.dispatch()
+		}
+	}()
 }
 
 // read takes frames until it cannot.
@@ -108,7 +100,7 @@ func (c *Conn) read() error {
 		switch op {
 		case ws.OpPing:
 			c.traced(false, "ping frame", payload, "")
-			c.chores.answerPing(payload)
+			c.due(chores{pongFrame: true, pong: payload})
 		case ws.OpPong:
 			c.traced(false, "pong frame", payload, "")
 			c.settlePing(payload)
@@ -135,7 +127,7 @@ func (c *Conn) text(payload []byte) {
 		c.enqueue(item{kind: kindString, payload: payload})
 		return
 	}
-	env, ok := ParseEnvelope(payload)
+	env, ok := envelopeOf(payload)
 	if !ok {
 		c.enqueue(item{kind: kindJSON, payload: payload})
 		return
@@ -143,10 +135,10 @@ func (c *Conn) text(payload []byte) {
 	switch env.Type {
 	case TypeCfg:
 		c.configured(parseCfg(env))
-		c.enqueue(item{kind: kindCfg, payload: payload, env: env})
+		c.enqueue(item{kind: kindCfg, payload: payload, env: &env})
 	case TypePing:
 		c.traced(false, TypePing, env.Data, "")
-		c.chores.answerPingMessage()
+		c.due(chores{pongMessage: true})
 	case TypePong:
 		c.traced(false, TypePong, env.Data, "")
 	case TypeSres:
@@ -154,7 +146,7 @@ func (c *Conn) text(payload []byte) {
 			c.traced(false, TypeSres, env.Data, "ignored: no request waits for it")
 		}
 	case TypeSreq:
-		c.enqueue(item{kind: kindRequest, payload: payload, env: env})
+		c.enqueue(item{kind: kindRequest, payload: payload, env: &env})
 	case TypeCreq, TypeCres:
 		c.traced(false, env.Type, env.Data, "ignored: only a client sends it")
 	}

@@ -5,15 +5,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/gobwas/ws"
 )
 
-// inbox collects what handlers get.
-type inbox struct {
+// record collects what handlers get.
+type record struct {
 	text   chan string
 	json   chan string
 	binary chan []byte
@@ -22,8 +24,8 @@ type inbox struct {
 	closed chan *CloseError
 }
 
-func newInbox() (*inbox, Option) {
-	in := &inbox{
+func recorder() (*record, Option) {
+	in := &record{
 		make(chan string, 1000), make(chan string, 1000), make(chan []byte, 1000),
 		make(chan Envelope, 1000), make(chan Cfg, 1000), make(chan *CloseError, 1000),
 	}
@@ -65,7 +67,7 @@ func TestEchoOfEveryKind(t *testing.T) {
 					p.echo()
 				}
 			})
-			in, handlers := newInbox()
+			in, handlers := recorder()
 			c := dialed(t, url, handlers, WithTLS(tlsTrust(pool)))
 			ctx := within(t)
 			big := bytes.Repeat([]byte("0123456789"), 100_000) // 62 fragments, each masked apart
@@ -138,7 +140,7 @@ func TestFragmentsOfThreshold(t *testing.T) {
 
 // Fragments with control frames between them are one message.
 func TestReceivesFragments(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	pongs := make(chan string, 10)
 	c := dialed(t, server(t, func(p *peer) {
 		snowman := "a☃b"
@@ -170,7 +172,7 @@ func TestReceivesFragments(t *testing.T) {
 // Frames in the segment of the 101 are not lost, and what came before the
 // close is delivered before it.
 func TestFramesRightAfterHandshake(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	url := rawServer(t, func(p *peer) {
 		var answer bytes.Buffer
 		rw := struct {
@@ -280,7 +282,7 @@ func TestUnsendable(t *testing.T) {
 }
 
 func TestSetHandlers(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	c := dialed(t, server(t, (*peer).echo), handlers)
 	must(t, c.SendString(within(t), "one"))
 	recv(t, in.text)
@@ -319,5 +321,38 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A server that ends a connection at once tells why by its close frame, although
+// it takes nothing from this side any more.
+func TestClosedAtOnce(t *testing.T) {
+	sock := socketPath(t)
+	ln, err := net.Listen("unix", sock)
+	must(t, err)
+	serve(t, ln, func(p *peer) {
+		req, err := http.ReadRequest(p.br)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		p.Conn.(*net.UnixConn).CloseRead() // the client cannot write from here on
+		fmt.Fprintf(p, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+			acceptOf(req.Header.Get("Sec-WebSocket-Key")))
+		p.raw(ws.NewCloseFrame(ws.NewCloseFrameBody(1013, "full; retry_after_ms=60000")))
+	})
+	in, handlers := recorder()
+	c := dialed(t, "ws+unix://"+sock, handlers)
+	if why := recv(t, in.closed); why.Code != CloseTryLater || why.Reason != "full; retry_after_ms=60000" || !why.Remote {
+		t.Errorf("closed for %v", why)
+	}
+	wait(t, c.Done())
+}
+
+func TestCloseCodeName(t *testing.T) {
+	for code, want := range map[int]string{1000: "normal", 1012: "service restart", 3002: "keepalive", 4000: "", 0: ""} {
+		if got := CloseCodeName(code); got != want {
+			t.Errorf("%d is %q", code, got)
+		}
 	}
 }

@@ -56,44 +56,38 @@ const (
 type item struct {
 	kind    kind
 	payload []byte
-	env     Envelope // of kindCfg and kindRequest
+	env     *Envelope // of kindCfg and kindRequest
 }
 
 // enqueue hands a message to the handlers, waiting while they lag. Once this
 // side is closing, messages are not wanted any more (RFC 6455, section 1.4).
 func (c *Conn) enqueue(it item) {
-	for c.queued.Load() > 0 && c.queued.Load()+int64(len(it.payload)) > int64(c.opt.maxMessage) {
-		select {
-		case <-c.drained:
-		case <-c.closing:
-			return
-		}
-	}
-	select {
-	case <-c.closing:
-		return
-	default:
-	}
-	c.queued.Add(int64(len(it.payload)))
-	select {
-	case c.queue <- it:
-	case <-c.closing:
+	if c.inbox.put(it, c.closing) {
+		go c.dispatch()
 	}
 }
 
-// dispatch calls the handlers until the connection has ended, then Close.
+// dispatch calls the handlers while there are messages for them, and Close once
+// the connection has ended.
 func (c *Conn) dispatch() {
 	for _, earlier := range c.opt.after {
 		<-earlier
 	}
-	for it := range c.queue {
-		c.handle(it)
-		c.queued.Add(-int64(len(it.payload)))
-		select {
-		case c.drained <- struct{}{}:
-		default:
+	for {
+		it, ok, over := c.inbox.take()
+		if !ok {
+			if over {
+				c.finish()
+			}
+			return
 		}
+		c.handle(it)
+		c.inbox.handled(len(it.payload))
 	}
+}
+
+// finish is the last thing that happens.
+func (c *Conn) finish() {
 	if f := c.handlers.Load().Close; f != nil {
 		f(c, c.endErr)
 	}
@@ -118,11 +112,11 @@ func (c *Conn) handle(it item) {
 		}
 	case kindCfg:
 		if h.Cfg != nil {
-			h.Cfg(c, parseCfg(it.env))
+			h.Cfg(c, parseCfg(*it.env))
 		}
 	case kindRequest:
 		if h.Request != nil {
-			h.Request(c, it.env)
+			h.Request(c, *it.env)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -52,17 +53,39 @@ func (e *Envelope) UnmarshalJSON(text []byte) error {
 // object whose ___type___ is one of the seven. Keys match exactly (___TYPE___ is
 // not ___type___); of equal keys the last counts.
 func ParseEnvelope(text []byte) (Envelope, bool) {
-	// A key may be spelled with \u escapes; without either the text cannot be one.
-	if !bytes.Contains(text, []byte(keyType)) && !bytes.Contains(text, []byte(`\u`)) {
+	if !mayBeEnvelope(text) || !json.Valid(text) {
 		return Envelope{}, false
 	}
-	var m map[string]json.RawMessage
-	if json.Unmarshal(text, &m) != nil {
+	env, ok := envelopeOf(text)
+	env.Data = bytes.Clone(env.Data)
+	return env, ok
+}
+
+// mayBeEnvelope rules out at little cost what cannot name a type: a key may be
+// spelled with \u escapes.
+func mayBeEnvelope(text []byte) bool {
+	return bytes.Contains(text, []byte(keyType)) || bytes.Contains(text, []byte(`\u`))
+}
+
+// envelopeOf is ParseEnvelope for valid JSON; Data stays a part of text.
+func envelopeOf(text []byte) (Envelope, bool) {
+	if !mayBeEnvelope(text) {
 		return Envelope{}, false
 	}
-	env := Envelope{Type: jsonString(m[keyType]), ID: jsonString(m[keyID]), Data: m[keyData]}
-	switch env.Type {
+	var typ, id, data json.RawMessage
+	for key, value := range members(text) {
+		switch jsonString(key) {
+		case keyType:
+			typ = value
+		case keyID:
+			id = value
+		case keyData:
+			data = value
+		}
+	}
+	switch env := (Envelope{Type: jsonString(typ), Data: data}); env.Type {
 	case TypeCfg, TypePing, TypePong, TypeCreq, TypeSres, TypeSreq, TypeCres:
+		env.ID = jsonString(id)
 		return env, true
 	}
 	return Envelope{}, false
@@ -73,15 +96,6 @@ func ParseEnvelope(text []byte) (Envelope, bool) {
 func IsJSON(text []byte) bool {
 	t := bytes.TrimLeft(text, " \t\r\n")
 	return len(t) > 0 && (t[0] == '{' || t[0] == '[') && json.Valid(t)
-}
-
-// jsonString gives the string raw holds, or "" if it holds anything else.
-func jsonString(raw json.RawMessage) string {
-	var s string
-	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
-		return ""
-	}
-	return s
 }
 
 // encodeJSON marshals as JavaScript does: compact, <, > and & as they are.
@@ -98,13 +112,42 @@ func encodeJSON(v any) ([]byte, error) {
 // encodeEnvelope makes a message of the protocol.
 func encodeEnvelope(typ, id string, data any) ([]byte, error) {
 	raw, err := encodeJSON(data)
-	if err == nil {
-		raw, err = encodeJSON(Envelope{Type: typ, ID: id, Data: raw})
-	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
 	}
-	return raw, nil
+	return appendEnvelope(nil, typ, id, raw), nil
+}
+
+// appendEnvelope appends a message of the protocol whose data is JSON already.
+func appendEnvelope(b []byte, typ, id string, data []byte) []byte {
+	b = append(b, `{"`+keyType+`":"`...)
+	b = append(b, typ...)
+	b = append(b, `","`+keyID+`":`...)
+	b = appendString(b, id)
+	b = append(b, `,"`+keyData+`":`...)
+	b = append(b, data...)
+	return append(b, '}')
+}
+
+// appendString appends a JSON string. An id in a Reply is whatever a server
+// made it.
+func appendString(b []byte, s string) []byte {
+	if !isPlain(s) {
+		quoted, _ := encodeJSON(s) // a string has no error
+		return append(b, quoted...)
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}
+
+// appendCfg appends what a client says after connecting.
+func appendCfg(b []byte, session string, intervalMS int64) []byte {
+	b = append(b, `{"`+keyType+`":"`+TypeCfg+`","`+keyData+`":{"`+keySessID+`":"`...)
+	b = append(b, session...)
+	b = append(b, `","`+keyInterval+`":`...)
+	b = strconv.AppendInt(b, intervalMS, 10)
+	return append(b, "}}"...)
 }
 
 // newID makes an id: 64 characters of A-Z a-z 0-9 _ -.
@@ -126,15 +169,23 @@ const maxSessionID = 256
 
 func parseCfg(env Envelope) Cfg {
 	cfg := Cfg{Envelope: env}
-	var m map[string]json.RawMessage
-	if json.Unmarshal(env.Data, &m) != nil {
+	if len(env.Data) == 0 {
 		return cfg
 	}
-	if id := jsonString(m[keySessID]); len(id) <= maxSessionID {
+	var session, interval json.RawMessage
+	for key, value := range members(env.Data) {
+		switch jsonString(key) {
+		case keySessID:
+			session = value
+		case keyInterval:
+			interval = value
+		}
+	}
+	if id := jsonString(session); len(id) <= maxSessionID {
 		cfg.SessionID = id
 	}
 	var ms float64
-	if json.Unmarshal(m[keyInterval], &ms) == nil && ms > 0 && ms < math.MaxInt32 {
+	if json.Unmarshal(interval, &ms) == nil && ms > 0 && ms < math.MaxInt32 {
 		cfg.KeepaliveInterval = time.Duration(ms * float64(time.Millisecond))
 	}
 	return cfg

@@ -69,6 +69,17 @@ func TestEnvelopeOnTheWire(t *testing.T) {
 	if want := `{"___type___":"___creq___","___id___":"id","___data___":{"a":"<"}}`; err != nil || string(b) != want {
 		t.Errorf("%s, %v", b, err)
 	}
+	b, err = encodeEnvelope(TypeCres, "a\"\n<é", json.RawMessage(`{"a": "<"}`))
+	if want := `{"___type___":"___cres___","___id___":"a\"\n<é","___data___":{"a":"<"}}`; err != nil || string(b) != want {
+		t.Errorf("%s, %v", b, err)
+	}
+	if b := appendCfg(nil, "id", 20000); string(b) != `{"___type___":"___cfg___","___data___":{"sessid":"id","keepaliveInterval":20000}}` {
+		t.Errorf("%s", b)
+	}
+	c := &Conn{opt: &options{}}
+	if got := c.appendKeepalive(nil, TypePong); !regexp.MustCompile(`^{"___type___":"___pong___","___id___":"[\w-]{64}","___data___":"20000"}$`).Match(got) {
+		t.Errorf("%s", got)
+	}
 	if id := newID(); !regexp.MustCompile(`^[A-Za-z0-9_-]{64}$`).MatchString(id) || id == newID() {
 		t.Errorf("id %q", id)
 	}
@@ -91,13 +102,39 @@ func TestCfg(t *testing.T) {
 	}
 }
 
-// FuzzEnvelope: whatever is an envelope is JSON, and reads the same after a
-// round trip.
+// decoded is ParseEnvelope by encoding/json.
+func decoded(text []byte) (Envelope, bool) {
+	var m map[string]json.RawMessage
+	if json.Unmarshal(text, &m) != nil {
+		return Envelope{}, false
+	}
+	str := func(raw json.RawMessage) (s string) {
+		if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
+			return ""
+		}
+		return s
+	}
+	env := Envelope{Type: str(m[keyType]), ID: str(m[keyID]), Data: m[keyData]}
+	switch env.Type {
+	case TypeCfg, TypePing, TypePong, TypeCreq, TypeSres, TypeSreq, TypeCres:
+		return env, true
+	}
+	return Envelope{}, false
+}
+
+// FuzzEnvelope: an envelope is what encoding/json finds too, it is JSON, and it
+// reads the same after a round trip, by either way of encoding.
 func FuzzEnvelope(f *testing.F) {
 	f.Add([]byte(`{"___type___":"___ping___","___id___":"a","___data___":"20000"}`))
 	f.Add([]byte(`{"\u005f__type___":"___pong___"}`))
+	f.Add([]byte(` [{"___type___":"___ping___"}] `))
+	f.Add([]byte(`{"___type___":"___cfg___","a":[{"}":"\\\""},-1e9,null],"___data___":{"sessid":"s","keepaliveInterval":1} , "___id___" : "\ud83d\ude00\t"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		env, ok := ParseEnvelope(text)
+		want, is := decoded(text)
+		if ok != is || env.Type != want.Type || env.ID != want.ID || !bytes.Equal(env.Data, want.Data) {
+			t.Fatalf("%q: %+v, %v; want %+v, %v", text, env, ok, want, is)
+		}
 		if !ok {
 			return
 		}
@@ -111,11 +148,19 @@ func FuzzEnvelope(f *testing.F) {
 		if e, ok := ParseEnvelope(again); !ok || e.Type != env.Type || e.ID != env.ID {
 			t.Fatalf("%s became %s", text, again)
 		}
+		if env.Data == nil {
+			return
+		}
+		parseCfg(env)
+		again = appendEnvelope(nil, env.Type, env.ID, env.Data)
+		if e, ok := ParseEnvelope(again); !ok || e.Type != env.Type || e.ID != env.ID || !bytes.Equal(e.Data, env.Data) {
+			t.Fatalf("%s became %s", text, again)
+		}
 	})
 }
 
 func TestSessionID(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	c := dialed(t, server(t, func(p *peer) {
 		env, ok := p.until(TypeCfg) // the client's own
 		var cfg struct {

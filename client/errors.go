@@ -81,7 +81,7 @@ func (e *CloseError) Error() string {
 		b.WriteString(" by the server")
 	}
 	fmt.Fprintf(&b, ": %d", e.Code)
-	if name := closeName(e.Code); name != "" {
+	if name := CloseCodeName(e.Code); name != "" {
 		b.WriteString(" (" + name + ")")
 	}
 	if e.Reason != "" {

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bufio"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -27,13 +26,14 @@ func violation(code int, format string, args ...any) error {
 // frameReader turns bytes into whole messages and control frames. It allocates
 // for bytes that came, not for lengths that were declared.
 type frameReader struct {
-	br         *bufio.Reader
+	src        io.Reader
 	maxFrame   int64
 	maxMessage int64
 
 	fragmented bool      // between the first and the last fragment of a message
 	op         ws.OpCode // the message's
 	message    []byte    // its fragments so far
+	head       [8]byte   // of header
 }
 
 // next gives the next control frame, or the next message when it is whole. The
@@ -69,8 +69,8 @@ func (r *frameReader) next() (ws.OpCode, []byte, error) {
 
 // header reads a frame header and judges it (RFC 6455, section 5.2).
 func (r *frameReader) header() (ws.Header, error) {
-	var b [8]byte
-	if _, err := io.ReadFull(r.br, b[:2]); err != nil {
+	b := r.head[:]
+	if _, err := io.ReadFull(r.src, b[:2]); err != nil {
 		return ws.Header{}, err // io.EOF: between frames
 	}
 	h := ws.Header{
@@ -82,7 +82,7 @@ func (r *frameReader) header() (ws.Header, error) {
 	}
 	switch h.Length {
 	case 126:
-		if _, err := io.ReadFull(r.br, b[:2]); err != nil {
+		if _, err := io.ReadFull(r.src, b[:2]); err != nil {
 			return h, noEOF(err)
 		}
 		h.Length = int64(binary.BigEndian.Uint16(b[:2]))
@@ -90,7 +90,7 @@ func (r *frameReader) header() (ws.Header, error) {
 			return h, violation(CloseProtocol, "length %d in three bytes", h.Length)
 		}
 	case 127:
-		if _, err := io.ReadFull(r.br, b[:8]); err != nil {
+		if _, err := io.ReadFull(r.src, b[:8]); err != nil {
 			return h, noEOF(err)
 		}
 		n := binary.BigEndian.Uint64(b[:8])
@@ -121,7 +121,7 @@ func (r *frameReader) payload(dst []byte, n int64) ([]byte, error) {
 	for n > 0 {
 		step := int(min(n, int64(max(chunk, len(dst)))))
 		dst = slices.Grow(dst, step)
-		m, err := io.ReadFull(r.br, dst[len(dst):len(dst)+step])
+		m, err := io.ReadFull(r.src, dst[len(dst):len(dst)+step])
 		dst = dst[:len(dst)+m]
 		if err != nil {
 			return dst, noEOF(err)

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -23,7 +24,7 @@ const (
 	maxHandshakeBytes = 64 << 10 // response head
 	maxRefusalBody    = 4 << 10  // kept of a refusal's body
 	refusalPatience   = time.Second
-	readBufferSize    = 4 << 10
+	handshakeBuffer   = 4 << 10
 )
 
 // source is the reading half of the socket. It bounds the handshake's bytes and
@@ -102,6 +103,9 @@ func dial(ctx context.Context, t target, o *options) (*Conn, error) {
 		nc.Close()
 		return nil, because(ctx, err)
 	}
+	// The connection is made. If the server has ended it already, reading tells
+	// why, and better than an error of writing.
+	_ = c.announce()
 	c.start()
 	return c, nil
 }
@@ -141,7 +145,9 @@ func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, err
 		return nil, err
 	}
 	src := &source{nc: nc, budget: maxHandshakeBytes}
-	br := bufio.NewReaderSize(src, readBufferSize)
+	br := handshakeReaders.Get().(*bufio.Reader)
+	br.Reset(src)
+	defer func() { br.Reset(nil); handshakeReaders.Put(br) }()
 	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodGet})
 	if err != nil {
 		if src.budget == 0 { // net/http takes the end for a broken line
@@ -157,7 +163,7 @@ func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, err
 		return nil, fmt.Errorf("%w: not HTTP: %q", ErrHandshake, clip(err.Error()))
 	}
 	if resp.StatusCode != http.StatusSwitchingProtocols {
-		src.budget = maxRefusalBody + readBufferSize
+		src.budget = maxRefusalBody + handshakeBuffer
 		nc.SetReadDeadline(time.Now().Add(refusalPatience))              // the status is what counts
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, maxRefusalBody)) // what came is enough
 		return nil, &HandshakeError{Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
@@ -167,10 +173,14 @@ func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, err
 		return nil, err
 	}
 	src.budget = -1
-	c := newConn(nc, src, br, o)
+	front, _ := br.Peek(br.Buffered()) // no error: it is there
+	c := newConn(nc, src, front, o)
 	c.subprotocol = subprotocol
-	return c, c.announce()
+	return c, nil
 }
+
+// handshakeReaders lends what net/http reads a response with.
+var handshakeReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, handshakeBuffer) }}
 
 // handshakeRequest writes the request of RFC 6455, section 4.1, with the RFC's
 // own spelling of the names.

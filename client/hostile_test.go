@@ -64,7 +64,7 @@ func TestHostileFrames(t *testing.T) {
 		"close reason":        {closeFrame(0x03, 0xe8, 0xff), 1007, ErrProtocol, "UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in, handlers := newInbox()
+			in, handlers := recorder()
 			said := make(chan int, 1)
 			c := dialed(t, server(t, func(p *peer) {
 				p.until(TypeCfg)
@@ -95,7 +95,7 @@ func TestHostileFrames(t *testing.T) {
 // Codes IANA registered after the RFC are codes like others.
 func TestCloseCodesFromServer(t *testing.T) {
 	for _, code := range []int{1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3002, 4999, 0} {
-		in, handlers := newInbox()
+		in, handlers := recorder()
 		said := make(chan int, 1)
 		dialed(t, server(t, func(p *peer) {
 			var body []byte
@@ -145,7 +145,7 @@ func TestDeclaredLengthCostsNothing(t *testing.T) {
 
 // Fragments are bounded together, not each.
 func TestEndlessFragments(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	dialed(t, server(t, func(p *peer) {
 		frame := ws.MustCompileFrame(ws.NewFrame(ws.OpContinuation, false, make([]byte, 1000)))
 		p.raw(ws.NewFrame(ws.OpBinary, false, nil))
@@ -329,7 +329,7 @@ func TestEndlessPings(t *testing.T) {
 // A close frame in the middle of a message ends it: the part is not delivered,
 // nor is what follows.
 func TestCloseWithinMessage(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	c := dialed(t, server(t, func(p *peer) {
 		p.raw(ws.NewFrame(ws.OpText, false, []byte("half")))
 		p.send(ws.OpClose, ws.NewCloseFrameBody(4002, "changed my mind"))
@@ -365,7 +365,7 @@ func TestDialGivesUp(t *testing.T) {
 
 // A server that never answers the close costs the close timeout, no more.
 func TestCloseWithoutAnswer(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	over := make(chan struct{})
 	url := server(t, func(p *peer) { <-over })
 	defer close(over)

@@ -87,7 +87,7 @@ func TestAnswersPings(t *testing.T) {
 // A server that says nothing is given up after the interval, with the code
 // stock browser clients give.
 func TestSilentServer(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	said := make(chan int, 1)
 	begin := time.Now()
 	c := dialed(t, server(t, func(p *peer) {
@@ -170,7 +170,7 @@ func TestLaggingHandler(t *testing.T) {
 	}))
 	recv(t, started)
 	wait(t, stuck)
-	if q := c.queued.Load(); q > 1<<20+size {
+	if q := c.inbox.size(); q > 1<<20+size {
 		t.Errorf("%d bytes wait for a handler", q)
 	}
 	must(t, c.Err()) // three intervals later
@@ -189,7 +189,7 @@ func TestLaggingHandler(t *testing.T) {
 // flood of its pings in the meantime costs nothing.
 func TestServerThatDoesNotRead(t *testing.T) {
 	t.Parallel()
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	over := make(chan struct{})
 	c := dialed(t, server(t, func(p *peer) {
 		ping := ws.MustCompileFrame(ws.NewPingFrame(make([]byte, 125)))
@@ -217,7 +217,7 @@ func TestServerThatDoesNotRead(t *testing.T) {
 
 // A close frame is not lost to a write that fails because the server is gone.
 func TestCloseFrameBeatsBrokenPipe(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	ready := make(chan struct{})
 	c := dialed(t, server(t, func(p *peer) {
 		p.until(TypeCfg)

@@ -83,7 +83,7 @@ func TestQueue(t *testing.T) {
 
 	ln, err := net.Listen("unix", path)
 	must(t, err)
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	c.SetHandlers(applied(handlers))
 	serve(t, ln, func(p *peer) {
 		if p.upgrade() {

@@ -20,10 +20,14 @@ import (
 // not return together. What the server says goes first:
 //
 //   - "retry_after_ms=N" in a close reason, and the Retry-After of a refusal, are
-//     waited for, and the drawn delay on top.
-//   - Close code 1012, service restart, means 5 to 30 seconds, as its
-//     registration asks for, 1013, try again later, the upper half of MaxDelay.
-//     Neither is longer than MaxDelay.
+//     waited for, and on top a delay drawn from zero to half of that or the delay
+//     reached, whichever is more, but not over MaxDelay.
+//   - Close code 1013, try again later, means the upper half of MaxDelay.
+//   - Close code 1012, service restart, means the ordinary delay: whoever restarts
+//     a server wants its clients back soon, and who wants more than the 5 to 30
+//     seconds of the code's registration, or fewer, says so with retry_after_ms.
+//
+// The JavaScript client does the same.
 //
 // A refusal by HTTP status that will not change by itself (400, 401, 403, 404,
 // 426 and the like) ends the Client, unless RetryRefused is set. 408, 425, 429,
@@ -104,7 +108,6 @@ func (r Reconnect) withDefaults() (Reconnect, error) {
 // last for err; random is from [0, 1).
 func (r Reconnect) delay(failures int, err error, now time.Time, random float64) time.Duration {
 	drawn := func(low, high time.Duration) time.Duration {
-		low, high = min(low, r.MaxDelay), min(high, r.MaxDelay)
 		return low + time.Duration(random*float64(high-low))
 	}
 	reached := float64(r.MinDelay) * math.Pow(r.Factor, float64(max(failures, 1)-1))
@@ -113,15 +116,11 @@ func (r Reconnect) delay(failures int, err error, now time.Time, random float64)
 		high = time.Duration(reached)
 	}
 	if asked, ok := retryAfter(err, now); ok {
-		return min(asked, r.MaxRetryAfter) + drawn(0, high)
+		asked = min(asked, r.MaxRetryAfter)
+		return asked + drawn(0, min(max(asked/2, high), r.MaxDelay))
 	}
-	if closed := (*CloseError)(nil); errors.As(err, &closed) && closed.Remote {
-		switch closed.Code {
-		case CloseRestart:
-			return drawn(5*time.Second, 30*time.Second)
-		case CloseTryLater:
-			return drawn(r.MaxDelay/2, r.MaxDelay)
-		}
+	if closed := (*CloseError)(nil); errors.As(err, &closed) && closed.Remote && closed.Code == CloseTryLater {
+		return drawn(r.MaxDelay/2, r.MaxDelay)
 	}
 	return drawn(0, high)
 }

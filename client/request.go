@@ -51,6 +51,9 @@ func (c *Conn) expect(id string, answer chan Envelope) error {
 	if len(c.pending) >= c.opt.maxPending {
 		return ErrTooManyPending
 	}
+	if c.pending == nil {
+		c.pending = make(map[string]chan Envelope)
+	}
 	c.pending[id] = answer
 	return nil
 }
@@ -107,6 +110,9 @@ func (c *Conn) Ping(ctx context.Context) (time.Duration, error) {
 	c.mu.Lock()
 	full := len(c.pings) >= c.opt.maxPending
 	if !full {
+		if c.pings == nil {
+			c.pings = make(map[string]chan struct{})
+		}
 		c.pings[payload] = pong
 	}
 	c.mu.Unlock()

@@ -87,7 +87,7 @@ func TestRequestEnds(t *testing.T) {
 }
 
 func TestReply(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	answers := make(chan Envelope, 1)
 	c := dialed(t, server(t, func(p *peer) {
 		p.envelope(TypeSreq, "the-id", `{"hi":"you must reply"}`)
@@ -112,7 +112,7 @@ func TestReply(t *testing.T) {
 
 // A type in the wrong direction is ignored, an unknown one is ordinary JSON.
 func TestWrongDirection(t *testing.T) {
-	in, handlers := newInbox()
+	in, handlers := recorder()
 	notes := make(chan Trace, 10)
 	c := dialed(t, server(t, func(p *peer) {
 		p.envelope(TypeCreq, "a", `1`)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -119,7 +120,7 @@ func (c *Conn) deliver(m *QueuedMessage) error {
 		return errNotBegun
 	default:
 	}
-	if c.closeSent || c.broken != nil {
+	if c.writableLocked() != nil {
 		return errNotBegun
 	}
 	if m.answer != nil {
@@ -153,22 +154,53 @@ func (c *Conn) writeMessageLocked(op ws.OpCode, payload []byte) error {
 // writeChunk bounds the copy of a payload that masking needs.
 const writeChunk = 16 << 10
 
-// writeFrameLocked sends one frame, masked (RFC 6455, section 5.3) in a scratch
-// buffer: the caller's bytes stay as they are. An error ends the connection,
+// writeFrameLocked sends one frame, masked (RFC 6455, section 5.3) in a
+// borrowed buffer: the caller's bytes stay as they are. An error ends the connection,
 // because the server may have got half a frame.
 func (c *Conn) writeFrameLocked(op ws.OpCode, fin bool, payload []byte) error {
-	switch {
-	case c.closeSent:
-		return ErrClosed
-	case c.broken != nil:
-		return c.broken
+	if err := c.writableLocked(); err != nil {
+		return err
 	}
-	b := c.scratch[:0]
+	buffer := writeBuffers.Get().(*[]byte)
+	defer writeBuffers.Put(buffer)
+	b := (*buffer)[:0]
+	b, mask := appendHeader(b, op, fin, len(payload))
+	for offset := 0; ; {
+		n := min(len(payload)-offset, writeChunk)
+		start := len(b)
+		b = append(b, payload[offset:offset+n]...)
+		ws.Cipher(b[start:], mask, offset)
+		*buffer = b
+		if err := c.writeBytesLocked(b); err != nil {
+			return err
+		}
+		if offset += n; offset == len(payload) {
+			return nil
+		}
+		b = b[:0]
+	}
+}
+
+// writeBuffers lends what frames are masked in.
+var writeBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// appendFrame appends a whole frame, masked.
+func appendFrame(b []byte, op ws.OpCode, payload []byte) []byte {
+	b, mask := appendHeader(b, op, true, len(payload))
+	start := len(b)
+	b = append(b, payload...)
+	ws.Cipher(b[start:], mask, 0)
+	return b
+}
+
+// appendHeader appends the header of a frame with n bytes of payload, and gives
+// the mask for them.
+func appendHeader(b []byte, op ws.OpCode, fin bool, n int) (_ []byte, mask [4]byte) {
 	first := byte(op)
 	if fin {
 		first |= 0x80
 	}
-	switch n := len(payload); {
+	switch {
 	case n < 126:
 		b = append(b, first, 0x80|byte(n))
 	case n <= 0xffff:
@@ -178,23 +210,16 @@ func (c *Conn) writeFrameLocked(op ws.OpCode, fin bool, payload []byte) error {
 		b = append(b, first, 0x80|127)
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
-	var mask [4]byte
 	rand.Read(mask[:]) // never fails; section 10.3 wants it unpredictable
-	b = append(b, mask[:]...)
-	for offset := 0; ; {
-		n := min(len(payload)-offset, writeChunk)
-		start := len(b)
-		b = append(b, payload[offset:offset+n]...)
-		ws.Cipher(b[start:], mask, offset)
-		if err := c.writeBytesLocked(b); err != nil {
-			return err
-		}
-		if offset += n; offset == len(payload) {
-			c.scratch = b[:0]
-			return nil
-		}
-		b = b[:0]
+	return append(b, mask[:]...), mask
+}
+
+// writableLocked gives why nothing can be written any more.
+func (c *Conn) writableLocked() error {
+	if c.closeSent {
+		return ErrClosed
 	}
+	return c.broken
 }
 
 func (c *Conn) writeBytesLocked(b []byte) error {
