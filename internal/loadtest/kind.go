@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -85,5 +86,8 @@ func closedKind(err *client.CloseError) string {
 			return fmt.Sprintf("%d (%s)", err.Code, kind)
 		}
 	}
-	return strings.TrimPrefix((&client.CloseError{Code: err.Code}).Error(), "connection closed: ")
+	if name := client.CloseCodeName(err.Code); name != "" {
+		return fmt.Sprintf("%d (%s)", err.Code, name)
+	}
+	return strconv.Itoa(err.Code)
 }
