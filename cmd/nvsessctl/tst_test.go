@@ -139,11 +139,12 @@ func TestTstServerGoes(t *testing.T) {
 		d := startTstDaemon(t, "forward")
 		var killing sync.WaitGroup
 		killing.Go(func() {
-			for deadline := time.Now().Add(patience); tstStats(d).Sessions < 20 && time.Now().Before(deadline); runtime.Gosched() {
+			// The control client connects when the others have.
+			for deadline := time.Now().Add(patience); tstStats(d).Sessions < 21 && time.Now().Before(deadline); runtime.Gosched() {
 			}
 			_ = d.cmd.Process.Signal(sig)
 		})
-		r := tstJSON(t, 1, "-n", "20", "-w", "0", "-d", "1h", d.clients)
+		r := tstJSON(t, 1, "-n", "20", "-w", "0", "-d", "1h", "--ctrl", "-e", "1h", d.clients)
 		killing.Wait()
 		closed := 0
 		for _, kind := range want {
