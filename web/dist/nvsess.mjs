@@ -1025,14 +1025,14 @@ var Keepalive = class {
 // src/backoff.js
 function retryDelay(cfg, n, end = {}, random = Math.random) {
   const { reconnectMin: min, reconnectMax: max, reconnectFactor: factor } = cfg;
+  const ceiling = Math.max(min, Math.min(max, Math.max(min, 1) * factor ** (n + 1)));
   const asked = retryAfter(end);
   if (asked !== void 0) {
     const wait = Math.min(asked, cfg.retryAfterMax);
-    return wait + random() * Math.max(min, Math.min(max, wait / 4));
+    return wait + random() * Math.min(max, Math.max(ceiling, wait / 2));
   }
-  const grown = Math.min(max, Math.max(min, 1) * factor ** (n + 1));
-  const ceiling = end.code === 1013 ? max : Math.max(min, grown);
-  return min + random() * (ceiling - min);
+  const [low, high] = end.code === 1013 ? [Math.max(min, max / 2), max] : [min, ceiling];
+  return low + random() * (high - low);
 }
 function retryAfter({ reason, retryAfter: header }) {
   const m = /(?:^|[^\w])retry_after_ms=(\d{1,10})(?!\d)/.exec(reason ?? "");

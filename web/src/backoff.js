@@ -4,23 +4,25 @@
 /**
  * retryDelay is how long to wait before attempt n (1 is the first one after a
  * failure): evenly random between reconnectMin and a ceiling that grows by
- * reconnectFactor each time up to reconnectMax. What the server asked for beats
- * that: retry_after_ms=N in the reason of its close frame (or Retry-After in its
- * refusal) is waited for, up to retryAfterMax, plus some randomness; 1013, try
- * again later, spreads over everything up to reconnectMax at once.
+ * reconnectFactor each time up to reconnectMax. So it is after 1012, service
+ * restart: its operator wants everybody back soon. What the server asked for
+ * beats that: retry_after_ms=N in the reason of its close frame (or Retry-After
+ * in its refusal) is waited for, up to retryAfterMax, and up to half of it (or up
+ * to the ceiling, if that is more) on top, at most reconnectMax; 1013, try again
+ * later, means the upper half of reconnectMax. The Go client does the same.
  *
  * @param end {{code?: number, reason?: string, retryAfter?: number}}
  */
 export function retryDelay(cfg, n, end = {}, random = Math.random) {
   const { reconnectMin: min, reconnectMax: max, reconnectFactor: factor } = cfg;
+  const ceiling = Math.max(min, Math.min(max, Math.max(min, 1) * factor ** (n + 1)));
   const asked = retryAfter(end);
   if (asked !== undefined) {
     const wait = Math.min(asked, cfg.retryAfterMax);
-    return wait + random() * Math.max(min, Math.min(max, wait / 4));
+    return wait + random() * Math.min(max, Math.max(ceiling, wait / 2));
   }
-  const grown = Math.min(max, Math.max(min, 1) * factor ** (n + 1));
-  const ceiling = end.code === 1013 ? max : Math.max(min, grown);
-  return min + random() * (ceiling - min);
+  const [low, high] = end.code === 1013 ? [Math.max(min, max / 2), max] : [min, ceiling];
+  return low + random() * (high - low);
 }
 
 function retryAfter({ reason, retryAfter: header }) {

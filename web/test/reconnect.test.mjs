@@ -211,11 +211,14 @@ test("delays grow, are random, and heed the server", () => {
   assert.deepEqual(range(2), [100, 800]);
   assert.deepEqual(range(9), [100, 3000]);
   assert.deepEqual(range(1e6), [100, 3000]);
-  assert.deepEqual(range(1, { code: 1013, reason: "" }), [100, 3000]);
-  assert.deepEqual(range(1, { code: 1012, reason: "restart; retry_after_ms=2000" }), [2000, 2500]);
+  assert.deepEqual(range(1, { code: 1012, reason: "service restart" }), [100, 400]);
+  assert.deepEqual(range(1, { code: 1013, reason: "" }), [1500, 3000]);
+  assert.deepEqual(range(1, { code: 1013, reason: "retry_after_ms=100" }), [100, 500]);
+  assert.deepEqual(range(1, { code: 1012, reason: "restart; retry_after_ms=2000" }), [2000, 3000]);
   assert.deepEqual(range(1, { code: 1012, reason: "retry_after_ms=9999999999" }), [300000, 303000]);
   assert.deepEqual(range(1, { reason: "xretry_after_ms=2000" }), [100, 400]);
   assert.deepEqual(range(1, { reason: "retry_after_ms=-1" }), [100, 400]);
-  assert.deepEqual(range(1, { retryAfter: 1000 }), [1000, 1250]);
+  assert.deepEqual(range(1, { retryAfter: 1000 }), [1000, 1500]);
+  assert.deepEqual(range(3, { code: 1012, reason: "retry_after_ms=0" }), [0, 1600]);
   assert.equal(steadyAfter(cfg), 3000);
 });
