@@ -2,7 +2,12 @@
 
 BENCH_NODE := bench/peers/node
 
-.PHONY: bench bench-quick bench-check
+# What bench-seed takes: "make bench-seed DURATION=30s C=2000" is a try.
+DURATION ?= 10m
+C        ?= 10000
+DOCS     ?=
+
+.PHONY: bench bench-quick bench-seed bench-check
 
 # All servers, all rounds, about ten minutes; writes docs/benchmarks.md and its chart.
 bench: $(BENCH_NODE)/node_modules
@@ -11,6 +16,11 @@ bench: $(BENCH_NODE)/node_modules
 # The same code with small counts: two minutes at most, writes nothing.
 bench-quick: $(BENCH_NODE)/node_modules
 	go run ./bench/run -quick
+
+# nv-session-simple's own load: C sessions on each of four servers at the same time, for DURATION. DOCS=docs writes its section of
+# docs/benchmarks.md. It fails if anything is lost.
+bench-seed: $(BENCH_NODE)/node_modules
+	go run ./bench/run seed -duration $(DURATION) -c $(C) $(if $(DOCS),-docs $(DOCS))
 
 # The peers are a module of their own, which ./... of the root does not reach.
 bench-check:

@@ -15,7 +15,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "loadgen:", err)
@@ -34,12 +34,14 @@ var scenarios = map[string]scenario{
 	"seed":      seed,
 }
 
-// run does one scenario and prints its report, also of one that failed.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// run does one scenario and prints its report, also of one that failed. Standard
+// input is the gate, if there is one.
+func run(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
 	o, err := parseOptions(args, stderr)
 	if err != nil {
 		return err
 	}
+	o.begin, o.log = stdin, stderr
 	// epoll has one thread to come back to.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()

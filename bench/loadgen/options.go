@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"time"
 )
 
@@ -29,6 +30,11 @@ type options struct {
 	watch       time.Duration
 	keepalive   time.Duration
 	sendEvery   time.Duration
+	firstSend   time.Duration
+	answered    bool
+	gate        bool
+	begin       *os.File  // the gate
+	log         io.Writer // where a scenario says that it is at the gate
 	closing     bool
 	stall       time.Duration
 	separate    bool
@@ -65,6 +71,9 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	fs.DurationVar(&o.watch, "watch", 12*time.Second, "time of keepalive traffic before memory is read again, 0 for none (idle)")
 	fs.DurationVar(&o.keepalive, "keepalive", 10*time.Second, "keepalive interval of the clients, who ping at a quarter of it (seed)")
 	fs.DurationVar(&o.sendEvery, "send-every", 10*time.Second, "time between two messages to all (seed)")
+	fs.DurationVar(&o.firstSend, "first-send", 0, "time from the warm-up's end to the first message, 0 for half of -send-every (seed)")
+	fs.BoolVar(&o.answered, "answered", false, `the server answers each message to its sender with {"answer":...} (seed)`)
+	fs.BoolVar(&o.gate, "gate", false, "with all connections open, print "+readyLine+" on standard error and begin when standard input ends (seed)")
 	fs.BoolVar(&o.closing, "closing-handshake", false, "send a close frame and wait for the answer, instead of just closing (handshake)")
 	fs.BoolVar(&o.separate, "separate", false, "one write for each message, also when several are due at once (echo)")
 	fs.DurationVar(&o.stall, "stall", 10*time.Second, "how long nothing may move before a scenario gives up")
@@ -120,7 +129,7 @@ func (o *options) defaults() {
 
 // limit is when a scenario is ended whatever it is doing.
 func (o *options) limit() time.Duration {
-	return o.duration + o.warmup + o.settle + o.watch + 2*time.Minute
+	return o.duration + o.warmup + o.settle + o.watch + gateLimit + 2*time.Minute
 }
 
 func (o *options) result() *result {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Sentinels a verdict on a received payload wraps.
@@ -144,13 +145,9 @@ func (p *payload) check(opcode byte, b []byte, sender uint32, seq uint64) error 
 	if len(b) != len(p.plain) {
 		return fmt.Errorf("%w: %d bytes, not %d", errCorrupt, len(b), len(p.plain))
 	}
-	var got uint64
-	for _, c := range b[p.at+senderDigits : p.at+senderDigits+seqDigits] {
-		v := bytes.IndexByte([]byte(hexDigits), c)
-		if v < 0 {
-			return fmt.Errorf("%w: %.80q", errCorrupt, b)
-		}
-		got = got<<4 | uint64(v)
+	got, err := p.number(b)
+	if err != nil {
+		return err
 	}
 	p.expect(sender, got)
 	same := bytes.Equal(b, p.plain)
@@ -161,4 +158,19 @@ func (p *payload) check(opcode byte, b []byte, sender uint32, seq uint64) error 
 		return fmt.Errorf("%w: number %d came, %d was next", errRepeated, got, seq)
 	}
 	return fmt.Errorf("%w: %.80q", errCorrupt, b)
+}
+
+// number is the number a message of this shape says it has.
+func (p *payload) number(b []byte) (seq uint64, err error) {
+	if len(b) < p.at+senderDigits+seqDigits {
+		return 0, fmt.Errorf("%w: %.80q", errCorrupt, b)
+	}
+	for _, c := range b[p.at+senderDigits : p.at+senderDigits+seqDigits] {
+		v := strings.IndexByte(hexDigits, c)
+		if v < 0 {
+			return 0, fmt.Errorf("%w: %.80q", errCorrupt, b)
+		}
+		seq = seq<<4 | uint64(v)
+	}
+	return seq, nil
 }

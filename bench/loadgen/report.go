@@ -27,14 +27,21 @@ type result struct {
 	Messages  uint64 `json:"messages,omitempty"`
 	Broadcast uint64 `json:"broadcasts,omitempty"`
 	Lost      uint64 `json:"lost"`
+	Repeated  uint64 `json:"repeated,omitempty"` // deliveries and answers that came again
 	// Unanswered counts keepalive pings, messages and frames, without a pong.
 	Unanswered uint64 `json:"unanswered_pings,omitempty"`
 
 	Latency *latency `json:"latency,omitempty"`
 
+	// Answers to messages, where the server gives any (-answered).
+	Answers       uint64   `json:"answers,omitempty"`
+	AnswersLost   uint64   `json:"answers_lost,omitempty"`
+	AnswerLatency *latency `json:"answer_latency,omitempty"`
+
 	RSSBefore    int64   `json:"rss_before_bytes,omitempty"`
 	RSSAfter     int64   `json:"rss_after_bytes,omitempty"`
 	RSSWatched   int64   `json:"rss_after_keepalive_bytes,omitempty"`
+	RSSSteady    int64   `json:"rss_steady_bytes,omitempty"` // the median over time
 	RSSPeak      int64   `json:"rss_peak_bytes,omitempty"`
 	RSSPerConn   float64 `json:"rss_per_connection_bytes,omitempty"`
 	RSSPerConnKA float64 `json:"rss_per_connection_after_keepalive_bytes,omitempty"`
@@ -98,6 +105,9 @@ func (r *result) print(w io.Writer, asJSON bool) error {
 	if r.Latency != nil {
 		line("latency", "p50 %.0f us, p99 %.0f us, max %.0f us", r.Latency.P50, r.Latency.P99, r.Latency.Max)
 	}
+	if a := r.AnswerLatency; a != nil {
+		line("answers", "%d, lost %d, p50 %.0f us, p99 %.0f us, max %.0f us", r.Answers, r.AnswersLost, a.P50, a.P99, a.Max)
+	}
 	t := r.Traffic
 	if t != (traffic{}) {
 		line("beside payload", "cfg %d, JSON pings %d, JSON pongs %d, other envelopes %d, ping frames %d, pong frames %d, closed by server %d",
@@ -118,7 +128,7 @@ func (r *result) printLoad(line func(name, format string, args ...any)) {
 		if r.InFlight > 0 {
 			line("in flight", "%d", r.InFlight)
 		}
-		line("messages", "%d (%.0f/s), lost %d", r.Messages, r.PerSecond, r.Lost)
+		line("messages", "%d (%.0f/s), lost %d, repeated %d", r.Messages, r.PerSecond, r.Lost, r.Repeated)
 		line("per server CPU second", "%.0f", r.PerServerCPUSecond)
 	}
 	if r.Broadcast > 0 {
@@ -129,8 +139,8 @@ func (r *result) printLoad(line func(name, format string, args ...any)) {
 func (r *result) printMemory(line func(name, format string, args ...any)) {
 	const mb = 1 << 20
 	if r.RSSPeak > 0 {
-		line("server RSS", "%.1f MB at the start, peak %.1f MB, %.1f MB at the end",
-			float64(r.RSSBefore)/mb, float64(r.RSSPeak)/mb, float64(r.RSSAfter)/mb)
+		line("server RSS", "%.1f MB at the start, steady %.1f MB, peak %.1f MB, %.1f MB at the end",
+			float64(r.RSSBefore)/mb, float64(r.RSSSteady)/mb, float64(r.RSSPeak)/mb, float64(r.RSSAfter)/mb)
 		return
 	}
 	if r.RSSAfter > 0 {

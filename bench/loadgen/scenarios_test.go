@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -19,7 +20,7 @@ func load(t *testing.T, addr string, args ...string) (result, error) {
 	before := descriptors(t)
 	args = append([]string{"-addr", addr, "-pid", strconv.Itoa(os.Getpid()), "-json", "-warmup", "50ms", "-stall", "300ms"}, args...)
 	var out, log bytes.Buffer
-	err := run(context.Background(), args, &out, &log)
+	err := run(context.Background(), args, nil, &out, &log)
 	var r result
 	if e := json.Unmarshal(out.Bytes(), &r); e != nil {
 		t.Fatalf("%v: report %q: %v", args, &out, e)
@@ -116,6 +117,117 @@ func TestSeed(t *testing.T) {
 	}
 }
 
+func TestSeedAnswered(t *testing.T) {
+	s := &testServer{forward: true, answer: true, piece: 7}
+	addr := s.start(t, "unix")
+	args := []string{"-c", "40", "-keepalive", "400ms", "-duration", "600ms", "-send-every", "150ms", "-first-send", "20ms", "seed"}
+	r, err := load(t, addr, append([]string{"-answered"}, args...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// After 20 ms, then each 150, none in the last 150: 20, 170, 320.
+	if r.Broadcast != 3 || r.Messages != 3*39 || r.Answers != 3 || r.AnswersLost != 0 || r.AnswerLatency.P50 <= 0 {
+		t.Errorf("report %+v", r)
+	}
+	if r.RSSSteady <= 0 || r.RSSSteady > r.RSSPeak {
+		t.Errorf("%d B steady, %d B at the peak", r.RSSSteady, r.RSSPeak)
+	}
+	// Who expects no answer takes it for noise.
+	if _, err := load(t, addr, args...); !errors.Is(err, errUnknown) {
+		t.Errorf("answers nobody expects: %v", err)
+	}
+}
+
+// TestSeedGoesOn proves that what is lost or repeated is counted and does not end
+// the load.
+func TestSeedGoesOn(t *testing.T) {
+	const each = 10 // 9 deliveries and an answer
+	for name, c := range map[string]struct {
+		n                           int // which message is mangled
+		with                        func([]byte) []byte
+		lost, answersLost, repeated uint64
+		want                        error
+	}{
+		"delivery lost":   {5, func([]byte) []byte { return nil }, 1, 0, 0, errLost},
+		"delivery twice":  {5, func(b []byte) []byte { return append(b, b...) }, 0, 0, 1, errRepeated},
+		"answer lost":     {each, func([]byte) []byte { return nil }, 0, 1, 0, errLost},
+		"answer twice":    {each, func(b []byte) []byte { return append(b, b...) }, 0, 0, 1, errRepeated},
+		"answer to none":  {each, func([]byte) []byte { return encode(0x81, []byte(`{"answer":"000000000000000000000077"}`)) }, 0, 1, 0, errUnknown},
+		"answer, no such": {each, func([]byte) []byte { return encode(0x81, []byte(`{"answer":"no"}`)) }, 0, 1, 0, errCorrupt},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &testServer{forward: true, answer: true, mangle: func(n int, frame []byte) []byte {
+				if n == c.n {
+					return c.with(frame)
+				}
+				return frame
+			}}
+			r, err := loadQuietly(t, s.start(t, "unix"), "seed", "-answered")
+			if !errors.Is(err, c.want) {
+				t.Errorf("error %v, want %v", err, c.want)
+			}
+			if r.Lost != c.lost || r.AnswersLost != c.answersLost || r.Repeated != c.repeated {
+				t.Errorf("%d lost, %d answers lost, %d repeated: %+v", r.Lost, r.AnswersLost, r.Repeated, r)
+			}
+			if c.want == errLost && (r.Broadcast < 2 || r.Answers+r.AnswersLost != r.Broadcast) {
+				t.Errorf("it did not go on: %+v", r)
+			}
+		})
+	}
+}
+
+// TestGate proves that a load says when it is ready, and begins when it is let.
+func TestGate(t *testing.T) {
+	s := &testServer{forward: true}
+	o, err := parseOptions([]string{"-addr", s.start(t, "unix"), "-pid", strconv.Itoa(os.Getpid()), "-c", "10", "-gate",
+		"-warmup", "20ms", "-duration", "100ms", "-send-every", "30ms", "seed"}, &bytes.Buffer{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gate, opener, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer gate.Close()
+	said, log, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
+	o.begin, o.log = gate, log
+	ended := make(chan error, 1)
+	go func() { ended <- seed(context.Background(), o, &result{}) }()
+	line, err := bufio.NewReader(said).ReadString('\n')
+	if err != nil || line != readyLine+"\n" {
+		t.Errorf("said %q, %v", line, err)
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("it began with the gate shut: %v", err)
+	case <-time.After(200 * time.Millisecond): // longer than the load takes
+	}
+	opener.Close()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	log.Close()
+
+	// A load that is called off at the gate goes.
+	shut, never, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer never.Close()
+	defer shut.Close()
+	o.begin, o.log = shut, &bytes.Buffer{}
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer cancel()
+	if err := seed(ctx, o, &result{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("called off: %v", err)
+	}
+}
+
 func TestIdle(t *testing.T) {
 	s := &testServer{pings: 20 * time.Millisecond}
 	r, err := load(t, s.start(t, "unix"), "-c", "50", "-settle", "50ms", "-watch", "100ms", "idle")
@@ -172,6 +284,9 @@ func TestCaught(t *testing.T) {
 		"fanout repeated":    {&testServer{forward: true, mangle: at(70, twice)}, "fanout", errRepeated},
 		"fanout to sender":   {&testServer{}, "fanout", errRepeated},
 		"seed lost":          {&testServer{forward: true, mangle: at(5, drop)}, "seed", errLost},
+		"seed repeated":      {&testServer{forward: true, mangle: at(5, twice)}, "seed", errRepeated},
+		"seed flipped bit":   {&testServer{forward: true, mangle: at(5, flip)}, "seed", errCorrupt},
+		"seed to sender":     {&testServer{}, "seed", errRepeated},
 		"refused":            {&testServer{accept: func(string) string { return "no" }}, "idle", errRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,10 +303,11 @@ func TestCaught(t *testing.T) {
 }
 
 // loadQuietly is load without the count of descriptors, for tests in parallel.
-func loadQuietly(t *testing.T, addr, scenario string) (result, error) {
+func loadQuietly(t *testing.T, addr, scenario string, more ...string) (result, error) {
 	t.Helper()
-	o, err := parseOptions([]string{"-addr", addr, "-pid", strconv.Itoa(os.Getpid()), "-c", "10", "-warmup", "20ms", "-stall", "200ms",
-		"-duration", "400ms", "-keepalive", "400ms", "-send-every", "100ms", "-settle", "1ms", "-watch", "0", scenario}, &bytes.Buffer{})
+	args := append([]string{"-addr", addr, "-pid", strconv.Itoa(os.Getpid()), "-c", "10", "-warmup", "20ms", "-stall", "200ms",
+		"-duration", "400ms", "-keepalive", "400ms", "-send-every", "100ms", "-settle", "1ms", "-watch", "0"}, more...)
+	o, err := parseOptions(append(args, scenario), &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +327,7 @@ func TestUsage(t *testing.T) {
 		{"-addr unix:/x -pid 1 -payload xml echo", "json, text, binary"},
 		{"-addr unix:/nonexistent/socket -pid 1 echo", "no such file"},
 	} {
-		err := run(context.Background(), strings.Fields(c.args), &bytes.Buffer{}, &bytes.Buffer{})
+		err := run(context.Background(), strings.Fields(c.args), nil, &bytes.Buffer{}, &bytes.Buffer{})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", c.args, err, c.want)
 		}

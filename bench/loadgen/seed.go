@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -27,16 +28,29 @@ func seed(ctx context.Context, o *options, r *result) error {
 		return err
 	}
 	s.tolerateClose = true // counted, and judged at the end
+	if o.gate {
+		if err := s.waitAtGate(ctx, o.begin, o.log); err != nil {
+			return err
+		}
+	}
 
 	l := &seedLoad{swarm: s, every: int64(o.keepalive / 4), sendEvery: int64(o.sendEvery)}
 	l.sender = &s.conns[0]
 	l.sender.frame = shape.frame(l.sender.id)
+	defer l.book(r) // also of a load that ends early
 	s.onMessage = l.receive
+	if o.answered {
+		s.onAnswer = l.receiveAnswer
+	}
 	s.tick()
 	l.from = s.now
 	// No message while memory and CPU of the warm-up are settling, none so late
 	// that its deliveries would fall out of the measurement.
-	l.nextSend = s.now + int64(o.warmup+min(o.sendEvery/2, o.duration/2))
+	first := min(o.sendEvery/2, o.duration/2)
+	if o.firstSend > 0 {
+		first = o.firstSend
+	}
+	l.nextSend = s.now + int64(o.warmup+first)
 	l.lastSend = s.now + int64(o.warmup+o.duration-min(2*time.Second, o.duration/4))
 
 	if err := l.run(ctx, o.warmup); err != nil {
@@ -46,6 +60,7 @@ func seed(ctx context.Context, o *options, r *result) error {
 	if err != nil {
 		return err
 	}
+	var samples []int64
 	for end := s.now + int64(o.duration); s.now < end; {
 		if err := l.run(ctx, min(time.Second, time.Duration(end-s.now))); err != nil {
 			return err
@@ -54,7 +69,7 @@ func seed(ctx context.Context, o *options, r *result) error {
 		if err != nil {
 			return err
 		}
-		r.RSSPeak = max(r.RSSPeak, rss)
+		samples = append(samples, rss)
 	}
 	if err := w.close(r); err != nil {
 		return err
@@ -62,16 +77,34 @@ func seed(ctx context.Context, o *options, r *result) error {
 	if r.RSSAfter, err = o.server.rss(); err != nil {
 		return err
 	}
-	r.RSSPeak = max(r.RSSPeak, r.RSSAfter)
+	slices.Sort(samples)
+	r.RSSSteady, r.RSSPeak = samples[len(samples)/2], max(samples[len(samples)-1], r.RSSAfter)
 	if err := l.drain(ctx); err != nil {
 		return err
 	}
+	l.book(r)
+	return r.seedFault()
+}
+
+// book reports what the books say.
+func (l *seedLoad) book(r *result) {
 	r.Messages, r.Broadcast, r.Latency = l.delivered, uint64(len(l.sentAt)), l.times.report()
-	r.Lost = l.expected - l.delivered
+	r.Lost, r.Repeated = l.expected-l.delivered, l.repeated
 	r.Unanswered = l.unanswered()
-	if r.Lost > 0 || s.traffic.Closes > 0 || r.Unanswered > 0 {
-		return fmt.Errorf("%w: %d deliveries, %d answers to pings; the server closed %d connections",
-			errLost, r.Lost, r.Unanswered, s.traffic.Closes)
+	if l.onAnswer != nil {
+		r.Answers, r.AnswersLost, r.AnswerLatency = l.answers, uint64(len(l.sentAt))-l.answers, l.answerTimes.report()
+	}
+	r.Traffic = l.traffic
+}
+
+// seedFault is what the server did wrong, if anything.
+func (r *result) seedFault() error {
+	if r.Repeated > 0 {
+		return fmt.Errorf("%w: %d times", errRepeated, r.Repeated)
+	}
+	if r.Lost > 0 || r.Traffic.Closes > 0 || r.Unanswered > 0 || r.AnswersLost > 0 {
+		return fmt.Errorf("%w: %d deliveries, %d answers to messages, %d answers to pings; the server closed %d connections",
+			errLost, r.Lost, r.AnswersLost, r.Unanswered, r.Traffic.Closes)
 	}
 	return nil
 }
@@ -88,6 +121,10 @@ type seedLoad struct {
 	sentAt              []int64 // when each message to all was sent
 	expected, delivered uint64
 	times               histogram
+	answers             uint64
+	nextAnswer          uint64 // the number it is to, unless that one is lost
+	answerTimes         histogram
+	repeated            uint64
 }
 
 // run keeps the load up for d.
@@ -141,16 +178,47 @@ func (l *seedLoad) sendToAll() error {
 	return l.flush(l.sender)
 }
 
+// receive takes a delivery. One that is missing is not the end of the load: it
+// shows in the books.
 func (l *seedLoad) receive(c *conn, opcode byte, b []byte) error {
-	if c == l.sender || c.got == uint64(len(l.sentAt)) {
-		return fmt.Errorf("%w: the sender's own, or one not sent yet", errRepeated)
+	if c == l.sender {
+		return fmt.Errorf("%w: the sender got its own", errRepeated)
 	}
-	if err := l.shape.check(opcode, b, l.sender.id, c.got); err != nil {
+	seq, err := l.shape.number(b)
+	if err != nil {
 		return err
 	}
-	l.times.add(time.Duration(l.now - l.sentAt[c.got]))
-	c.got++
+	if seq >= uint64(len(l.sentAt)) {
+		return fmt.Errorf("%w: number %d is yet to be sent", errUnknown, seq)
+	}
+	if err := l.shape.check(opcode, b, l.sender.id, seq); err != nil {
+		return err
+	}
+	if seq < c.got {
+		l.repeated++ // or late; then it is among the lost as well
+		return nil
+	}
+	l.times.add(time.Duration(l.now - l.sentAt[seq]))
+	c.got = seq + 1
 	l.delivered++
+	return nil
+}
+
+// receiveAnswer takes an answer to a message.
+func (l *seedLoad) receiveAnswer(c *conn, b []byte) error {
+	seq, err := answerTo(b, l.sender.id)
+	switch {
+	case err != nil:
+		return err
+	case c != l.sender, seq >= uint64(len(l.sentAt)):
+		return fmt.Errorf("%w: an answer to number %d of connection %d, to connection %d", errUnknown, seq, l.sender.id, c.id)
+	case seq < l.nextAnswer:
+		l.repeated++
+		return nil
+	}
+	l.answerTimes.add(time.Duration(l.now - l.sentAt[seq]))
+	l.nextAnswer = seq + 1
+	l.answers++
 	return nil
 }
 
@@ -162,7 +230,8 @@ func (l *seedLoad) unanswered() uint64 {
 // drain waits for what is under way, for a while: what has not come then is lost.
 func (l *seedLoad) drain(ctx context.Context) error {
 	for end := l.now + int64(l.stall); l.now < end; {
-		if l.delivered == l.expected && l.unanswered() == 0 {
+		answered := l.onAnswer == nil || l.answers == uint64(len(l.sentAt))
+		if l.delivered == l.expected && l.unanswered() == 0 && answered {
 			return nil
 		}
 		if err := l.step(ctx, 20*time.Millisecond); err != nil {

@@ -19,6 +19,7 @@ import (
 // frame code so that the two check each other. The hooks make it misbehave.
 type testServer struct {
 	forward bool
+	answer  bool          // also answer each message that is forwarded
 	pings   time.Duration // JSON pings and ping frames to all, this often
 
 	// mangle may alter or drop what is about to be sent; n counts the messages
@@ -126,6 +127,9 @@ func (s *testServer) receive(c net.Conn, opcode byte, b []byte) (done bool) {
 			if other != c {
 				s.send(other, opcode, b)
 			}
+		}
+		if s.answer {
+			s.send(c, opcode, fmt.Appendf(nil, `{"answer":"%s"}`, strings.Split(string(b), `"`)[3]))
 		}
 	default:
 		s.send(c, opcode, b)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -58,6 +59,8 @@ type swarm struct {
 
 	// onMessage gets each payload message; nil means none is expected.
 	onMessage func(c *conn, opcode byte, b []byte) error
+	// onAnswer gets each answer to a payload message; nil means none is expected.
+	onAnswer func(c *conn, b []byte) error
 	// onOpen is called once a connection is upgraded.
 	onOpen func(c *conn) error
 	// tolerateClose counts a connection the server drops, instead of failing.
@@ -234,6 +237,9 @@ func (s *swarm) dispatch(c *conn, opcode byte, b []byte) error {
 			return fmt.Errorf("%w: payload, and nobody sent any", errUnknown)
 		}
 		return s.onMessage(c, opcode, b)
+	}
+	if s.onAnswer != nil && opcode == opText && bytes.HasPrefix(b, answerPrefix) {
+		return s.onAnswer(c, b)
 	}
 	is, wantsPong := s.traffic.envelope(opcode, b)
 	if wantsPong {

@@ -31,6 +31,18 @@ var errBroken = errors.New("something broke, see above")
 // run measures what the command line asks for. It must be started in the root
 // of the repository.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	// A child dies with the thread that started it (Pdeathsig), so it must be
+	// one that lives as long as this program.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if len(args) > 0 && args[0] == "seed" {
+		return runSeed(ctx, args[1:], stdout, stderr)
+	}
+	return runAll(ctx, args, stdout, stderr)
+}
+
+// runAll measures all servers in all scenarios, one server at a time.
+func runAll(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	quick := fs.Bool("quick", false, "small counts, one round: a check that all works, not a measurement to quote")
@@ -41,11 +53,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	// A child dies with the thread that started it (Pdeathsig), so it must be
-	// one that lives as long as this program.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-
+	kept := ""
+	if *docs != "" {
+		var err error
+		if kept, err = keptSection(*docs); err != nil {
+			return err // before ten minutes of measuring and not after them
+		}
+	}
 	dir, err := os.MkdirTemp("", "nvsess-bench-")
 	if err != nil {
 		return err
@@ -70,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	rep := &report{
 		servers: built.servers, skipped: built.skipped, plan: p, data: m.data, failures: m.failures,
-		quick: *quick, took: time.Since(started), machine: thisMachine(ctx), when: started,
+		seed: kept, quick: *quick, took: time.Since(started), machine: thisMachine(ctx), when: started,
 	}
 	rep.text(stdout)
 	if *docs != "" {

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 )
 
+// answerHandlers is what makes nvsessd forward and answer in JavaScript.
+const answerHandlers = "bench/handlers/answer.js"
+
 // subject is the server all others are compared with.
 const subject = "nvsessd"
 
@@ -43,7 +46,7 @@ type instance struct {
 	server
 	bin      string // directory of the built programs
 	dir      string // of its own, for its socket
-	mode     string // echo, forward or idle
+	mode     string // echo, forward, idle, or answer: forward, and answer the sender
 	interval int    // keepalive in seconds, 0 for the server's own default
 }
 
@@ -56,8 +59,12 @@ func (i instance) command() ([]string, error) {
 	switch i.kind {
 	case kindDaemon:
 		mode := i.mode
-		if mode == "idle" {
+		var more []string
+		switch mode {
+		case "idle":
 			mode = "handlers"
+		case "answer":
+			mode, more = "handlers", []string{"-handlers", answerHandlers}
 		}
 		var conf string
 		if i.interval > 0 {
@@ -68,7 +75,8 @@ func (i instance) command() ([]string, error) {
 			return nil, err
 		}
 		admin := filepath.Join(i.dir, "admin.sock")
-		return []string{filepath.Join(i.bin, "nvsessd"), "-config", file, "-listen", listen, "-admin", admin, "-mode", mode}, nil
+		argv = []string{filepath.Join(i.bin, "nvsessd"), "-config", file, "-listen", listen, "-admin", admin, "-mode", mode}
+		return append(argv, more...), nil
 	case kindGo:
 		argv = []string{filepath.Join(i.bin, "peers"), "-peer", i.name}
 	case kindNode:

@@ -1,9 +1,11 @@
 'use strict';
 
 // The Node servers take the flags of the Go ones: -listen unix:/path or
-// tcp:host:port, -mode echo|forward|idle, -keepalive 10s.
+// tcp:host:port, -mode echo|forward|idle, -keepalive 10s. A server may have more
+// modes than those.
 
-function parse(defaults) {
+function parse(defaults, ...moreModes) {
+  const modes = ['echo', 'forward', 'idle', ...moreModes];
   const flags = { mode: 'echo', ...defaults };
   const args = process.argv.slice(2);
   for (let i = 0; i < args.length; i += 2) {
@@ -17,7 +19,7 @@ function parse(defaults) {
   if (!place) throw new Error('-listen unix:/path or tcp:host:port');
   const seconds = /^(\d+(?:\.\d+)?)s?$/.exec(flags.keepalive ?? '0');
   if (!seconds) throw new Error('-keepalive: seconds, like 10s');
-  if (!['echo', 'forward', 'idle'].includes(flags.mode)) throw new Error('-mode echo|forward|idle');
+  if (!modes.includes(flags.mode)) throw new Error('-mode ' + modes.join('|'));
   return {
     mode: flags.mode,
     keepaliveMillis: Number(seconds[1]) * 1000,

@@ -4,14 +4,15 @@
 // for each session, every text parsed as JSON, every JSON message printed again
 // for each recipient, the request kept with its session. Two things are
 // left out, both in its favour: the pacing of handshakes, which caps them at
-// 2,500 a second, and a fresh timer for each renewal (refresh() costs less).
+// 2,500 a second, and a fresh timer for each renewal (refresh() costs less). In
+// mode answer it forwards each JSON message as in mode forward and answers it.
 
 const http = require('http');
 const crypto = require('crypto');
 const { server: WebSocketServer } = require('websocket');
 const { parse, serve } = require('./flags');
 
-const flags = parse({ keepalive: '20s' });
+const flags = parse({ keepalive: '20s' }, 'answer');
 const interval = flags.keepaliveMillis;
 
 const httpServer = http.createServer((request, response) => {
@@ -103,13 +104,14 @@ class Session {
         break;
       default:
         this.deliver((conn) => conn.send(JSON.stringify(object)));
+        if (flags.mode === 'answer') this.conn.send(JSON.stringify({ answer: object.n }));
     }
   }
 
   deliver(send) {
     if (flags.mode === 'echo') {
       send(this.conn);
-    } else if (flags.mode === 'forward') {
+    } else if (flags.mode === 'forward' || flags.mode === 'answer') {
       const others = Array.from(sessions.keys()).filter((s) => s !== this);
       others.forEach((s) => send(s.conn));
     }
