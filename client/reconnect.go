@@ -24,8 +24,9 @@ import (
 //     reached, whichever is more, but not over MaxDelay.
 //   - Close code 1013, try again later, means the upper half of MaxDelay.
 //   - Close code 1012, service restart, means the ordinary delay: whoever restarts
-//     a server wants its clients back soon, and who wants more than the 5 to 30
-//     seconds of the code's registration, or fewer, says so with retry_after_ms.
+//     a server wants its clients back soon, though not all at once. Who wants the
+//     5 to 30 seconds that the code's registration suggests, or any other wait,
+//     says so with retry_after_ms.
 //
 // The JavaScript client does the same.
 //
