@@ -14,8 +14,11 @@ import (
 // completer answers Tab: one way to go on is taken, several are listed.
 type completer struct{ repl *repl }
 
-// maxListed is how many candidates are listed.
-const maxListed = 40
+// How many candidates are listed: with an explanation on a line each, and in columns.
+const (
+	maxListed  = 40
+	maxColumns = 160
+)
 
 // Do is called by the editor with the line and the cursor in it. It returns what to insert.
 func (c *completer) Do(line []rune, pos int) ([][]rune, int) {
@@ -94,9 +97,13 @@ func commonPrefix(found []admin.Candidate) string {
 
 // list shows the candidates: those that can be explained on a line each, the rest in columns.
 func (c *completer) list(line []rune, found []admin.Candidate) {
-	more := len(found) > maxListed
+	limit := maxListed
+	if found[len(found)-1].Note == "" {
+		limit = maxColumns
+	}
+	more := len(found) > limit
 	if more {
-		found = found[:maxListed]
+		found = found[:limit]
 	}
 	widest := 0
 	for _, f := range found {

@@ -37,6 +37,7 @@ type repl struct {
 	signals chan os.Signal // SIGINT; while a line is edited Ctrl-C is a key
 
 	found   *unix.Termios // the terminal's settings before the line editor's
+	terse   bool          // undefined is not worth a line: more of what was pasted follows
 	started string        // the run of the daemon that answered last
 	down    bool          // the last command found no daemon
 }
@@ -86,12 +87,21 @@ func (r *repl) greet(ctx context.Context) error {
 }
 
 func (r *repl) openEditor(in, out *os.File) error {
-	r.view = &lineView{out: out, prompt: prompt, width: func() int {
-		if columns, _, err := term.GetSize(int(out.Fd())); err == nil && columns > 0 {
-			return columns
+	size := func() (columns, rows int) {
+		columns, rows, err := term.GetSize(int(out.Fd()))
+		if err != nil || columns <= 0 {
+			columns = 80
 		}
-		return 80
-	}}
+		if err != nil || rows <= 0 {
+			rows = 24
+		}
+		return columns, rows
+	}
+	r.view = &lineView{
+		out: out, prompt: prompt, window: -1,
+		width:  func() int { columns, _ := size(); return columns },
+		height: func() int { _, rows := size(); return rows },
+	}
 	r.tty = &keyReader{in: in}
 	r.keys = readline.NewCancelableStdin(r.tty)
 	cfg := &readline.Config{
@@ -170,6 +180,7 @@ func (r *repl) perform(ctx context.Context, text string) (leave bool) {
 		}
 	}
 	for i, in := range list {
+		r.terse = i < len(list)-1
 		leave, err := r.performOne(ctx, in)
 		if leave || ctx.Err() != nil {
 			return true
@@ -311,14 +322,17 @@ func (r *repl) evaluate(ctx context.Context, inv *admin.Invocation, p *admin.Pri
 		}
 		return nil
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return answer, err
+	}
+	var v admin.Value
+	if err := json.Unmarshal(answer.Result, &v); err != nil {
+		return answer, err
+	}
+	switch {
+	case r.terse && v.Undefined():
+		return answer, nil
 	case inv.JSON:
-		var v admin.Value
-		if err := json.Unmarshal(answer.Result, &v); err != nil {
-			return answer, err
-		}
 		p.Printf("%s\n", admin.EscapeJSON(v.Value))
 		return answer, p.Err()
 	}

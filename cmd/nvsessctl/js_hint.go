@@ -30,11 +30,22 @@ func hinted(err error, text string) error {
 		}
 	case errors.As(err, &syntax),
 		errors.As(err, &failed) && (failed.Code == admin.CodeNotAvailable || failed.Code == admin.CodeJS && strings.HasPrefix(failed.Message, "ReferenceError")):
-		if near := admin.Nearest(word); near != "" && len(word) > 3 && strings.Trim(word, commandLetters) == "" {
+		near, rest := admin.Nearest(word), strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), word))
+		switch {
+		case len(word) < 4 || strings.Trim(word, commandLetters) != "":
+		case near != "":
 			return &hintedError{err, "did you mean the command " + near + "?"}
+		case rest == "" || syntax != nil && strings.Trim(rest[:1], commandLetters) == "" && !jsWords[word]:
+			return &hintedError{err, "there is no command " + word + ", either; help lists them"}
 		}
 	}
 	return err
+}
+
+// jsWords are those a statement begins with.
+var jsWords = map[string]bool{
+	"async": true, "await": true, "class": true, "const": true, "delete": true, "export": true, "function": true, "import": true, "return": true,
+	"switch": true, "throw": true, "typeof": true, "void": true, "while": true,
 }
 
 const commandLetters = "abcdefghijklmnopqrstuvwxyz_"

@@ -18,6 +18,7 @@ type lineView struct {
 	out    io.Writer
 	prompt string
 	width  func() int
+	height func() int // nil: endless
 
 	mu      sync.Mutex // guards what follows
 	painted bool       // the next write is the line
@@ -25,6 +26,7 @@ type lineView struct {
 	pos     int
 	drawn   []rune // as it is on the screen
 	drawnAt int
+	window  int  // the row of the cursor among those shown, when not all fit the screen; -1 when they do
 	erase   bool // the editor wants what is drawn erased; it is done with the next write, which may only add to it
 	active  bool // a line is being edited: what is printed meanwhile goes above it
 	holding bool // nothing may be printed now
@@ -149,10 +151,8 @@ func (v *lineView) drawLocked(out *bytes.Buffer) {
 	width := v.width()
 	n := len(v.line)
 	switch {
-	case v.erase && v.active && v.drawnAt == v.pos && slices.Equal(v.line, v.drawn):
-		v.erase = false
 	case v.erase && v.active && n == len(v.drawn)+1 && v.line[n-1] == '\n' && v.drawnAt == n-1 && slices.Equal(v.line[:n-1], v.drawn):
-		if v.layout(v.drawn, width).column > 0 || n == 1 || v.drawn[n-2] == lineBreak {
+		if v.layout(v.drawn, width).column > 0 { // else the cursor is on the next row already
 			out.WriteByte('\n')
 		}
 		v.erase = false
@@ -161,21 +161,17 @@ func (v *lineView) drawLocked(out *bytes.Buffer) {
 		v.erase = false
 	default:
 		v.eraseLocked(out)
+		v.window = -1
+		if rows := v.rows(v.line, width); v.height != nil && len(rows) > v.height() {
+			v.drawWindowLocked(out, rows, width)
+			break
+		}
 		end := v.layout(v.line, width)
 		out.WriteString(v.picture(v.line))
-		if end.column == 0 && len(v.line) > 0 && v.line[len(v.line)-1] != '\n' {
+		if end.column == 0 && n > 0 && v.line[n-1] != '\n' {
 			out.WriteString("\r\n") // the screen goes on to the next row only with the next character
 		}
-		at := v.layout(v.line[:v.pos], width)
-		if end.row > at.row {
-			fmt.Fprintf(out, "\x1b[%dA", end.row-at.row)
-		}
-		if end != at {
-			out.WriteByte('\r')
-			if at.column > 0 {
-				fmt.Fprintf(out, "\x1b[%dC", at.column)
-			}
-		}
+		moveBack(out, end, v.layout(v.line[:v.pos], width))
 	}
 	v.drawn, v.drawnAt, v.active = v.line, v.pos, true
 	if n > 0 && v.line[n-1] == '\n' {
@@ -183,10 +179,66 @@ func (v *lineView) drawLocked(out *bytes.Buffer) {
 	}
 }
 
+// moveBack moves the cursor to an earlier place.
+func moveBack(out *bytes.Buffer, from, to place) {
+	if from.row > to.row {
+		fmt.Fprintf(out, "\x1b[%dA", from.row-to.row)
+	}
+	if from != to {
+		out.WriteByte('\r')
+		if to.column > 0 {
+			fmt.Fprintf(out, "\x1b[%dC", to.column)
+		}
+	}
+}
+
+// drawWindowLocked draws as many rows as the screen has, the cursor's in the last half of them where that can be.
+func (v *lineView) drawWindowLocked(out *bytes.Buffer, rows []string, width int) {
+	height := max(1, v.height())
+	at := v.layout(v.line[:v.pos], width)
+	end := min(len(rows), max(height, at.row+1+height/2))
+	top := max(0, end-height)
+	out.WriteString(strings.Join(rows[top:end], "\n"))
+	v.window = at.row - top
+	if n := len(v.line); at.row == end-1 && n > 0 && v.line[n-1] == '\n' {
+		return // entered
+	}
+	moveBack(out, place{row: end - 1, column: width}, at)
+}
+
+// rows are the lines on the screen that a text behind the prompt takes.
+func (v *lineView) rows(text []rune, width int) (rows []string) {
+	var b strings.Builder
+	b.WriteString(v.prompt)
+	column := admin.TextWidth(v.prompt)
+	next := func() {
+		rows = append(rows, b.String())
+		b.Reset()
+		column = 0
+	}
+	for _, r := range text {
+		for _, r := range shown(r) {
+			if r == '\n' {
+				next()
+				continue
+			}
+			w := admin.RuneWidth(r)
+			if column+w > width {
+				next()
+			}
+			b.WriteRune(r)
+			if column += w; column >= width {
+				next()
+			}
+		}
+	}
+	return append(rows, b.String())
+}
+
 // addsLocked reports whether the line is the drawn one and something more in the same row, the cursor at its end in both.
 func (v *lineView) addsLocked(width int) bool {
 	n := len(v.drawn)
-	if n == 0 || v.drawnAt != n || len(v.line) <= n || v.pos != len(v.line) || !slices.Equal(v.line[:n], v.drawn) {
+	if n == 0 || v.window >= 0 || v.drawnAt != n || len(v.line) <= n || v.pos != len(v.line) || !slices.Equal(v.line[:n], v.drawn) {
 		return false
 	}
 	plain := !slices.ContainsFunc(v.line[n:], func(r rune) bool { return r < ' ' || r == 0x7f || r == lineBreak })
@@ -200,11 +252,15 @@ func (v *lineView) eraseLocked(out *bytes.Buffer) {
 		return
 	}
 	v.erase = false
-	if row := v.layout(v.drawn[:v.drawnAt], v.width()).row; row > 0 {
+	row := v.window
+	if row < 0 {
+		row = v.layout(v.drawn[:v.drawnAt], v.width()).row
+	}
+	if row > 0 {
 		fmt.Fprintf(out, "\x1b[%dA", row)
 	}
 	out.WriteString("\r\x1b[J")
-	v.drawn, v.drawnAt = nil, 0
+	v.drawn, v.drawnAt, v.window = nil, 0, -1
 }
 
 // place is where on the screen something is, from the beginning of the prompt.

@@ -94,7 +94,7 @@ func edit(v *lineView, line []rune, pos int) {
 
 func newView(width int) (*lineView, *screen) {
 	s := &screen{width: width}
-	return &lineView{out: s, prompt: "> ", width: func() int { return width }}, s
+	return &lineView{out: s, prompt: "> ", width: func() int { return width }, window: -1}, s
 }
 
 func TestLineViewDrawsWideCharactersAndLongLines(t *testing.T) {
@@ -141,9 +141,70 @@ func TestLineViewDrawsWideCharactersAndLongLines(t *testing.T) {
 	}
 }
 
+// What is printed meanwhile goes above the line, whatever the editor is about to do with it.
+func TestLineViewPrintsAbove(t *testing.T) {
+	v, s := newView(10)
+	v.above([]byte("before\n"))
+	edit(v, []rune("half a long line"), 4)
+	v.above([]byte("one\ntwo\n"))
+	if want := "before\none\ntwo\n> half a l\nong line"; s.String() != want || s.row != 3 || s.col != 6 {
+		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
+	}
+	// Between the editor's erasing and its drawing.
+	_, _ = v.Write(eraseLine)
+	v.above([]byte("three\n"))
+	v.Paint([]rune("half a"), 6)
+	v.above([]byte("four\n"))
+	_, _ = v.Write(nil)
+	if want := "before\none\ntwo\nthree\nfour\n> half a"; s.String() != want || s.row != 5 || s.col != 8 {
+		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
+	}
+	edit(v, []rune("half a\n"), 7)
+	v.above([]byte("five\n"))
+	if want := "before\none\ntwo\nthree\nfour\n> half a\nfive"; s.String() != want {
+		t.Errorf("after it was entered:\n%s", s)
+	}
+	v.hold(true)
+	v.above([]byte("six\n"))
+	edit(v, nil, 0)
+	v.hold(false)
+	if want := "before\none\ntwo\nthree\nfour\n> half a\nfive\nsix\n>"; s.String() != want {
+		t.Errorf("after it was held:\n%s", s)
+	}
+}
+
+func TestLineViewSeveralLines(t *testing.T) {
+	v, s := newView(10)
+	text := []rune(strings.ReplaceAll("f(\n1,\n  2\n)", "\n", string(lineBreak)))
+	edit(v, text, len(text))
+	if want := "> f(\n... 1,\n...   2\n... )"; s.String() != want || s.row != 3 || s.col != 5 {
+		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
+	}
+	edit(v, text, 4)
+	if s.row != 1 || s.col != 5 {
+		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
+	}
+	// On a screen with fewer rows, those around the cursor are shown.
+	v, s = newView(10)
+	v.height = func() int { return 2 }
+	edit(v, text, len(text))
+	if want := "...   2\n... )"; s.String() != want || s.row != 1 || s.col != 5 {
+		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
+	}
+	edit(v, text, 1)
+	if want := "> f(\n... 1,"; s.String() != want || s.row != 0 || s.col != 3 {
+		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
+	}
+	edit(v, text, len(text))
+	edit(v, append(text, '\n'), len(text)+1)
+	if want := "...   2\n... )"; s.String() != want || s.row != 2 || s.col != 0 {
+		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
+	}
+}
+
 // However a line came about, the screen shows it as if it had been drawn at once.
 func TestLineViewRandomEditing(t *testing.T) {
-	alphabet := []rune("ab日語😀é\té\u0301 ")
+	alphabet := []rune("ab日語😀é\té\u0301 \u2028")
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 300 {
 		width := 6 + random.IntN(20)
