@@ -135,7 +135,7 @@ func (o seedOptions) full() bool {
 // sendEvery is the time between two messages to all: ten seconds, less in a try
 // that is too short for three of them.
 func (o seedOptions) sendEvery() time.Duration {
-	return min(10*time.Second, o.duration/3)
+	return min(10*time.Second, (o.duration / 3).Round(time.Millisecond))
 }
 
 // arguments of the load generator for the i-th server. The servers send their

@@ -217,5 +217,8 @@ func (r *seedReport) section(w io.Writer) {
 		word, found := g.judge(r)
 		p("| %s | %s | %s |", g.text, found, word)
 	}
+	if word, _ := seedGoals[0].judge(r); word == "NOT met" {
+		p("\nWhy a tenth of the CPU cannot be had: [decisions/0002](decisions/0002-goals-below-the-floor.md).")
+	}
 	p("%s", seedEnd)
 }
