@@ -309,8 +309,13 @@
     // configuration allows that: a path, or a port.
     async start(port, sec_websocket_protocol, hsrv_protocol, https_opts) {
       let address = '';
-      if (typeof port === 'number' || /^[0-9]+$/.test(port)) address = ':' + port;
-      else if (port !== undefined) address = String(port);
+      if (typeof port === 'number' || /^[0-9]+$/.test(port)) {
+        address = ':' + port;
+        const there = listening().find((l) => l.network === 'tcp' && l.address.endsWith(address));
+        if (there && hsrv_protocol !== 'https') address = there.address;
+      } else if (port !== undefined) {
+        address = String(port);
+      }
       if (sec_websocket_protocol !== undefined && ![].concat(this.sec_websocket_protocol_ || []).includes(sec_websocket_protocol)) {
         throw new TypeError(`the daemon does not speak the subprotocol ${inspect(sec_websocket_protocol)}: set subprotocols in its configuration`);
       }
@@ -601,7 +606,7 @@
     },
     buffer: { Buffer },
     util: native.inspect,
-    fs: missing('fs', 'scripts have no files'),
+    fs: missing('fs', 'scripts have no files; a socket that is left over is removed when the daemon starts'),
     'nv-cli-user': missing('nv-cli-user', 'the owner of a socket is set by [socket] in the configuration'),
   };
   const require = function require(name) {
@@ -612,7 +617,7 @@
   };
 
   hidden(globalThis, {
-    Server, Sess, Conn, TimeoutError, ClosedError, console, require, global: globalThis,
+    Server, Sess, Conn, TimeoutError, ClosedError, console, require, global: globalThis, fs: modules.fs,
     setTimeout, setInterval, setImmediate, clearTimeout: clear, clearInterval: clear, clearImmediate: clear, queueMicrotask,
     fetch, Headers, Response, TextEncoder, TextDecoder, crypto,
     structuredClone: function structuredClone(value) { return clone(value, new Map()); },
