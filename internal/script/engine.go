@@ -47,17 +47,12 @@ type Listener struct {
 
 // Limits that are not for the operator to set.
 const (
-	consoleCPU   = 5 * time.Second // what an operator runs may take longer
-	loadCPU      = 5 * time.Second // and so may a file, which is loaded once
-	hangGrace    = 2 * time.Second // of processor time, from an interrupt to giving a world up
-	maxStuck     = 4               // worlds given up that are still busy; more get no handlers
-	maxTimers    = 10_000          // per world
-	maxAsync     = 10_000          // operations under way that a promise waits for
-	maxCallStack = 4_000           // JavaScript frames
-	maxNesting   = 2_000           // brackets inside each other in what eval, Function and files are given
-	maxDepth     = 10_000          // and in JSON
-	maxString    = 64 << 20        // characters of what repeat and its kin make
-	maxBuffer    = 256 << 20       // bytes of an ArrayBuffer
+	consoleCPU = 5 * time.Second // what an operator runs may take longer
+	loadCPU    = 5 * time.Second // and so may a file, which is loaded once
+	hangGrace  = 2 * time.Second // of processor time, from an interrupt to giving a world up
+	maxStuck   = 4               // worlds given up that are still busy; more get no handlers
+	maxTimers  = 10_000          // per world
+	maxAsync   = 10_000          // operations under way that a promise waits for
 )
 
 // ErrClosed is returned by the methods of an engine that was closed, or whose

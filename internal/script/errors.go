@@ -86,10 +86,12 @@ func (w *world) explain(err error) *Error {
 	var typed *jsinput.SyntaxError
 	switch x := err.(type) {
 	case *goja.InterruptedError:
+		w.suspect = true
 		e := &Error{Text: fmt.Sprintf("the call was ended: it %v", x.Value())}
 		e.File, e.Line, e.Column = position(w.tidy(x.String()))
 		return e
 	case *goja.StackOverflowError:
+		w.suspect = true
 		e := &Error{Text: "RangeError: Maximum call stack size exceeded"}
 		e.File, e.Line, e.Column = position(w.tidy(x.String()))
 		return e
@@ -103,16 +105,22 @@ func (w *world) explain(err error) *Error {
 }
 
 // explainValue makes an Error of what was thrown. Errors are shown with their
-// stack, anything else as the console shows a value.
-func (w *world) explainValue(v goja.Value, stacks ...string) *Error {
+// stack, anything else as the console shows a value. What goja says of it serves
+// where that fails, and tells where it was thrown.
+func (w *world) explainValue(v goja.Value, thrown ...string) *Error {
 	e := &Error{}
-	if o, ok := v.(*goja.Object); ok && o.ClassName() == "Error" {
-		e.Text = w.tidy(w.show(v))
-		e.File, e.Line, e.Column = position(e.Text)
-		return e
+	text, err := w.shown(v)
+	o, ok := v.(*goja.Object)
+	switch {
+	case ok && o.ClassName() == "Error" && (err == nil || len(thrown) == 0):
+		e.Text = w.tidy(text)
+		thrown = append(thrown[:0], text)
+	case ok && o.ClassName() == "Error":
+		e.Text = w.tidy(thrown[0])
+	default:
+		e.Text = "Uncaught " + text
 	}
-	e.Text = "Uncaught " + w.show(v)
-	for _, s := range stacks {
+	for _, s := range thrown {
 		e.File, e.Line, e.Column = position(w.tidy(s))
 	}
 	return e
@@ -158,11 +166,16 @@ func (e jsError) Error() string { return e.name + ": " + e.text }
 
 // show prints a value as the console does, without colours.
 func (w *world) show(v goja.Value) string {
+	s, _ := w.shown(v)
+	return s
+}
+
+func (w *world) shown(v goja.Value) (string, error) {
 	s, err := w.inspect(goja.Undefined(), v)
 	if err != nil {
-		return "(a value that cannot be shown)"
+		return "(a value that cannot be shown)", err
 	}
-	return s.String()
+	return s.String(), nil
 }
 
 // errorBudget bounds the lines that handlers' errors make in the log.

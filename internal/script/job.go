@@ -87,13 +87,15 @@ func (w *world) guard(b *budget, o *origin, f func()) {
 	if o == nil {
 		o = noOrigin
 	}
-	w.origin = o
+	w.origin, w.charged, w.generators = o, 0, 0
 	w.watch.begin(b)
 	defer w.watch.end()
 	defer func() {
-		x := recover()
-		switch x := x.(type) {
+		switch x := recover().(type) {
 		case nil:
+			if w.suspect && !w.goesOn() {
+				w.halted("no promise goes on any more, after an error")
+			}
 		case *goja.InterruptedError:
 			w.lose(b.what, x)
 		case *goja.StackOverflowError:
@@ -108,6 +110,16 @@ func (w *world) guard(b *budget, o *origin, f func()) {
 		}
 	}()
 	f()
+}
+
+// goesOn reports whether promises do. goja leaves frames behind after some
+// errors, of async functions that went too deep, and takes what comes then for a
+// part of what ran.
+func (w *world) goesOn() (yes bool) {
+	w.suspect = false
+	p, resolve, _ := w.rt.NewPromise()
+	err := resolve(nil)
+	return err == nil && w.then(p, func(goja.Value) { yes = true }, func(goja.Value) {}) == nil && yes
 }
 
 // halted gives this world up, from inside.

@@ -105,8 +105,8 @@ func (e *Engine) read(path string) (*file, error) {
 		return nil, fmt.Errorf("%s: more than %d bytes", path, maxFile)
 	}
 	name := filepath.Base(path)
-	if depth(string(text)) > maxNesting {
-		return nil, &Error{Text: "SyntaxError: too many brackets inside each other", File: name, Line: 1, Column: 1}
+	if nesting(string(text)) > maxNesting {
+		return nil, &Error{Text: "SyntaxError: this is nested too deeply", File: name, Line: 1, Column: 1}
 	}
 	tree, err := parser.ParseFile(nil, name, fileHead+string(text)+fileTail, 0, parser.WithDisableSourceMaps)
 	if err != nil {

@@ -23,8 +23,13 @@ func (w *world) natives() *goja.Object {
 		"clearTimer": w.clearTimer,
 		"write":      w.e.out.write,
 		"depth":      func(s string) int { return depth(s) },
-		"limits":     map[string]any{"string": maxString, "buffer": maxBuffer, "nesting": maxNesting, "depth": maxDepth},
-		"handlers":   handlerNames[:],
+		"nesting":    func(s string) int { return nesting(s) },
+		"charge":     w.charge,
+		"resume":     w.resume,
+		"limits": map[string]any{
+			"string": maxString, "bits": maxBits, "elements": maxElements, "buffer": maxBuffer, "nesting": maxNesting, "brackets": maxBrackets, "depth": maxDepth,
+		},
+		"handlers": handlerNames[:],
 		"register": func(c goja.FunctionCall) goja.Value {
 			id := handlerID(slices.Index(handlerNames[:], c.Argument(0).String()))
 			w.register(id, c.Argument(1))
@@ -151,22 +156,6 @@ func (w *world) handlerValue(c goja.FunctionCall) goja.Value {
 		return goja.Undefined()
 	}
 	return w.handlers[id].value
-}
-
-// depth is how many brackets stand inside each other in a text, those in strings
-// included.
-func depth(s string) (most int) {
-	n := 0
-	for i := range len(s) {
-		switch s[i] {
-		case '(', '[', '{':
-			n++
-			most = max(most, n)
-		case ')', ']', '}':
-			n = max(0, n-1)
-		}
-	}
-	return most
 }
 
 // caller is where in a script the running native was called from.

@@ -39,9 +39,13 @@ type world struct {
 	staged      *staging // while a file is loaded
 	loaded      owner    // the file in force
 	origin      *origin  // of what runs
+	suspect     bool     // an error ended everything in the job
 	timers      map[int]*timer
 	lastTimer   int
-	async       int // operations under way
+	async       int    // operations under way
+	charged     uint64 // bytes, to the job; see charge
+	before      uint64 // bytes of the heap then
+	generators  int    // inside each other
 	rejected    map[*goja.Promise]goja.Value
 	sources     sources
 	ready       atomic.Bool // its first handlers are registered

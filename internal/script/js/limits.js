@@ -12,34 +12,60 @@
     defineProperty(object, name, { value, writable: true, enumerable: false, configurable: true });
   }
 
-  // The longest string that repeat and its kin may make.
-  const { repeat, padStart, padEnd } = String.prototype;
-  replace(String.prototype, 'repeat', {
-    repeat(count) {
-      const text = String(this);
-      if (text.length * Number(count) > limits.string) throw new RangeError('Invalid string length');
-      return apply(repeat, text, [count]);
-    },
-  }.repeat);
-  for (const [name, pad] of [['padStart', padStart], ['padEnd', padEnd]]) {
-    replace(String.prototype, name, {
-      [name](length, fill) {
-        if (Number(length) > limits.string) throw new RangeError('Invalid string length');
-        return apply(pad, this, [length, fill]);
-      },
-    }[name]);
-  }
-
-  // Functions that go through an array in one piece.
-  for (const name of ['fill', 'join', 'indexOf', 'lastIndexOf', 'includes', 'reverse', 'concat', 'flat', 'slice', 'splice', 'toString', 'copyWithin']) {
-    const method = Array.prototype[name];
-    replace(Array.prototype, name, {
+  // Replaces a method by one that looks at this and at its arguments first, and
+  // may put others in their place.
+  function limit(object, name, check) {
+    const method = object[name];
+    if (typeof method !== 'function') return;
+    replace(object, name, {
       [name](...args) {
-        if (this != null && this.length > limits.string) throw new RangeError('the array is too long for ' + name);
+        check(this, args);
         return apply(method, this, args);
       },
     }[name]);
   }
+
+  // What is about to be made must not be larger than memory, nor much of it be
+  // made at once: the heap is looked at too seldom for that.
+  function text(length) {
+    if (length > limits.string) throw new RangeError('Invalid string length');
+    charge(length);
+  }
+  function charge(bytes) {
+    if (bytes > 65536) native.charge(bytes);
+  }
+  function elements(object) {
+    if (object !== null && typeof object === 'object' && object.length > limits.elements) throw new RangeError('Invalid array length');
+  }
+
+  // ---- strings ----
+
+  const string = String.prototype;
+  limit(string, 'repeat', (self, args) => text(String(self).length * (args[0] = Number(args[0]))));
+  for (const name of ['padStart', 'padEnd']) limit(string, name, (self, args) => text(args[0] = Number(args[0])));
+  for (const name of ['replace', 'replaceAll']) {
+    limit(string, name, (self, args) => {
+      if (typeof args[1] === 'string' && args[1].length * self.length > limits.string) throw new RangeError('Invalid string length');
+    });
+  }
+  limit(string, 'concat', (self, args) => {
+    let length = 0;
+    for (let i = 0; i < args.length; i++) length += (args[i] = String(args[i])).length;
+    text(length);
+  });
+
+  // ---- arrays, and what passes for one ----
+
+  const array = Array.prototype;
+  for (const name of Object.getOwnPropertyNames(array)) {
+    if (!['constructor', 'push', 'pop', 'at', 'keys', 'values', 'entries'].includes(name)) limit(array, name, (self) => elements(self));
+  }
+  limit(array, 'join', (self, args) => {
+    if (args[0] !== undefined) text(self.length * (args[0] = String(args[0])).length);
+  });
+  limit(Function.prototype, 'apply', (self, args) => elements(args[1]));
+  limit(Reflect, 'apply', (self, args) => elements(args[2]));
+  limit(Reflect, 'construct', (self, args) => elements(args[1]));
 
   // A constructor that looks at its arguments first. It is no Proxy, which the
   // console would show as one.
@@ -61,40 +87,74 @@
     defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
   }
 
-  // The largest buffer.
-  for (const name of ['ArrayBuffer', 'Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array',
-    'Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array']) {
+  replaceGlobal('Array', guard(Array, (args) => {
+    if (args.length === 1 && typeof args[0] === 'number' && args[0] > limits.elements) throw new RangeError('Invalid array length');
+  }));
+  limit(Array, 'from', (self, args) => elements(args[0]));
+
+  // ---- buffers ----
+
+  function buffer(bytes) {
+    if (bytes > limits.buffer) throw new RangeError('Array buffer allocation failed');
+    charge(bytes);
+  }
+  for (const name of ['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array', 'Float32Array',
+    'Float64Array', 'BigInt64Array', 'BigUint64Array']) {
     const constructor = globalThis[name];
     if (!constructor) continue;
-    const bytes = constructor.BYTES_PER_ELEMENT || 1;
+    const bytes = constructor.BYTES_PER_ELEMENT;
     replaceGlobal(name, guard(constructor, (args) => {
-      if (typeof args[0] === 'number' && args[0] * bytes > limits.buffer) throw new RangeError('Array buffer allocation failed');
+      const [first] = args;
+      if (first === null || typeof first !== 'object') buffer(bytes * (args[0] = Number(first)));
+      else if (!(first instanceof ArrayBuffer)) buffer(bytes * Number(first.length || 0));
     }));
   }
-  for (const name of ['alloc', 'allocUnsafe', 'allocUnsafeSlow']) {
-    const make = Buffer[name];
-    if (typeof make !== 'function') continue;
-    replace(Buffer, name, {
-      [name](size, ...rest) {
-        if (Number(size) > limits.buffer) throw new RangeError('The value of "size" is out of range');
-        return apply(make, Buffer, [size, ...rest]);
+  limit(getPrototypeOf(Uint8Array), 'from', (self, args) => elements(args[0]));
+  replaceGlobal('ArrayBuffer', guard(ArrayBuffer, (args) => buffer(args[0] = Number(args[0]))));
+  limit(ArrayBuffer.prototype, 'slice', (self) => buffer(self.byteLength));
+  for (const name of ['alloc', 'allocUnsafe', 'allocUnsafeSlow']) limit(Buffer, name, (self, args) => buffer(args[0] = Number(args[0])));
+  limit(Buffer, 'from', (self, args) => {
+    elements(args[0]);
+    if (args[0] && args[0].type === 'Buffer') elements(args[0].data);
+  });
+  limit(Buffer, 'concat', (self, args) => {
+    if (args[1] !== undefined) return buffer(args[1] = Number(args[1]));
+    let bytes = 0;
+    for (let i = 0; i < args[0].length; i++) bytes += Number(args[0][i].length);
+    return buffer(bytes);
+  });
+
+  for (const name of ['asIntN', 'asUintN']) {
+    limit(BigInt, name, (self, args) => {
+      if ((args[0] = Number(args[0])) > limits.bits) throw new RangeError('Maximum BigInt size exceeded');
+    });
+  }
+
+  // ---- what is parsed, and generators that delegate ----
+
+  limit(JSON, 'parse', (self, args) => {
+    if (native.depth(args[0] = String(args[0])) > limits.depth) throw new SyntaxError('the JSON is nested too deeply');
+  });
+
+  // goja counts no frames of generators that are inside each other.
+  const generator = getPrototypeOf((function* () {}).prototype);
+  for (const name of ['next', 'return', 'throw']) {
+    const method = generator[name];
+    replace(generator, name, {
+      [name](value) {
+        native.resume(1);
+        try {
+          return apply(method, this, arguments);
+        } finally {
+          native.resume(-1);
+        }
       },
     }[name]);
   }
 
-  // The depth of what is parsed.
-  const { parse } = JSON;
-  replace(JSON, 'parse', {
-    parse(text, reviver) {
-      text = String(text);
-      if (native.depth(text) > limits.depth) throw new SyntaxError('the JSON is nested too deeply');
-      return reviver === undefined ? parse(text) : parse(text, reviver);
-    },
-  }.parse);
-
   const shallow = (args) => {
     for (const arg of args) {
-      if (native.depth(String(arg)) > limits.nesting) throw new SyntaxError('too many brackets inside each other');
+      if (native.nesting(String(arg)) > limits.nesting) throw new SyntaxError('this is nested too deeply');
     }
   };
   const evaluate = globalThis.eval;
@@ -110,5 +170,7 @@
     const guarded = guard(constructor, shallow);
     if (constructor === globalThis.Function) replaceGlobal('Function', guarded);
   }
-  replaceGlobal('RegExp', guard(RegExp, (args) => shallow(args.slice(0, 1))));
+  replaceGlobal('RegExp', guard(RegExp, ([source]) => {
+    if (typeof source === 'string' && native.depth(source) > limits.brackets) throw new SyntaxError('this is nested too deeply');
+  }));
 })

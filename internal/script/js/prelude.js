@@ -28,7 +28,7 @@
   class TimeoutError extends Error {}
   class ClosedError extends Error {}
   for (const c of [TimeoutError, ClosedError]) hidden(c.prototype, { name: c.name });
-  const makeError = (name, text) => new ({ TimeoutError, ClosedError }[name] || Error)(text);
+  const makeError = (name, text) => new ({ TimeoutError, ClosedError, RangeError }[name] || Error)(text);
 
   // ---- what is sent ----
 
