@@ -212,6 +212,10 @@ func (r *repl) performOne(ctx context.Context, in input) (leave bool, err error)
 		return false, hinted(err, in.text)
 	case inv.Command.Name == "exit" && !inv.Help:
 		return true, nil
+	case inv.Command.Name == "js_output" && !inv.Help && !inv.JSON && !r.json:
+		p := newPrinter(r.out)
+		p.Printf("%s\n", p.Styled(admin.Dim, "what scripts write is shown above this prompt anyway"))
+		return false, p.Err()
 	case inv.Command.Name == "help" && isOutside(inv.Args.String("command")):
 		return false, r.outsideHelp(ctx, inv.Args.String("command"))
 	}

@@ -69,6 +69,7 @@ func TestConsoleVariables(t *testing.T) {
 	c.eval("stats = 7", "with ; before it, it is JavaScript")
 	c.eval(";stats = 7", "7")
 	c.eval("sesess", "did you mean the command sesses?")
+	c.eval("exit()", "the command is written without (): exit")
 	c.eval("  ({a: 1})", "{ a: 1 }")
 	c.eval("{a: 1}", "{ a: 1 }")
 	c.eval("console.log('first'); console.error('second'); 'third'", "first\r\nsecond\r\n'third'")

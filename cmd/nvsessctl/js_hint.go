@@ -22,8 +22,11 @@ func hinted(err error, text string) error {
 	var failed *admin.Error
 	var syntax *admin.CodeError
 	word := firstWord(strings.TrimLeft(text, " \t"))
+	name, call := strings.CutSuffix(strings.TrimSuffix(strings.TrimSpace(text), ";"), "()")
 	switch {
 	case err == nil:
+	case call && isCommandWord(name) && errors.As(err, &failed):
+		return &hintedError{err, "the command is written without (): " + name}
 	case errors.As(err, &usage):
 		if state, _ := jsinput.Check(text); state == jsinput.Complete {
 			return &hintedError{err, "with ; before it, it is JavaScript"}

@@ -156,27 +156,69 @@ func (s *inputs) command(line string) input {
 
 // script takes lines until they are whole.
 func (s *inputs) script(line string) input {
-	in := input{text: line, line: s.n}
+	var text strings.Builder
+	text.WriteString(line)
+	in := input{line: s.n}
+	inside := false // a bracket, a template or a comment, which only a line that ends one can complete
 	for {
-		state, err := jsinput.Check(forced(in.text))
-		switch state {
-		case jsinput.Complete:
-			if next, ok := s.goesOn(); ok {
-				in.text += "\n" + next
+		if !inside || mayEnd(line) {
+			in.text = text.String()
+			state, err := jsinput.Check(forced(in.text))
+			switch state {
+			case jsinput.Complete:
+				next, ok := s.goesOn()
+				if !ok {
+					return in
+				}
+				line = next
+				text.WriteString("\n" + line)
+				inside = false
 				continue
+			case jsinput.Invalid:
+				in.err = codeError(in.text, err)
+				return in
 			}
-			return in
-		case jsinput.Invalid:
-			in.err = codeError(in.text, err)
-			return in
+			state, _ = jsinput.Check(forced(in.text) + "\n0")
+			inside = state == jsinput.Incomplete
 		}
 		next, ok := s.readLine()
 		if !ok {
-			in.more = true
+			in.text, in.more = text.String(), true
+			if state, err := jsinput.Check(forced(in.text)); state == jsinput.Invalid {
+				in.more, in.err = false, codeError(in.text, err)
+			}
 			return in
 		}
-		in.text += "\n" + next
+		line = next
+		text.WriteString("\n" + line)
 	}
+}
+
+// mayEnd reports whether a line may end a bracket, a template or a comment that began before it. It only spares a check of the whole
+// text, so it says yes unless it is plain that the line does not.
+func mayEnd(line string) bool {
+	if strings.ContainsAny(line, "`/\\") {
+		return true
+	}
+	var open []byte
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; c {
+		case '"', '\'':
+			n := strings.IndexByte(line[i+1:], c)
+			if n < 0 {
+				return true
+			}
+			i += n + 1
+		case '(', '[', '{':
+			open = append(open, c)
+		case ')', ']', '}':
+			if len(open) == 0 {
+				return true
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	return false
 }
 
 // goesOn takes the next line if it can only be part of what is whole without it: .then(...), else, catch.

@@ -9,27 +9,31 @@ import (
 
 func TestSplitInputs(t *testing.T) {
 	for text, want := range map[string][]string{
-		"":                               nil,
-		"\n \n# a comment\n// another\n": nil,
-		"sesses":                         {"!sesses"},
-		"a\nb":                           {"a", "b"},
-		"  stats\n1 +\n1\n\nsesses -l":   {"!  stats", "1 +\n1", "!sesses -l"},
-		"f(\nsesses\n)\nstats":           {"f(\nsesses\n)", "!stats"},         // a variable of that name
-		"`\nstats\n`":                    {"`\nstats\n`"},                     // text
-		"/*\nstats\n*/\nx":               {"x"},                               // a comment
-		"// why\nx":                      {"x"},                               //
-		";stats":                         {";stats"},                          //
-		"p\n  .then(f)\n  .catch(g)\nq":  {"p\n  .then(f)\n  .catch(g)", "q"}, // not what Node.js does
-		"if (a) {\n}\nelse {\n}\nb":      {"if (a) {\n}\nelse {\n}", "b"},
-		"try { a }\ncatch(e) { b }":      {"try { a }\ncatch(e) { b }"},
-		"a\n.exit":                       {"a", "!.exit"},
-		"jbroadcast {\"a\":\n1}\nx":      {"!jbroadcast {\"a\":\n1}", "x"},
-		"jbroadcast {\"a\":\nstats\nx":   {"!jbroadcast {\"a\":", "!stats", "x"}, // wrong, so by itself
-		"jbroadcast {\"a\":":             {"!jbroadcast {\"a\": ..."},
-		"jbroadcast \"a\nstats":          {"!jbroadcast \"a", "!stats"},
-		"f(":                             {"f( ..."},
-		"a b\nc":                         {"a b ?", "c"},
-		"connect ws://h/":                {"!connect ws://h/"},
+		"":                                       nil,
+		"\n \n# a comment\n// another\n":         nil,
+		"sesses":                                 {"!sesses"},
+		"a\nb":                                   {"a", "b"},
+		"  stats\n1 +\n1\n\nsesses -l":           {"!  stats", "1 +\n1", "!sesses -l"},
+		"f(\nsesses\n)\nstats":                   {"f(\nsesses\n)", "!stats"},         // a variable of that name
+		"`\nstats\n`":                            {"`\nstats\n`"},                     // text
+		"/*\nstats\n*/\nx":                       {"x"},                               // a comment
+		"// why\nx":                              {"x"},                               //
+		";stats":                                 {";stats"},                          //
+		"p\n  .then(f)\n  .catch(g)\nq":          {"p\n  .then(f)\n  .catch(g)", "q"}, // not what Node.js does
+		"if (a) {\n}\nelse {\n}\nb":              {"if (a) {\n}\nelse {\n}", "b"},
+		"try { a }\ncatch(e) { b }":              {"try { a }\ncatch(e) { b }"},
+		"a\n.exit":                               {"a", "!.exit"},
+		"jbroadcast {\"a\":\n1}\nx":              {"!jbroadcast {\"a\":\n1}", "x"},
+		"jbroadcast {\"a\":\nstats\nx":           {"!jbroadcast {\"a\":", "!stats", "x"}, // wrong, so by itself
+		"jbroadcast {\"a\":":                     {"!jbroadcast {\"a\": ..."},
+		"jbroadcast \"a\nstats":                  {"!jbroadcast \"a", "!stats"},
+		"f(":                                     {"f( ..."},
+		"a b\nc":                                 {"a b ?", "c"},
+		"connect ws://h/":                        {"!connect ws://h/"},
+		"a = {\n b: [1, ')'],\n c: `\n}`,\n}\nd": {"a = {\n b: [1, ')'],\n c: `\n}`,\n}", "d"},
+		"1 +\nf(')')\n2":                         {"1 +\nf(')')", "2"},
+		"`\n'\n`\n2":                             {"`\n'\n`", "2"},
+		"f(1 +\n2\n)\n3":                         {"f(1 +\n2\n)", "3"},
 	} {
 		var got []string
 		for _, in := range splitInputs(text) {
@@ -56,7 +60,7 @@ func TestSplitInputs(t *testing.T) {
 
 func TestWantsMore(t *testing.T) {
 	for text, want := range map[string]bool{
-		"": false, "a": false, "f(": true, "f(\n)": false, "sesses": false, "sesses\nf(": true, "a b": false, "a b\nf(": false, ";{": true,
+		"": false, "a": false, "f(": true, "f(\n)": false, "sesses": false, "sesses\nf(": true, "a b": false, "a b\nf(": false, "f({\n a b": false, ";{": true,
 		"jsend fst {": true, "jsend fst {}": false, "\n\n": false, "// c": false, "/* c": true,
 	} {
 		if got := wantsMore(text); got != want {
@@ -85,5 +89,13 @@ func TestReadInputsDoesNotWait(t *testing.T) {
 	s, failed = readInputs(strings.NewReader(strings.Repeat("x", 2000)), 1000)
 	if in, ok := s.next(); ok || failed() == nil {
 		t.Errorf("%+v %v", in, failed())
+	}
+}
+
+// A long input is cut in little more time than it takes to read it.
+func TestSplitInputsLong(t *testing.T) {
+	text := "var big = {\n" + strings.Repeat("  key: [1, 'some text (here)'],\n", 20_000) + "};\nbig"
+	if list := splitInputs(text); len(list) != 2 || list[1].line != 20_003 {
+		t.Errorf("%d inputs", len(list))
 	}
 }

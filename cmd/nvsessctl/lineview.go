@@ -238,7 +238,7 @@ func (v *lineView) rows(text []rune, width int) (rows []string) {
 // addsLocked reports whether the line is the drawn one and something more in the same row, the cursor at its end in both.
 func (v *lineView) addsLocked(width int) bool {
 	n := len(v.drawn)
-	if n == 0 || v.window >= 0 || v.drawnAt != n || len(v.line) <= n || v.pos != len(v.line) || !slices.Equal(v.line[:n], v.drawn) {
+	if n == 0 || v.drawnAt != n || len(v.line) <= n || v.pos != len(v.line) || !slices.Equal(v.line[:n], v.drawn) {
 		return false
 	}
 	plain := !slices.ContainsFunc(v.line[n:], func(r rune) bool { return r < ' ' || r == 0x7f || r == lineBreak })

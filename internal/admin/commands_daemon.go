@@ -119,7 +119,7 @@ func consoleCommands() []*Command {
 	const group = "Console"
 	return []*Command{
 		{
-			Name: "help", Aliases: []string{"?"}, Group: group, ReadOnly: true,
+			Name: "help", Aliases: []string{"?", ".help"}, Group: group, ReadOnly: true,
 			Summary:  "list the commands, or explain one",
 			Args:     []Arg{{Name: "command", Type: TypeString, Help: "the name of a command"}},
 			Examples: []Example{{"help", ""}, {"help jbroadcast", ""}},
