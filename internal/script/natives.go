@@ -24,6 +24,7 @@ func (w *world) natives() *goja.Object {
 		"write":      w.e.out.write,
 		"depth":      func(s string) int { return depth(s) },
 		"nesting":    func(s string) int { return nesting(s) },
+		"indent":     indent,
 		"charge":     w.charge,
 		"resume":     w.resume,
 		"limits": map[string]any{
@@ -95,6 +96,17 @@ func (w *world) natives() *goja.Object {
 }
 
 var started = time.Now()
+
+// indent is JSON that JSON.stringify has made, with line breaks as it makes them:
+// an empty array or object has none. It is "" for what is nested too deeply to be
+// so much larger.
+func indent(text, gap string) string {
+	var b bytes.Buffer
+	if depth(text) > 100 || json.Indent(&b, []byte(text), "", gap) != nil {
+		return ""
+	}
+	return b.String()
+}
 
 // encode makes JSON that JavaScript reads.
 func encode(v any) (string, error) {
