@@ -175,7 +175,7 @@ func (v *lineView) drawLocked(out *bytes.Buffer) {
 	}
 	v.drawn, v.drawnAt, v.active = v.line, v.pos, true
 	if n > 0 && v.line[n-1] == '\n' {
-		v.drawn, v.drawnAt, v.active = nil, 0, false // entered: what comes next is below it
+		v.drawn, v.drawnAt, v.window, v.active = nil, 0, -1, false // entered: what comes next is below it
 	}
 }
 

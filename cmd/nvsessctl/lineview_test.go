@@ -200,6 +200,11 @@ func TestLineViewSeveralLines(t *testing.T) {
 	if want := "...   2\n... )"; s.String() != want || s.row != 2 || s.col != 0 {
 		t.Errorf("row %d, column %d of\n%s", s.row, s.col, s)
 	}
+	_, _ = s.Write([]byte("its answer\n"))
+	edit(v, nil, 0)
+	if want := "...   2\n... )\nits answer\n>"; s.String() != want {
+		t.Errorf("after it was entered:\n%s", s)
+	}
 }
 
 // However a line came about, the screen shows it as if it had been drawn at once.
@@ -209,6 +214,9 @@ func TestLineViewRandomEditing(t *testing.T) {
 	for range 300 {
 		width := 6 + random.IntN(20)
 		v, s := newView(width)
+		if rows := 1 + random.IntN(12); rows < 8 {
+			v.height = func() int { return rows }
+		}
 		var line []rune
 		pos := 0
 		for range 60 {
@@ -227,6 +235,7 @@ func TestLineViewRandomEditing(t *testing.T) {
 			}
 			edit(v, line, pos)
 			fresh, want := newView(width)
+			fresh.height = v.height
 			edit(fresh, line, pos)
 			if s.String() != want.String() || s.row != want.row || s.col != want.col {
 				t.Fatalf("width %d, %q at %d:\n%s\n(%d,%d), drawn at once\n%s\n(%d,%d)", width, string(line), pos, s, s.row, s.col, want, want.row, want.col)
