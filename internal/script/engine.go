@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,7 +185,11 @@ func (e *Engine) giveUp(old *world, why string) {
 	f := e.file
 	e.mu.Unlock()
 
-	e.log.Error("JavaScript is begun anew, and the variables in it are lost: "+why, zap.String("running", old.watch.running()))
+	running := old.watch.running()
+	e.log.Error("JavaScript is begun anew, and the variables in it are lost: "+why, zap.String("running", running))
+	if id := slices.Index(handlerNames[:], running); id >= 0 {
+		e.reports[id].failed(problem{text: "JavaScript was begun anew: " + why, timeout: true})
+	}
 	e.stuck.Add(1)
 	e.wg.Go(next.run)
 	e.wg.Go(func() { <-old.ended; e.stuck.Add(-1) })

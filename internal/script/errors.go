@@ -111,6 +111,9 @@ func (w *world) explainValue(v goja.Value, thrown ...string) *Error {
 	e := &Error{}
 	text, err := w.shown(v)
 	o, ok := v.(*goja.Object)
+	if err != nil && ok && len(thrown) == 0 {
+		_ = w.try(func() { thrown = []string{o.Get("stack").String()} }) // nothing is known if that fails, too
+	}
 	switch {
 	case ok && o.ClassName() == "Error" && (err == nil || len(thrown) == 0):
 		e.Text = w.tidy(text)

@@ -46,18 +46,63 @@ func (w *world) superseded() bool {
 // run is the world's goroutine.
 func (w *world) run() {
 	defer close(w.ended)
-	for more := true; more; more = w.wait() {
-		w.watch.enter()
-		for j, ok := w.next(); ok; j, ok = w.next() {
-			w.do(&j)
-		}
-		w.watch.leave()
+	for w.serve() {
+		w.mended++
 	}
 	for _, t := range w.timers {
 		t.timer.Stop()
 	}
 	w.finishAll()
 	w.wg.Wait()
+}
+
+// mend is thrown to put the runtime's stacks right. When an async function is
+// ended from outside, goja leaves its frames behind, and from then on takes each
+// call for a part of it, so that no promise goes on. A frame is taken away by
+// each call of Try that mend passes.
+type mend struct{}
+
+const (
+	mendable = 64     // frames; with more than that the world is replaced
+	maxMends = 10_000 // of a world: each costs as many frames of memory
+)
+
+// serve does jobs until the world is stopped, or has to be mended.
+func (w *world) serve() (again bool) {
+	defer func() {
+		if x := recover(); x != nil {
+			if _, again = x.(mend); !again {
+				panic(x)
+			}
+		}
+	}()
+	w.within(mendable, func() {
+		for more := true; more; more = w.wait() {
+			w.doAll()
+		}
+	})
+	return false
+}
+
+// within calls f inside as many calls of Try.
+func (w *world) within(n int, f func()) {
+	if n == 0 {
+		f()
+		return
+	}
+	w.rt.Try(func() { w.within(n-1, f) }) // f throws nothing that it catches
+}
+
+// doAll does the jobs that there are.
+func (w *world) doAll() {
+	w.watch.enter()
+	defer w.watch.leave()
+	if w.mending {
+		w.probe()
+	}
+	for j, ok := w.next(); ok; j, ok = w.next() {
+		w.do(&j)
+	}
 }
 
 // stop ends the world; see ended.
@@ -73,8 +118,11 @@ func (w *world) do(j *job) {
 	} else {
 		w.guard(j.budget, j.origin, func() { j.run(w) })
 	}
+	if w.suspect {
+		w.probe()
+	}
 	if len(w.rejected) > 0 {
-		w.guard(w.e.timerBudget, &origin{}, w.reportRejections)
+		w.guard(w.e.timerBudget, nil, w.reportRejections)
 	}
 }
 
@@ -93,9 +141,6 @@ func (w *world) guard(b *budget, o *origin, f func()) {
 	defer func() {
 		switch x := recover().(type) {
 		case nil:
-			if w.suspect && !w.goesOn() {
-				w.halted("no promise goes on any more, after an error")
-			}
 		case *goja.InterruptedError:
 			w.lose(b.what, x)
 		case *goja.StackOverflowError:
@@ -112,14 +157,25 @@ func (w *world) guard(b *budget, o *origin, f func()) {
 	f()
 }
 
-// goesOn reports whether promises do. goja leaves frames behind after some
-// errors, of async functions that went too deep, and takes what comes then for a
-// part of what ran.
-func (w *world) goesOn() (yes bool) {
-	w.suspect = false
-	p, resolve, _ := w.rt.NewPromise()
-	err := resolve(nil)
-	return err == nil && w.then(p, func(goja.Value) { yes = true }, func(goja.Value) {}) == nil && yes
+// probe looks whether promises go on after an error that has ended everything,
+// and mends the world if they do not.
+func (w *world) probe() {
+	goesOn := false
+	w.guard(w.e.timerBudget, nil, func() {
+		p, resolve, _ := w.rt.NewPromise()
+		if err := resolve(nil); err == nil {
+			_ = w.then(p, func(goja.Value) { goesOn = true }, func(goja.Value) {})
+		}
+	})
+	switch {
+	case goesOn:
+		w.suspect, w.mending = false, false
+	case w.mending || w.mended > maxMends:
+		w.halted("no promise goes on any more, after an error")
+	default:
+		w.mending = true
+		panic(mend{})
+	}
 }
 
 // halted gives this world up, from inside.

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -107,6 +108,10 @@ func (e *Engine) read(path string) (*file, error) {
 	name := filepath.Base(path)
 	if nesting(string(text)) > maxNesting {
 		return nil, &Error{Text: "SyntaxError: this is nested too deeply", File: name, Line: 1, Column: 1}
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if bytes.HasPrefix(text, []byte("#!")) {
+		copy(text, "//")
 	}
 	tree, err := parser.ParseFile(nil, name, fileHead+string(text)+fileTail, 0, parser.WithDisableSourceMaps)
 	if err != nil {

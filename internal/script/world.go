@@ -39,7 +39,9 @@ type world struct {
 	staged      *staging // while a file is loaded
 	loaded      owner    // the file in force
 	origin      *origin  // of what runs
-	suspect     bool     // an error ended everything in the job
+	suspect     bool     // an error ended everything in a job; see probe
+	mending     bool
+	mended      int
 	timers      map[int]*timer
 	lastTimer   int
 	async       int    // operations under way
