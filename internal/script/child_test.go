@@ -27,7 +27,7 @@ func runChild() int {
 		fmt.Println(err)
 		return 1
 	}
-	e, err := New(Options{Sessions: srv, hangGrace: 200 * time.Millisecond})
+	e, err := New(Options{Sessions: srv, hangGrace: time.Second})
 	if err != nil {
 		fmt.Println(err)
 		return 1

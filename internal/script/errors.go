@@ -111,8 +111,12 @@ func (w *world) explainValue(v goja.Value, thrown ...string) *Error {
 	e := &Error{}
 	text, err := w.shown(v)
 	o, ok := v.(*goja.Object)
-	if err != nil && ok && len(thrown) == 0 {
-		_ = w.try(func() { thrown = []string{o.Get("stack").String()} }) // nothing is known if that fails, too
+	if err != nil && ok && o.ClassName() == "Error" && len(thrown) == 0 {
+		_ = w.try(func() { // nothing is known if that fails, too
+			if stack := o.Get("stack"); stack != nil {
+				thrown = []string{stack.String()}
+			}
+		})
 	}
 	switch {
 	case ok && o.ClassName() == "Error" && (err == nil || len(thrown) == 0):

@@ -64,11 +64,17 @@ func (w *world) natives() *goja.Object {
 		"alive":    func(h *handle) bool { return h.s.Keepalive() },
 		"quiet":    func(h *handle) { h.s.StopKeepalive() },
 		"hangUp":   func(h *handle, code int, reason string) { w.check(closeSession(h.s, code, reason)) },
-		"sendText": func(h *handle, s string) string { return sendError(h.s.SendString(s)) },
-		"sendJSON": func(h *handle, s string) string { return sendError(h.s.SendJSON(json.RawMessage(s))) },
+		"sendText": func(c goja.FunctionCall) goja.Value { // without reflection: these are called most
+			h, _ := exported[*handle](c.Argument(0))
+			return w.sent(h.s.SendString(c.Argument(1).String()))
+		},
+		"sendJSON": func(c goja.FunctionCall) goja.Value {
+			h, _ := exported[*handle](c.Argument(0))
+			return w.sent(h.s.SendJSON(json.RawMessage(c.Argument(1).String())))
+		},
 		"sendBytes": func(c goja.FunctionCall) goja.Value {
 			h, _ := exported[*handle](c.Argument(0))
-			return w.rt.ToValue(sendError(h.s.SendBinary(w.bytes(c.Argument(1)))))
+			return w.sent(h.s.SendBinary(w.bytes(c.Argument(1))))
 		},
 		"reply": func(h *handle, j, id string) string {
 			if err := h.s.Reply(id, json.RawMessage(j)); err != nil {

@@ -43,15 +43,15 @@ func (w *world) sess(s *session.Session) *goja.Object {
 	return a.sess
 }
 
-// sendError says why a message was not sent, or "".
-func sendError(r session.SendResult) string {
+// sent says why a message was not sent, or "".
+func (w *world) sent(r session.SendResult) goja.Value {
 	switch r {
 	case session.Gone:
-		return session.ErrSessionClosed.Error()
+		return w.rt.ToValue(session.ErrSessionClosed.Error())
 	case session.Slow:
-		return session.ErrSlow.Error()
+		return w.rt.ToValue(session.ErrSlow.Error())
 	}
-	return ""
+	return w.rt.ToValue("")
 }
 
 func closeSession(s *session.Session, code int, reason string) error {

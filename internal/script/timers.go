@@ -2,6 +2,7 @@ package script
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dop251/goja"
@@ -39,7 +40,7 @@ func (w *world) setTimer(c goja.FunctionCall) goja.Value {
 	w.lastTimer++
 	t := &timer{id: w.lastTimer, fn: fn, origin: w.origin}
 	if len(c.Arguments) > 3 {
-		t.args = c.Arguments[3:]
+		t.args = slices.Clone(c.Arguments[3:]) // goja uses them again
 	}
 	if c.Argument(1).ToBoolean() {
 		t.every = d

@@ -104,7 +104,7 @@
     if (!constructor) continue;
     const bytes = constructor.BYTES_PER_ELEMENT;
     replaceGlobal(name, guard(constructor, (args) => {
-      const [first] = args;
+      const first = args[0];
       if (first === null || typeof first !== 'object') buffer(bytes * (args[0] = Number(first)));
       else if (!(first instanceof ArrayBuffer)) buffer(bytes * Number(first.length || 0));
     }));
@@ -153,8 +153,8 @@
   }
 
   const shallow = (args) => {
-    for (const arg of args) {
-      if (native.nesting(String(arg)) > limits.nesting) throw new SyntaxError('this is nested too deeply');
+    for (let i = 0; i < args.length; i++) {
+      if (native.nesting(String(args[i])) > limits.nesting) throw new SyntaxError('this is nested too deeply');
     }
   };
   const evaluate = globalThis.eval;
@@ -170,7 +170,8 @@
     const guarded = guard(constructor, shallow);
     if (constructor === globalThis.Function) replaceGlobal('Function', guarded);
   }
-  replaceGlobal('RegExp', guard(RegExp, ([source]) => {
+  replaceGlobal('RegExp', guard(RegExp, (args) => {
+    const source = args[0];
     if (typeof source === 'string' && native.depth(source) > limits.brackets) throw new SyntaxError('this is nested too deeply');
   }));
 })
