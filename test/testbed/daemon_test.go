@@ -66,8 +66,10 @@ func start(t *testing.T, config string, args ...string) *daemon {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	file := filepath.Join(dir, "nvsess.toml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string]string{file: config, filepath.Join(dir, "handlers.js"): "// nothing yet\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	d := &daemon{t: t, dir: dir, sock: filepath.Join(dir, "s.sock"), admin: filepath.Join(dir, "a.sock")}
 	d.cmd = exec.Command(filepath.Join(binDir, "nvsessd"), append([]string{"-config", file,

@@ -3,6 +3,7 @@ package testbed
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,11 +14,13 @@ import (
 // is printed there. In ```console it is the daemon's, "nvsess> "; in ```node
 // that of Node.js, "> "; in both "... " goes on. After "(waits" the value comes
 // later, at the beginning of another block. Where nothing is said to be printed
-// the value is not looked at, unless it is an error.
+// the value is not looked at, unless it is an error. A ```js block whose first
+// line is "// NAME" is a file of the daemon's.
 type block struct {
 	line  int
 	kind  string
 	steps []step
+	text  string // of a file
 }
 
 // step is an input, maybe none, and what is printed after it.
@@ -38,7 +41,7 @@ func parse(t *testing.T, file string) (blocks []block) {
 		case strings.HasPrefix(line, "```") && in == nil:
 			in = &block{line: i + 1, kind: line[3:]}
 		case strings.HasPrefix(line, "```"):
-			if prompts[in.kind] != "" {
+			if prompts[in.kind] != "" || in.kind == "js" {
 				blocks = append(blocks, *in)
 			}
 			in = nil
@@ -51,6 +54,7 @@ func parse(t *testing.T, file string) (blocks []block) {
 
 func (b *block) add(line string) {
 	const more = "... "
+	b.text += line + "\n"
 	if p := prompts[b.kind]; p != "" {
 		if strings.HasPrefix(line, p) {
 			b.steps = append(b.steps, step{input: line[len(p):]})
@@ -71,6 +75,7 @@ func (b *block) add(line string) {
 type stage struct {
 	t      *testing.T
 	file   string
+	dir    string
 	actors map[string]actor
 	late   map[string][]chan string // values that have not come
 	// What a document says in place of what is: addresses, and ids as they come.
@@ -79,17 +84,23 @@ type stage struct {
 
 func newStage(t *testing.T, file string, d *daemon) *stage {
 	return &stage{
-		t: t, file: file,
+		t: t, file: file, dir: d.dir,
 		actors: map[string]actor{"console": newConsole(d), "node": newShell(t)},
 		late:   make(map[string][]chan string),
-		said:   []string{"/run/user/1000/nvsess/nvsess.sock", "127.0.0.1:18888", "18888"},
-		is:     []string{d.sock, d.tcp, d.tcp[strings.LastIndex(d.tcp, ":")+1:]},
+		said:   []string{"/run/user/1000/nvsess/nvsess.sock", "127.0.0.1:18888", "18888", "/home/ada/"},
+		is:     []string{d.sock, d.tcp, d.tcp[strings.LastIndex(d.tcp, ":")+1:], d.dir + "/"},
 	}
 }
 
 // play runs all blocks of a file.
 func (s *stage) play() {
 	for _, b := range parse(s.t, s.file) {
+		if first, _, _ := strings.Cut(b.text, "\n"); b.kind == "js" {
+			if err := os.WriteFile(filepath.Join(s.dir, strings.TrimPrefix(first, "// ")), []byte(b.text), 0o600); err != nil {
+				s.t.Fatal(err)
+			}
+			continue
+		}
 		for _, st := range b.steps {
 			if !s.step(b, st) {
 				return
@@ -153,7 +164,7 @@ func (s *stage) step(b block, st step) bool {
 }
 
 // What differs each time: ids, keys, ports, times.
-var changing = regexp.MustCompile(`[\w-]{64}|"[A-Za-z0-9+/]{22}=="|"(?:localPort|port)": \d+|\b\d+(?:\.\d+)?ms\b|/tmp/nvt\w+(?:/[\w.]+)?|127\.0\.0\.1:\d+`)
+var changing = regexp.MustCompile(`[\w-]{64}|"[A-Za-z0-9+/]{22}=="|"(?:localPort|port)": \d+|\b\d+(?:\.\d+)?ms\b|/tmp/nvt\w+(?:/[\w.]+)?|127\.0\.0\.1:\d+|REPL\d*:\d+`)
 
 // take finds text at the beginning of what a document says, and learns what the
 // document calls things.
@@ -198,4 +209,11 @@ func TestReadme(t *testing.T) {
 			newStage(t, fmt.Sprintf("testdata/%s.md", name), start(t, "")).play()
 		})
 	}
+}
+
+// TestTutorial plays docs/testbed.md.
+func TestTutorial(t *testing.T) {
+	t.Parallel()
+	d := start(t, "handlers = \"handlers.js\"\n", "-mode", "forward")
+	newStage(t, "../../docs/testbed.md", d).play()
 }
