@@ -86,7 +86,7 @@ func (e *Engine) mayFetch(u *url.URL) error {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("fetch knows http and https, not %q", u.Scheme)
 	}
-	host, port := strings.ToLower(u.Hostname()), u.Port()
+	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
 	for _, allowed := range e.opt.FetchHosts {
 		name, want, err := net.SplitHostPort(allowed)
 		if err != nil {
