@@ -69,6 +69,7 @@
 
   function decode(b, name) {
     const encoding = encodingOf(name);
+    if (b.length === 0) return '';
     switch (encoding) {
       case 'latin1': return codes(b.length, (i) => b[i]);
       case 'ascii': return codes(b.length, (i) => b[i] & 0x7f);
@@ -124,7 +125,8 @@
     toJSON() { return { type: 'Buffer', data: Array.from(this) }; },
     subarray(start, end) {
       const from = within(start, this.length, 0);
-      return native.from(this.buffer, this.byteOffset + from, Math.max(0, within(end, this.length, this.length) - from));
+      const length = Math.max(0, within(end, this.length, this.length) - from);
+      return native.from(this.buffer, length > 0 ? this.byteOffset + from : 0, length); // goja would point behind the end
     },
     slice(start, end) { return this.subarray(start, end); }, // not a copy, as in Node
     map(...args) { return view(apply(native.map, this, args)); },
