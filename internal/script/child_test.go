@@ -96,7 +96,7 @@ func TestProcessSurvives(t *testing.T) {
 		"new Array(2 ** 32 - 1).sort()":                                               "RangeError",
 		"[...Array(2 ** 32 - 1)]":                                                     "RangeError",
 		"BigInt.asUintN(2 ** 53 - 1, -1n)":                                            "RangeError",
-		"var s = 'x'; for (;;) s += s":                                                "MiB of memory",
+		"var s = 'x'; for (;;) s += s":                                                "alive",
 		"JSON.parse('['.repeat(1e6))":                                                 "SyntaxError",
 		"eval('!'.repeat(5e6) + '1')":                                                 "SyntaxError",
 		"eval('1' + '+1'.repeat(5e6))":                                                "SyntaxError",

@@ -49,7 +49,9 @@ func TestFetch(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		fmt.Fprintf(w, `{"method":%q,"type":%q,"x":%q,"body":%q}`, r.Method, r.Header.Get("Content-Type"), r.Header.Get("X-A"), body)
 	})
-	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://localhost:1/", http.StatusFound) })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "http://localhost:1/", http.StatusFound)
+	})
 	mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/round", http.StatusFound) })
 	mux.HandleFunc("/huge", func(w http.ResponseWriter, r *http.Request) {
 		for b := make([]byte, 1<<20); r.Context().Err() == nil; {

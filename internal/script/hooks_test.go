@@ -45,7 +45,7 @@ func (st *stage) get(method, path string, upgrade bool) (*http.Response, string)
 // that takes too long with 503.
 func TestVerifyHooks(t *testing.T) {
 	t.Parallel()
-	st := newStage(t, quick, sessions(func(o *session.Options) { o.VerifyTimeout = 300 * time.Millisecond }))
+	st := newStage(t, quick, func(s *session.Options, o *Options) { s.VerifyTimeout, o.hangGrace = time.Second, 0 })
 	for _, c := range []struct {
 		hook   string
 		status int
