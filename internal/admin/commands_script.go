@@ -35,7 +35,7 @@ func scriptCommands() []*Command {
 				{"js srv.sesses_.size", "how many sessions there are"},
 				{"js srv.fst_sess()", ""},
 				{"js await srv.lst_sess().conn_.send_jrr_sreq({hi: 'you must reply'})", ""},
-				{"js srv.rgx_sess_filter(/^INvQ/)", "the sessions whose ids match"},
+				{"js srv.rgx_sess_filter(/chrome/)", "the sessions whose requests match"},
 				{"js srv.regis_$json_handle$(async (j, conn, sess, self) => { console.log(j); await conn.ajsend({got: j}); })", "handle JSON messages"},
 				{"js var t = setInterval(() => console.log(srv.sesses_.size), 1000)", "clearInterval(t) ends it"},
 			},
