@@ -76,6 +76,7 @@ type Engine struct {
 	budgets     [numHandlers]*budget
 	timerBudget *budget
 
+	first   sync.Once  // for begin
 	loading sync.Mutex // held while a file is loaded; before mu
 
 	mu       sync.Mutex // guards what follows
@@ -87,9 +88,8 @@ type Engine struct {
 	programs map[int]*jsinput.Program // the last of them
 }
 
-// New makes an engine and its first world, and makes it known to the sessions'
-// server as a backend.
-func New(opt Options) (*Engine, error) {
+// New makes an engine, and makes it known to the sessions' server as a backend.
+func New(opt Options) *Engine {
 	opt.CPULimit = cmp.Or(opt.CPULimit, 500*time.Millisecond)
 	opt.Timeout = cmp.Or(opt.Timeout, 30*time.Second)
 	opt.MaxHeap = cmp.Or(opt.MaxHeap, 256<<20)
@@ -105,19 +105,32 @@ func New(opt Options) (*Engine, error) {
 		e.budgets[id] = &budget{opt.CPULimit, handlerNames[id]}
 	}
 	e.timerBudget = &budget{opt.CPULimit, "a timer"}
+	opt.Sessions.AddBackend(e)
+	return e
+}
+
+// begin makes the first world, when there is something for it to do: a daemon
+// that only forwards spends nothing on it.
+func (e *Engine) begin() {
 	w, err := newWorld(e)
-	if err != nil {
-		return nil, err
+	if err != nil { // a defect of this package
+		e.log.Error("cannot start the JavaScript engine", zap.Error(err))
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		w.cancel()
+		return
 	}
 	e.world = w
 	w.ready.Store(true)
 	go w.run()
-	opt.Sessions.AddBackend(e)
-	return e, nil
 }
 
 // current is the world, or nil when the engine is closed.
 func (e *Engine) current() *world {
+	e.first.Do(e.begin)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
@@ -148,6 +161,9 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.mu.Unlock()
 	e.opt.Sessions.SetVerifier(name, nil)
 	e.opt.Sessions.SetPlainHandler(nil)
+	if w == nil {
+		return nil
+	}
 	w.stop()
 	ended := make(chan struct{})
 	go func() { // ends with what it waits for

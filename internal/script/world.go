@@ -70,11 +70,15 @@ var bufferSource string
 //go:embed js/prelude.js
 var preludeSource string
 
-var (
-	limits  = goja.MustCompile("limits.js", limitsSource, true)
-	buffers = goja.MustCompile("buffer.js", bufferSource, true)
-	prelude = goja.MustCompile("prelude.js", preludeSource, true)
-)
+// furniture is what a world is furnished with, in this order; the last makes the
+// objects.
+var furniture = sync.OnceValue(func() []*goja.Program {
+	return []*goja.Program{
+		goja.MustCompile("limits.js", limitsSource, true),
+		goja.MustCompile("buffer.js", bufferSource, true),
+		goja.MustCompile("prelude.js", preludeSource, true),
+	}
+})
 
 func init() {
 	// Expressions that goja hands to regexp2 may backtrack for ever, out of an
@@ -127,25 +131,23 @@ func (w *world) furnish() error {
 			return err
 		}
 	}
-	for _, p := range []*goja.Program{limits, buffers, prelude} {
+	var made goja.Value
+	for _, p := range furniture() {
 		v, err := w.rt.RunProgram(p)
 		if err != nil {
 			return err
 		}
 		install, _ := goja.AssertFunction(v)
-		made, err := install(goja.Undefined(), native)
-		if err != nil {
+		if made, err = install(goja.Undefined(), native); err != nil {
 			return err
 		}
-		if p == prelude {
-			out := made.(*goja.Object)
-			w.srv, w.require = out.Get("srv").(*goja.Object), out.Get("require")
-			for name, to := range map[string]*goja.Callable{
-				"sess": &w.makeSess, "then": &w.chain, "error": &w.newError, "response": &w.newResponse, "properties": &w.properties,
-			} {
-				*to, _ = goja.AssertFunction(out.Get(name))
-			}
-		}
+	}
+	out := made.(*goja.Object)
+	w.srv, w.require = out.Get("srv").(*goja.Object), out.Get("require")
+	for name, to := range map[string]*goja.Callable{
+		"sess": &w.makeSess, "then": &w.chain, "error": &w.newError, "response": &w.newResponse, "properties": &w.properties,
+	} {
+		*to, _ = goja.AssertFunction(out.Get(name))
 	}
 	return nil
 }
