@@ -30,10 +30,7 @@ func (d *daemon) startScript() error {
 	if d.cfg.Script.Listen {
 		opt.Listen = d.listenAt
 	}
-	var err error
-	if d.script, err = script.New(opt); err != nil {
-		return fmt.Errorf("cannot start the JavaScript engine: %w", err)
-	}
+	d.script = script.New(opt)
 	if d.cfg.Handlers == "" {
 		return nil
 	}

@@ -198,7 +198,7 @@ func Default() Config {
 		Requests:  Requests{Timeout: 15 * second, MaxPending: 64},
 		Script: Script{
 			Console:      true,
-			CPULimit:     500 * millisecond,
+			CPULimit:     2 * second,
 			Timeout:      30 * second,
 			MaxHeapBytes: 256 << 20,
 			Fetch:        []string{},

@@ -27,11 +27,7 @@ func runChild() int {
 		fmt.Println(err)
 		return 1
 	}
-	e, err := New(Options{Sessions: srv, hangGrace: time.Second})
-	if err != nil {
-		fmt.Println(err)
-		return 1
-	}
+	e := New(Options{Sessions: srv, hangGrace: time.Second})
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	r, err := e.Eval(ctx, os.Getenv(childScript), EvalOptions{})

@@ -21,7 +21,7 @@ type Options struct {
 	Sessions *session.Server // required
 	Log      *zap.Logger     // nil: nothing is logged
 
-	CPULimit time.Duration // of a handler's call; 0: 500 ms
+	CPULimit time.Duration // of a handler's call; 0: 2 s
 	Timeout  time.Duration // until a handler's promise settles; 0: 30 s
 	MaxHeap  int           // bytes by which one job may grow the heap; 0: 256 MiB
 
@@ -90,7 +90,7 @@ type Engine struct {
 
 // New makes an engine, and makes it known to the sessions' server as a backend.
 func New(opt Options) *Engine {
-	opt.CPULimit = cmp.Or(opt.CPULimit, 500*time.Millisecond)
+	opt.CPULimit = cmp.Or(opt.CPULimit, 2*time.Second)
 	opt.Timeout = cmp.Or(opt.Timeout, 30*time.Second)
 	opt.MaxHeap = cmp.Or(opt.MaxHeap, 256<<20)
 	opt.hangGrace = cmp.Or(opt.hangGrace, hangGrace)

@@ -56,16 +56,14 @@ func newBed(t *testing.T, change ...func(*session.Options)) *bed {
 		t.Fatal(err)
 	}
 	listeners := []*ws.Listener{b.listen("unix", b.unix), b.listen("tcp", "127.0.0.1:0")}
-	if b.e, err = script.New(script.Options{
+	b.e = script.New(script.Options{
 		Sessions: b.srv,
 		Config:   map[string]any{"keepaliveInterval": opt.Interval.Milliseconds(), "subprotocols": []string{"chat"}},
 		Listeners: func() []script.Listener {
 			return []script.Listener{{Network: "unix", Address: b.unix}, {Network: "tcp", Address: b.tcp}}
 		},
 		Listen: func(address string, _ *tls.Config) error { return b.srv.Listen(b.listen("unix", address)) },
-	}); err != nil {
-		t.Fatal(err)
-	}
+	})
 	if err := b.srv.Start(listeners); err != nil {
 		t.Fatal(err)
 	}

@@ -106,9 +106,7 @@ func newStage(t testing.TB, change ...func(*session.Options, *Options)) *stage {
 		t.Fatal(err)
 	}
 	eo.Sessions = st.srv
-	if st.Engine, err = New(eo); err != nil {
-		t.Fatal(err)
-	}
+	st.Engine = New(eo)
 	ln, err := net.Listen("unix", st.path)
 	if err != nil {
 		t.Fatal(err)
