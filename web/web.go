@@ -3,7 +3,7 @@ package web
 import _ "embed"
 
 //go:generate go tool esbuild src/index.js --bundle --format=esm --target=es2022 --charset=utf8 --log-level=warning --outfile=dist/nvsess.mjs
-//go:generate go tool esbuild src/script.js --bundle --format=iife --global-name=Bwsess --target=es2022 --charset=utf8 --minify --log-level=warning --banner:js=/*nvsess*/ "--footer:js=Bwsess=Bwsess.default;if(typeof module===\"object\"&&module&&module.exports)module.exports=Bwsess;" --outfile=dist/bwsess.js
+//go:generate go tool esbuild src/script.js --bundle --format=iife --global-name=Bwsess --target=es2022 --charset=utf8 --minify --keep-names --log-level=warning --banner:js=/*nvsess*/ "--footer:js=Bwsess=Bwsess.default;if(typeof module===\"object\"&&module&&module.exports)module.exports=Bwsess;" --outfile=dist/bwsess.js
 
 var (
 	//go:embed dist/nvsess.mjs
