@@ -13,9 +13,9 @@ trap 'rm -f "$out"' EXIT
 go test $race -timeout "${1:-15m}" -json ./... >"$out"
 status=$?
 go run ./test/summary <"$out" || status=1
-# What is promised of allocations cannot be counted under the race detector.
+# What is promised of memory cannot be told under the race detector.
 if [ -n "$race" ]; then
-	go test -count=1 -run Allocates ./internal/... >"$out" || status=1
+	go test -count=1 -run 'Allocates|ProcessSurvives' ./internal/... >"$out" || status=1
 	grep -vE '^ok|no test' "$out"
 fi
 exit $status

@@ -68,6 +68,9 @@ func child(t testing.TB, text string) (string, error) {
 // What would end another program's process ends in an error: things that are too
 // large, too deep, or have no end.
 func TestProcessSurvives(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector needs more address space than the limit that stands for a machine's end")
+	}
 	t.Parallel()
 	scripts := map[string]string{ // what is expected to be said
 		"new ArrayBuffer('99999999999')":                                              "RangeError",
