@@ -33,8 +33,8 @@
 // Files: engine.go, world.go, queue.go and job.go are the engine and what runs in
 // it; watch.go and limits.go bound it; call.go, verify.go, plain.go and timers.go
 // are what calls scripts, handlers.go who is called; load.go, restore.go and
-// eval.go bring scripts in; natives.go, sess.go, requests.go, listening.go and
-// fetch.go are what js/prelude.js is made of.
+// eval.go bring scripts in; prelude.go joins js/prelude, and natives.go, sess.go,
+// requests.go, listening.go and fetch.go are what that is made of.
 //
 // # The engine below
 //

@@ -2,7 +2,7 @@ package script
 
 import (
 	"context"
-	_ "embed" // the prelude
+	_ "embed" // the sources
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,16 +67,13 @@ var limitsSource string
 //go:embed js/buffer.js
 var bufferSource string
 
-//go:embed js/prelude.js
-var preludeSource string
-
 // furniture is what a world is furnished with, in this order; the last makes the
 // objects.
 var furniture = sync.OnceValue(func() []*goja.Program {
 	return []*goja.Program{
 		goja.MustCompile("limits.js", limitsSource, true),
 		goja.MustCompile("buffer.js", bufferSource, true),
-		goja.MustCompile("prelude.js", preludeSource, true),
+		goja.MustCompile("prelude.js", preludeSource(), true),
 	}
 })
 
