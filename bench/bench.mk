@@ -2,12 +2,12 @@
 
 BENCH_NODE := bench/peers/node
 
-# What bench-seed takes: "make bench-seed DURATION=30s C=2000" is a try.
+# What bench-published takes: "make bench-published DURATION=30s C=2000" is a try.
 DURATION ?= 10m
 C        ?= 10000
 DOCS     ?=
 
-.PHONY: bench bench-quick bench-seed bench-check
+.PHONY: bench bench-quick bench-published bench-check
 
 # All servers, all rounds, about ten minutes; writes docs/benchmarks.md and its chart.
 bench: $(BENCH_NODE)/node_modules
@@ -19,8 +19,8 @@ bench-quick: $(BENCH_NODE)/node_modules
 
 # nv-session-simple's own load: C sessions on each of four servers at the same time, for DURATION. DOCS=docs writes its section of
 # docs/benchmarks.md. It fails if anything is lost.
-bench-seed: $(BENCH_NODE)/node_modules
-	go run ./bench/run seed -duration $(DURATION) -c $(C) $(if $(DOCS),-docs $(DOCS))
+bench-published: $(BENCH_NODE)/node_modules
+	go run ./bench/run published -duration $(DURATION) -c $(C) $(if $(DOCS),-docs $(DOCS))
 
 # The peers are a module of their own, which ./... of the root does not reach.
 bench-check:

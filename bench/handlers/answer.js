@@ -1,4 +1,4 @@
-// What nvsessd runs in "make bench-seed": each JSON message goes to all other
+// What nvsessd runs in "make bench-published": each JSON message goes to all other
 // sessions, the way nv-session-simple's own forwarding does it, and its sender
 // gets an answer.
 

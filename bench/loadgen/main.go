@@ -31,7 +31,7 @@ var scenarios = map[string]scenario{
 	"fanout":    fanout,
 	"idle":      idle,
 	"handshake": handshake,
-	"seed":      seed,
+	"published": published,
 }
 
 // run does one scenario and prints its report, also of one that failed. Standard

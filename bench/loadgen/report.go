@@ -23,7 +23,7 @@ type result struct {
 	ServerCPU float64 `json:"server_cpu_seconds"`
 	OwnCPU    float64 `json:"own_cpu_seconds"`
 
-	// Messages are echoes for echo, deliveries for fanout and seed.
+	// Messages are echoes for echo, deliveries for fanout and published.
 	Messages  uint64 `json:"messages,omitempty"`
 	Broadcast uint64 `json:"broadcasts,omitempty"`
 	Lost      uint64 `json:"lost"`

@@ -98,9 +98,9 @@ func TestFanout(t *testing.T) {
 	}
 }
 
-func TestSeed(t *testing.T) {
+func TestPublished(t *testing.T) {
 	s := &testServer{forward: true, pings: 100 * time.Millisecond}
-	r, err := load(t, s.start(t, "unix"), "-c", "40", "-keepalive", "400ms", "-duration", "600ms", "-send-every", "150ms", "seed")
+	r, err := load(t, s.start(t, "unix"), "-c", "40", "-keepalive", "400ms", "-duration", "600ms", "-send-every", "150ms", "published")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,10 +117,10 @@ func TestSeed(t *testing.T) {
 	}
 }
 
-func TestSeedAnswered(t *testing.T) {
+func TestPublishedAnswered(t *testing.T) {
 	s := &testServer{forward: true, answer: true, piece: 7}
 	addr := s.start(t, "unix")
-	args := []string{"-c", "40", "-keepalive", "400ms", "-duration", "600ms", "-send-every", "150ms", "-first-send", "20ms", "seed"}
+	args := []string{"-c", "40", "-keepalive", "400ms", "-duration", "600ms", "-send-every", "150ms", "-first-send", "20ms", "published"}
 	r, err := load(t, addr, append([]string{"-answered"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
@@ -138,9 +138,9 @@ func TestSeedAnswered(t *testing.T) {
 	}
 }
 
-// TestSeedGoesOn proves that what is lost or repeated is counted and does not end
+// TestPublishedGoesOn proves that what is lost or repeated is counted and does not end
 // the load.
-func TestSeedGoesOn(t *testing.T) {
+func TestPublishedGoesOn(t *testing.T) {
 	const each = 10 // 9 deliveries and an answer
 	for name, c := range map[string]struct {
 		n                           int // which message is mangled
@@ -163,7 +163,7 @@ func TestSeedGoesOn(t *testing.T) {
 				}
 				return frame
 			}}
-			r, err := loadQuietly(t, s.start(t, "unix"), "seed", "-answered")
+			r, err := loadQuietly(t, s.start(t, "unix"), "published", "-answered")
 			if !errors.Is(err, c.want) {
 				t.Errorf("error %v, want %v", err, c.want)
 			}
@@ -181,7 +181,7 @@ func TestSeedGoesOn(t *testing.T) {
 func TestGate(t *testing.T) {
 	s := &testServer{forward: true}
 	o, err := parseOptions([]string{"-addr", s.start(t, "unix"), "-pid", strconv.Itoa(os.Getpid()), "-c", "10", "-gate",
-		"-warmup", "20ms", "-duration", "100ms", "-send-every", "30ms", "seed"}, &bytes.Buffer{})
+		"-warmup", "20ms", "-duration", "100ms", "-send-every", "30ms", "published"}, &bytes.Buffer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +197,7 @@ func TestGate(t *testing.T) {
 	defer said.Close()
 	o.begin, o.log = gate, log
 	ended := make(chan error, 1)
-	go func() { ended <- seed(context.Background(), o, &result{}) }()
+	go func() { ended <- published(context.Background(), o, &result{}) }()
 	line, err := bufio.NewReader(said).ReadString('\n')
 	if err != nil || line != readyLine+"\n" {
 		t.Errorf("said %q, %v", line, err)
@@ -223,7 +223,7 @@ func TestGate(t *testing.T) {
 	o.begin, o.log = shut, &bytes.Buffer{}
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	if err := seed(ctx, o, &result{}); !errors.Is(err, context.DeadlineExceeded) {
+	if err := published(ctx, o, &result{}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("called off: %v", err)
 	}
 }
@@ -270,24 +270,24 @@ func TestCaught(t *testing.T) {
 		scenario string
 		want     error
 	}{
-		"echo lost":          {&testServer{mangle: at(50, drop)}, "echo", errLost},
-		"echo flipped bit":   {&testServer{mangle: at(50, flip)}, "echo", errCorrupt},
-		"echo repeated":      {&testServer{mangle: at(50, twice)}, "echo", errRepeated},
-		"echo all lost":      {&testServer{mangle: func(int, []byte) []byte { return nil }}, "echo", errStalled},
-		"echo cut short":     {&testServer{mangle: at(50, func(b []byte) []byte { b[3]--; return b[:len(b)-1] })}, "echo", errCorrupt},
-		"echo other opcode":  {&testServer{mangle: at(50, func(b []byte) []byte { b[0] = 0x82; return b })}, "echo", errCorrupt},
-		"echo masked":        {&testServer{mangle: at(50, func(b []byte) []byte { b[1] |= 0x80; return b })}, "echo", errProtocol},
-		"echo closed":        {&testServer{mangle: at(50, func([]byte) []byte { return encode(0x88, []byte{3, 0xe9}) })}, "echo", errDropped},
-		"echo noise":         {&testServer{mangle: at(50, func([]byte) []byte { return encode(0x81, []byte("hello")) })}, "echo", errUnknown},
-		"fanout lost":        {&testServer{forward: true, mangle: at(70, drop)}, "fanout", errStalled},
-		"fanout flipped bit": {&testServer{forward: true, mangle: at(70, flip)}, "fanout", errCorrupt},
-		"fanout repeated":    {&testServer{forward: true, mangle: at(70, twice)}, "fanout", errRepeated},
-		"fanout to sender":   {&testServer{}, "fanout", errRepeated},
-		"seed lost":          {&testServer{forward: true, mangle: at(5, drop)}, "seed", errLost},
-		"seed repeated":      {&testServer{forward: true, mangle: at(5, twice)}, "seed", errRepeated},
-		"seed flipped bit":   {&testServer{forward: true, mangle: at(5, flip)}, "seed", errCorrupt},
-		"seed to sender":     {&testServer{}, "seed", errRepeated},
-		"refused":            {&testServer{accept: func(string) string { return "no" }}, "idle", errRefused},
+		"echo lost":             {&testServer{mangle: at(50, drop)}, "echo", errLost},
+		"echo flipped bit":      {&testServer{mangle: at(50, flip)}, "echo", errCorrupt},
+		"echo repeated":         {&testServer{mangle: at(50, twice)}, "echo", errRepeated},
+		"echo all lost":         {&testServer{mangle: func(int, []byte) []byte { return nil }}, "echo", errStalled},
+		"echo cut short":        {&testServer{mangle: at(50, func(b []byte) []byte { b[3]--; return b[:len(b)-1] })}, "echo", errCorrupt},
+		"echo other opcode":     {&testServer{mangle: at(50, func(b []byte) []byte { b[0] = 0x82; return b })}, "echo", errCorrupt},
+		"echo masked":           {&testServer{mangle: at(50, func(b []byte) []byte { b[1] |= 0x80; return b })}, "echo", errProtocol},
+		"echo closed":           {&testServer{mangle: at(50, func([]byte) []byte { return encode(0x88, []byte{3, 0xe9}) })}, "echo", errDropped},
+		"echo noise":            {&testServer{mangle: at(50, func([]byte) []byte { return encode(0x81, []byte("hello")) })}, "echo", errUnknown},
+		"fanout lost":           {&testServer{forward: true, mangle: at(70, drop)}, "fanout", errStalled},
+		"fanout flipped bit":    {&testServer{forward: true, mangle: at(70, flip)}, "fanout", errCorrupt},
+		"fanout repeated":       {&testServer{forward: true, mangle: at(70, twice)}, "fanout", errRepeated},
+		"fanout to sender":      {&testServer{}, "fanout", errRepeated},
+		"published lost":        {&testServer{forward: true, mangle: at(5, drop)}, "published", errLost},
+		"published repeated":    {&testServer{forward: true, mangle: at(5, twice)}, "published", errRepeated},
+		"published flipped bit": {&testServer{forward: true, mangle: at(5, flip)}, "published", errCorrupt},
+		"published to sender":   {&testServer{}, "published", errRepeated},
+		"refused":               {&testServer{accept: func(string) string { return "no" }}, "idle", errRefused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -320,7 +320,7 @@ func loadQuietly(t *testing.T, addr, scenario string, more ...string) (result, e
 
 func TestUsage(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
-		{"-addr unix:/x -pid 1 nothing", "echo, fanout, idle, handshake, seed"},
+		{"-addr unix:/x -pid 1 nothing", "echo, fanout, idle, handshake, published"},
 		{"echo", "-addr and -pid"},
 		{"-addr /x -pid 1 echo", "unix:/path or tcp:host:port"},
 		{"-addr unix:/x -pid 1 -bytes 10 echo", "the least is"},

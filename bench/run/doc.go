@@ -7,7 +7,7 @@
 // and its chart. A goal not met is a result; only a server or a measurement that
 // fails makes the exit status non-zero.
 //
-// "run seed" is another measurement: nv-session-simple's own load, for ten
+// "run published" is another measurement: nv-session-simple's own load, for ten
 // minutes, on four servers at the same time, each with its own sessions and load
 // generator. It writes a section of the same document. There, whatever is lost
 // makes the exit status non-zero, too.

@@ -78,8 +78,8 @@ var metrics = []metric{
 	{"fanout", "fan-out", "deliveries per server CPU second", true, true, func(f figures) float64 { return f.PerServerCPUSecond }, thousands},
 	{"handshake", "handshake", "us of server CPU, closing included", true, false, func(f figures) float64 { return f.HandshakeMicros }, oneDigit},
 	{"idle", "idle", "bytes RSS per connection", true, false, func(f figures) float64 { return max(f.RSSPerConn, f.RSSPerConnKA) }, thousands},
-	{"seed", "seed's load: CPU", "% of a core", true, false, func(f figures) float64 { return f.ServerPercent }, oneDigit},
-	{"seed", "seed's load: memory", "MB RSS, peak", true, false, func(f figures) float64 { return f.RSSPeak / (1 << 20) }, oneDigit},
+	{"published", "nv-session-simple's load: CPU", "% of a core", true, false, func(f figures) float64 { return f.ServerPercent }, oneDigit},
+	{"published", "nv-session-simple's load: memory", "MB RSS, peak", true, false, func(f figures) float64 { return f.RSSPeak / (1 << 20) }, oneDigit},
 
 	{"echo", "echo, rate", "messages/s", false, true, func(f figures) float64 { return f.PerSecond }, thousands},
 	{"echo", "echo, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
@@ -87,8 +87,8 @@ var metrics = []metric{
 	{"fanout", "fan-out to all, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
 	{"fanout", "fan-out to all, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
 	{"idle", "open and keep", "us of server CPU per handshake", true, false, func(f figures) float64 { return f.OpenMicros }, oneDigit},
-	{"seed", "seed's load, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
-	{"seed", "seed's load, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
+	{"published", "nv-session-simple's load, p50", "ms", false, false, func(f figures) float64 { return f.Latency.P50 / 1e3 }, oneDigit},
+	{"published", "nv-session-simple's load, p99", "ms", false, false, func(f figures) float64 { return f.Latency.P99 / 1e3 }, oneDigit},
 }
 
 // better says how many times better a is than b.

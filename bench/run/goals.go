@@ -19,8 +19,8 @@ var goals = []goal{
 	{"echo: at least 2x gws", "echo", "gws", 2, 0},
 	{"handshake (15,000 opened and kept): at most 0.35x of gws's CPU", "open and keep", "gws", 0, 0.35},
 	{"handshake (opened and closed again): at most 0.35x of gws's CPU", "handshake", "gws", 0, 0.35},
-	{"seed's load: at most a tenth of npm websocket's CPU", "seed's load: CPU", "websocket", 0, 0.1},
-	{"seed's load: at most a tenth of npm websocket's memory", "seed's load: memory", "websocket", 0, 0.1},
+	{"nv-session-simple's load: at most a tenth of npm websocket's CPU", "nv-session-simple's load: CPU", "websocket", 0, 0.1},
+	{"nv-session-simple's load: at most a tenth of npm websocket's memory", "nv-session-simple's load: memory", "websocket", 0, 0.1},
 }
 
 // verdict on a goal.

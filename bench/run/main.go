@@ -35,8 +35,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// one that lives as long as this program.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if len(args) > 0 && args[0] == "seed" {
-		return runSeed(ctx, args[1:], stdout, stderr)
+	if len(args) > 0 && args[0] == "published" {
+		return runPublished(ctx, args[1:], stdout, stderr)
 	}
 	return runAll(ctx, args, stdout, stderr)
 }
@@ -84,7 +84,7 @@ func runAll(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	rep := &report{
 		servers: built.servers, skipped: built.skipped, plan: p, data: m.data, failures: m.failures,
-		seed: kept, quick: *quick, took: time.Since(started), machine: thisMachine(ctx), when: started,
+		published: kept, quick: *quick, took: time.Since(started), machine: thisMachine(ctx), when: started,
 	}
 	rep.text(stdout)
 	if *docs != "" {

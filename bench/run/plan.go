@@ -39,7 +39,7 @@ var fullPlan = plan{
 		load: "15,000 connections, memory 2 s after the last is open, and after 11 s of keepalive where there is any",
 	},
 	{
-		scenario: "seed", mode: "forward", rounds: 2, interval: 10, args: []string{"-duration", "30s"},
+		scenario: "published", mode: "forward", rounds: 2, interval: 10, args: []string{"-duration", "30s"},
 		load: "10,000 connections, JSON ping and ping frame every 2.5 s each, 900 B to all every 10 s, keepalive interval 10 s",
 	},
 }
@@ -63,7 +63,7 @@ var quickPlan = plan{
 		load: "3,000 connections, memory 1 s after the last is open, and after 3 s of keepalive where there is any",
 	},
 	{
-		scenario: "seed", mode: "forward", rounds: 1, interval: 4, args: []string{"-c", "2000", "-duration", "8s", "-keepalive", "4s", "-send-every", "2s"},
+		scenario: "published", mode: "forward", rounds: 1, interval: 4, args: []string{"-c", "2000", "-duration", "8s", "-keepalive", "4s", "-send-every", "2s"},
 		load: "2,000 connections, JSON ping and ping frame every second each, 900 B to all every 2 s, keepalive interval 4 s",
 	},
 }
@@ -85,11 +85,11 @@ func (p plan) limited(names string, rounds int) plan {
 
 // runs tells whether a server can be measured in a step at all.
 func (s step) runs(srv server) bool {
-	return s.scenario != "seed" || srv.seed
+	return s.scenario != "published" || srv.nvSession
 }
 
 // arguments for the load generator. Of the servers that speak keepalive, gws is
-// measured without it except under the seed's load: it is no part of the library.
+// measured without it except under nv-session-simple's load: it is no part of the library.
 func (s step) arguments(srv server) []string {
 	args := slices.Clone(s.args)
 	if !s.keepsAlive(srv) {
@@ -99,5 +99,5 @@ func (s step) arguments(srv server) []string {
 }
 
 func (s step) keepsAlive(srv server) bool {
-	return srv.seed && (srv.kind == kindDaemon || srv.kind == kindNode || s.scenario == "seed")
+	return srv.nvSession && (srv.kind == kindDaemon || srv.kind == kindNode || s.scenario == "published")
 }

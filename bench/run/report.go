@@ -12,16 +12,16 @@ import (
 
 // report is all that was found, ready to be told.
 type report struct {
-	servers  []server
-	skipped  []string
-	plan     plan
-	data     results
-	failures []string
-	quick    bool
-	took     time.Duration
-	when     time.Time
-	machine  string
-	seed     string // the section that make bench-seed wrote, kept as it is
+	servers   []server
+	skipped   []string
+	plan      plan
+	data      results
+	failures  []string
+	quick     bool
+	took      time.Duration
+	when      time.Time
+	machine   string
+	published string // the section that make bench-published wrote, kept as it is
 }
 
 // text is the report for the terminal.
@@ -103,10 +103,10 @@ func (r *report) document(w io.Writer) {
 	if len(worse) == 0 {
 		p("In nothing that was measured was a peer better, and every goal is met.")
 	}
-	if r.seed != "" {
-		p("\n%s", r.seed)
+	if r.published != "" {
+		p("\n%s", r.published)
 	}
-	p("\n%s\n", sectionAfterSeed)
+	p("\n%s\n", sectionAfterPublished)
 	p("Both depend on what else ran on the machine's cores, the load generator first of all. Fan-out latency is from the sender's")
 	p("write to the last receiver's read. \"Open and keep\" is what a connection costs that is not closed again, memory it grows by included.\n")
 	r.comparison(false).markdown(w)
@@ -132,9 +132,9 @@ func (r *report) document(w io.Writer) {
 	}
 	p("\nVersions: %s.\n", strings.Join(versions(), ", "))
 	p("## Commands\n")
-	p("    make bench          # all of it, writes this page")
-	p("    make bench-quick    # small counts, one round, writes nothing")
-	p("    make bench-seed     # nv-session-simple's own load for ten minutes; DOCS=docs writes its section of this page")
+	p("    make bench            # all of it, writes this page")
+	p("    make bench-quick      # small counts, one round, writes nothing")
+	p("    make bench-published  # nv-session-simple's own load for ten minutes; DOCS=docs writes its section of this page")
 	p("    go run ./bench/run -scenarios echo -servers nvsessd,gws -rounds 5")
 	p("    go run ./bench/loadgen -addr unix:/run/nvsess/nvsess.sock -pid \"$(pidof nvsessd)\" echo\n")
 	p("## Every round\n")

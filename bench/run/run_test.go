@@ -77,8 +77,8 @@ func TestGoals(t *testing.T) {
 	add("websocket", "fanout", figures{PerServerCPUSecond: 101})
 	add(subject, "handshake", figures{HandshakeMicros: 35})
 	add("gws", "handshake", figures{HandshakeMicros: 100})
-	add(subject, "seed", figures{ServerPercent: 1, RSSPeak: 30})
-	add("websocket", "seed", figures{ServerPercent: 10, RSSPeak: 100})
+	add(subject, "published", figures{ServerPercent: 1, RSSPeak: 30})
+	add("websocket", "published", figures{ServerPercent: 10, RSSPeak: 100})
 	want := []string{"NOT met", "met", "NOT met", "unknown", "unknown", "met", "met", "NOT met"}
 	for i, g := range goals {
 		if v := g.judge(data); v.word() != want[i] {
@@ -181,14 +181,14 @@ func gone(t *testing.T, p *process) {
 }
 
 func TestPlan(t *testing.T) {
-	p := fullPlan.limited("seed,echo", 7)
+	p := fullPlan.limited("published,echo", 7)
 	if len(p) != 2 || p[0].scenario != "echo" || p[1].rounds != 7 || fullPlan[0].rounds != 3 {
 		t.Errorf("%+v", p)
 	}
 	for _, s := range allServers {
 		for _, step := range fullPlan {
-			if step.scenario == "seed" && step.runs(s) != s.seed {
-				t.Errorf("%s under the seed's load: %v", s.name, step.runs(s))
+			if step.scenario == "published" && step.runs(s) != s.nvSession {
+				t.Errorf("%s under nv-session-simple's load: %v", s.name, step.runs(s))
 			}
 		}
 	}

@@ -14,10 +14,10 @@ const subject = "nvsessd"
 
 // server is one that can be measured.
 type server struct {
-	name  string
-	kind  kind
-	about string // what it is and how it is set up, for the document
-	seed  bool   // speaks nv-session's keepalive, so the seed's load makes sense
+	name      string
+	kind      kind
+	about     string // what it is and how it is set up, for the document
+	nvSession bool   // speaks nv-session's keepalive, so nv-session-simple's load makes sense
 }
 
 // kind says how a server is built and started.
@@ -85,7 +85,7 @@ func (i instance) command() ([]string, error) {
 		return []string{filepath.Join(i.bin, "floor"), i.socket(), i.mode}, nil
 	}
 	argv = append(argv, "-listen", listen, "-mode", i.mode)
-	if i.seed && i.interval > 0 {
+	if i.nvSession && i.interval > 0 {
 		argv = append(argv, "-keepalive", fmt.Sprintf("%ds", i.interval))
 	}
 	return argv, nil

@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// The section of docs/benchmarks.md that "run seed" writes. All else there is of
+// The section of docs/benchmarks.md that "run published" writes. All else there is of
 // "make bench", which leaves the section as it is.
 const (
-	seedBegin = "<!-- make bench-seed: begin -->"
-	seedEnd   = "<!-- make bench-seed: end -->"
-	// sectionAfterSeed is what it stands before.
-	sectionAfterSeed = "## Rates and latency, and the cost of opening"
+	publishedBegin = "<!-- make bench-published: begin -->"
+	publishedEnd   = "<!-- make bench-published: end -->"
+	// sectionAfterPublished is what it stands before.
+	sectionAfterPublished = "## Rates and latency, and the cost of opening"
 )
 
 var errMarkers = errors.New("the markers of the section are not one pair")
@@ -25,18 +25,18 @@ var errMarkers = errors.New("the markers of the section are not one pair")
 // its markers, and what is after it. A document without one is parted where it
 // belongs.
 func cutSection(doc string) (before, section, after string, err error) {
-	if strings.Count(doc, seedBegin) != strings.Count(doc, seedEnd) || strings.Count(doc, seedBegin) > 1 {
+	if strings.Count(doc, publishedBegin) != strings.Count(doc, publishedEnd) || strings.Count(doc, publishedBegin) > 1 {
 		return "", "", "", errMarkers
 	}
-	from, to := strings.Index(doc, seedBegin), strings.Index(doc, seedEnd)
+	from, to := strings.Index(doc, publishedBegin), strings.Index(doc, publishedEnd)
 	switch {
 	case from >= 0 && to < from:
 		return "", "", "", errMarkers
 	case from >= 0:
-		to += len(seedEnd)
+		to += len(publishedEnd)
 		return doc[:from], doc[from:to], doc[to:], nil
 	}
-	if at := strings.Index(doc, sectionAfterSeed); at >= 0 {
+	if at := strings.Index(doc, sectionAfterPublished); at >= 0 {
 		return doc[:at], "", "\n\n" + doc[at:], nil
 	}
 	if doc != "" && !strings.HasSuffix(doc, "\n\n") {
@@ -69,7 +69,7 @@ func keptSection(dir string) (string, error) {
 }
 
 // write puts the section into the document.
-func (r *seedReport) write(dir string) error {
+func (r *publishedReport) write(dir string) error {
 	doc, file, err := readDocument(dir)
 	if err != nil {
 		return err

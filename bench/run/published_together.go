@@ -30,7 +30,7 @@ const readyLine = "ready"
 
 // together is the load on all variants at the same time.
 type together struct {
-	o       seedOptions
+	o       publishedOptions
 	dir     string
 	loadgen string
 	servers []server
@@ -72,7 +72,7 @@ func (t *together) run(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", s.variant.title, err)
 		}
 	}
-	fmt.Fprintf(t.log, "the load begins, %v and %v of warm-up; figures are in that order\n", t.o.duration, seedWarmup)
+	fmt.Fprintf(t.log, "the load begins, %v and %v of warm-up; figures are in that order\n", t.o.duration, publishedWarmup)
 	gate.Close()
 	return t.watch(ctx)
 }
@@ -87,7 +87,7 @@ func (t *together) open(ctx context.Context, i int, s *side, gate *os.File) erro
 	if len(list) != 1 {
 		return fmt.Errorf("no server %s", s.variant.server)
 	}
-	in := instance{server: list[0], bin: t.dir, dir: dir, mode: s.variant.mode, interval: seedInterval}
+	in := instance{server: list[0], bin: t.dir, dir: dir, mode: s.variant.mode, interval: publishedInterval}
 	argv, err := in.command()
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (t *together) open(ctx context.Context, i int, s *side, gate *os.File) erro
 // watch waits for the loads' ends, and says how they are getting on.
 func (t *together) watch(ctx context.Context) error {
 	begun := time.Now()
-	tick := time.NewTicker(seedProgress)
+	tick := time.NewTicker(publishedProgress)
 	defer tick.Stop()
 	ends := make(chan error, len(t.sides))
 	for _, s := range t.sides {
@@ -172,7 +172,7 @@ func (t *together) progress(gone time.Duration) {
 		cpu = append(cpu, fmt.Sprintf("%.1f", 100*float64(used-s.cpuFrom)/float64(gone)))
 		mem = append(mem, fmt.Sprintf("%.0f", float64(s.server.rss())/(1<<20)))
 	}
-	left := max(0, t.o.duration+seedWarmup-gone)
+	left := max(0, t.o.duration+publishedWarmup-gone)
 	fmt.Fprintf(t.log, "%v to go; CPU so far %s %% of a core; RSS %s MB\n", left.Round(time.Second), strings.Join(cpu, ", "), strings.Join(mem, ", "))
 }
 
@@ -192,7 +192,7 @@ func (t *together) stop() {
 }
 
 // results are what the loads reported, also those that ended early.
-func (t *together) results() (list [len(variants)]seedFigures) {
+func (t *together) results() (list [len(variants)]publishedFigures) {
 	for i, s := range t.sides {
 		if s != nil && s.load != nil {
 			list[i] = s.load.figures()
@@ -244,9 +244,9 @@ func (l *loadRun) problem() error {
 }
 
 // figures of an ended load; zero if it has none.
-func (l *loadRun) figures() (f seedFigures) {
+func (l *loadRun) figures() (f publishedFigures) {
 	if json.Unmarshal(l.out.Bytes(), &f) != nil {
-		return seedFigures{}
+		return publishedFigures{}
 	}
 	return f
 }

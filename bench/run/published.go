@@ -12,24 +12,24 @@ import (
 	"time"
 )
 
-// seedOptions are the command line of "run seed".
-type seedOptions struct {
+// publishedOptions are the command line of "run published".
+type publishedOptions struct {
 	duration    time.Duration
 	connections int
 	docs        string
 }
 
-// seedFull is the load as the goals are set for.
-var seedFull = seedOptions{duration: 10 * time.Minute, connections: 10000}
+// publishedFull is the load as the goals are set for.
+var publishedFull = publishedOptions{duration: 10 * time.Minute, connections: 10000}
 
 const (
-	seedInterval = 10 // keepalive, in seconds
-	seedBytes    = 900
-	seedWarmup   = 3 * time.Second
-	seedProgress = 10 * time.Second
-	// seedMargin is for building up and for what is under way at the end; a load
+	publishedInterval = 10 // keepalive, in seconds
+	publishedBytes    = 900
+	publishedWarmup   = 3 * time.Second
+	publishedProgress = 10 * time.Second
+	// publishedMargin is for building up and for what is under way at the end; a load
 	// that takes longer is ended.
-	seedMargin = 3 * time.Minute
+	publishedMargin = 3 * time.Minute
 )
 
 // variant is one of the servers that are under the load at the same time.
@@ -57,9 +57,9 @@ var variants = [...]variant{
 
 var errDescriptors = errors.New("too few file descriptors")
 
-// runSeed measures nv-session-simple's own load.
-func runSeed(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	o, err := parseSeed(args, stderr)
+// runPublished measures nv-session-simple's own load.
+func runPublished(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	o, err := parsePublished(args, stderr)
 	if err != nil {
 		return err
 	}
@@ -80,12 +80,12 @@ func runSeed(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if len(built.skipped) > 0 {
 		return errors.New(built.skipped[0])
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.duration+seedMargin)
+	ctx, cancel := context.WithTimeout(ctx, o.duration+publishedMargin)
 	defer cancel()
 	started := time.Now()
 	t := &together{o: o, dir: dir, loadgen: filepath.Join(dir, "loadgen"), servers: built.servers, log: stderr}
 	broken := t.run(ctx)
-	rep := &seedReport{o: o, results: t.results(), when: started, machine: thisMachine(context.WithoutCancel(ctx))}
+	rep := &publishedReport{o: o, results: t.results(), when: started, machine: thisMachine(context.WithoutCancel(ctx))}
 	rep.text(stdout)
 	if broken != nil {
 		return broken
@@ -98,9 +98,9 @@ func runSeed(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return rep.fault()
 }
 
-func parseSeed(args []string, stderr io.Writer) (seedOptions, error) {
-	o := seedFull
-	fs := flag.NewFlagSet("bench seed", flag.ContinueOnError)
+func parsePublished(args []string, stderr io.Writer) (publishedOptions, error) {
+	o := publishedFull
+	fs := flag.NewFlagSet("bench published", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	fs.DurationVar(&o.duration, "duration", o.duration, "time measured, 1s to 24h")
 	fs.IntVar(&o.connections, "c", o.connections, "sessions of each server, 2 or more")
@@ -128,27 +128,27 @@ func parseSeed(args []string, stderr io.Writer) (seedOptions, error) {
 }
 
 // full tells whether the figures are of the load that the goals are for.
-func (o seedOptions) full() bool {
-	return o.duration >= seedFull.duration && o.connections >= seedFull.connections
+func (o publishedOptions) full() bool {
+	return o.duration >= publishedFull.duration && o.connections >= publishedFull.connections
 }
 
 // sendEvery is the time between two messages to all: ten seconds, less in a try
 // that is too short for three of them.
-func (o seedOptions) sendEvery() time.Duration {
+func (o publishedOptions) sendEvery() time.Duration {
 	return min(10*time.Second, (o.duration / 3).Round(time.Millisecond))
 }
 
 // arguments of the load generator for the i-th server. The servers send their
 // messages to all in turns, so that none has the others' in its way.
-func (o seedOptions) arguments(i int) []string {
+func (o publishedOptions) arguments(i int) []string {
 	every := o.sendEvery()
 	args := []string{
-		"-gate", "-c", fmt.Sprint(o.connections), "-duration", o.duration.String(), "-warmup", seedWarmup.String(),
-		"-keepalive", fmt.Sprintf("%ds", seedInterval), "-bytes", fmt.Sprint(seedBytes),
+		"-gate", "-c", fmt.Sprint(o.connections), "-duration", o.duration.String(), "-warmup", publishedWarmup.String(),
+		"-keepalive", fmt.Sprintf("%ds", publishedInterval), "-bytes", fmt.Sprint(publishedBytes),
 		"-send-every", every.String(), "-first-send", (every * time.Duration(2*i+1) / time.Duration(2*len(variants))).String(),
 	}
 	if variants[i].answered {
 		args = append(args, "-answered")
 	}
-	return append(args, "seed")
+	return append(args, "published")
 }

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// seedSample is a report in which all went well, with invented figures.
-func seedSample() *seedReport {
-	r := &seedReport{o: seedFull, when: time.Unix(0, 0), machine: "2 cores"}
+// publishedSample is a report in which all went well, with invented figures.
+func publishedSample() *publishedReport {
+	r := &publishedReport{o: publishedFull, when: time.Unix(0, 0), machine: "2 cores"}
 	for i := range variants {
 		f := &r.results[i]
 		f.OK, f.Seconds, f.Messages, f.Broadcast = true, 600, 59*9999, 59
@@ -30,7 +30,7 @@ func seedSample() *seedReport {
 	return r
 }
 
-func TestSeedOptions(t *testing.T) {
+func TestPublishedOptions(t *testing.T) {
 	for args, want := range map[string]string{
 		"":                "",
 		"-duration 30s":   "",
@@ -40,20 +40,20 @@ func TestSeedOptions(t *testing.T) {
 		"-c 999999999":    "file descriptors",
 		"all":             `what is "all"`,
 	} {
-		_, err := parseSeed(strings.Fields(args), &bytes.Buffer{})
+		_, err := parsePublished(strings.Fields(args), &bytes.Buffer{})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", args, err, want)
 		}
 	}
 }
 
-func TestSeedArguments(t *testing.T) {
+func TestPublishedArguments(t *testing.T) {
 	value := func(args []string, name string) string { return args[slices.Index(args, name)+1] }
-	for _, o := range []seedOptions{seedFull, {duration: 3 * time.Second, connections: 5}} {
+	for _, o := range []publishedOptions{publishedFull, {duration: 3 * time.Second, connections: 5}} {
 		var first []time.Duration
 		for i, v := range variants {
 			args := o.arguments(i)
-			if slices.Contains(args, "-answered") != v.answered || args[len(args)-1] != "seed" || value(args, "-c") != strconv.Itoa(o.connections) {
+			if slices.Contains(args, "-answered") != v.answered || args[len(args)-1] != "published" || value(args, "-c") != strconv.Itoa(o.connections) {
 				t.Errorf("%s: %q", v.title, args)
 			}
 			d, err := time.ParseDuration(value(args, "-first-send"))
@@ -70,45 +70,45 @@ func TestSeedArguments(t *testing.T) {
 			}
 		}
 	}
-	if seedFull.sendEvery() != 10*time.Second || !seedFull.full() || (seedOptions{time.Minute, 10000, ""}).full() {
+	if publishedFull.sendEvery() != 10*time.Second || !publishedFull.full() || (publishedOptions{time.Minute, 10000, ""}).full() {
 		t.Error("the full load is ten minutes with a message each ten seconds")
 	}
 }
 
-func TestSeedGoals(t *testing.T) {
-	verdicts := func(r *seedReport) (words []string) {
+func TestPublishedGoals(t *testing.T) {
+	verdicts := func(r *publishedReport) (words []string) {
 		word, _ := r.nothingLost()
 		words = append(words, word)
-		for _, g := range seedGoals {
+		for _, g := range publishedGoals {
 			word, _ := g.judge(r)
 			words = append(words, word)
 		}
 		return words
 	}
-	r := seedSample()
+	r := publishedSample()
 	if got, want := verdicts(r), []string{"met", "met", "met", "NOT met", "met"}; !slices.Equal(got, want) || r.fault() != nil {
 		t.Errorf("%q, want %q; %v", got, want, r.fault())
 	}
-	if _, found := seedGoals[2].judge(r); found != "0.55x (11.0 to 20.0); of the one that answers 0.44x" {
+	if _, found := publishedGoals[2].judge(r); found != "0.55x (11.0 to 20.0); of the one that answers 0.44x" {
 		t.Errorf("found %q", found)
 	}
 	r.results[ourScript].OK, r.results[ourScript].Error = false, "message lost: 3 deliveries"
 	if got := verdicts(r)[0]; got != "NOT met" || r.fault() == nil {
 		t.Errorf("lost by ours: %s, %v", got, r.fault())
 	}
-	r = seedSample()
+	r = publishedSample()
 	r.results[peerForward].OK = false // its loss is not ours, but is told, and no figure to trust
 	if got := verdicts(r)[0]; got != "met" || r.fault() == nil {
 		t.Errorf("lost by the peer: %s, %v", got, r.fault())
 	}
-	r.results[peerForward] = seedFigures{} // it ended early
+	r.results[peerForward] = publishedFigures{} // it ended early
 	if got, want := verdicts(r), []string{"unknown", "unknown", "unknown", "unknown", "unknown"}; !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
-func TestSeedReport(t *testing.T) {
-	r := seedSample()
+func TestPublishedReport(t *testing.T) {
+	r := publishedSample()
 	var text, section bytes.Buffer
 	r.text(&text)
 	r.section(&section)
@@ -118,7 +118,7 @@ func TestSeedReport(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		seedBegin + "\n## nv-session-simple's own load, ten minutes\n", "| 0.55x (11.0 to 20.0); of the one that answers 0.44x | NOT met |\n" /* the goal */, "| answer, max, ms | - | 88.0 | - | 88.0 |",
+		publishedBegin + "\n## nv-session-simple's own load, ten minutes\n", "| 0.55x (11.0 to 20.0); of the one that answers 0.44x | NOT met |\n" /* the goal */, "| answer, max, ms | - | 88.0 | - | 88.0 |",
 	} {
 		if !strings.Contains(section.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &section)
@@ -137,9 +137,9 @@ func TestSeedReport(t *testing.T) {
 	}
 }
 
-// TestSeedSection proves that the two programs that write the document leave each
+// TestPublishedSection proves that the two programs that write the document leave each
 // other's part as it is.
-func TestSeedSection(t *testing.T) {
+func TestPublishedSection(t *testing.T) {
 	dir := t.TempDir()
 	read := func() string {
 		b, err := os.ReadFile(filepath.Join(dir, "benchmarks.md"))
@@ -152,21 +152,21 @@ func TestSeedSection(t *testing.T) {
 	writeAll := func() {
 		t.Helper()
 		var err error
-		if all.seed, err = keptSection(dir); err != nil {
+		if all.published, err = keptSection(dir); err != nil {
 			t.Fatal(err)
 		}
 		if err := all.write(dir); err != nil {
 			t.Fatal(err)
 		}
 	}
-	writeSeed := func() {
+	writePublished := func() {
 		t.Helper()
-		if err := seedSample().write(dir); err != nil {
+		if err := publishedSample().write(dir); err != nil {
 			t.Fatal(err)
 		}
 	}
-	writeSeed() // without a document
-	if doc := read(); !strings.HasPrefix(doc, seedBegin) || !strings.HasSuffix(doc, seedEnd+"\n") {
+	writePublished() // without a document
+	if doc := read(); !strings.HasPrefix(doc, publishedBegin) || !strings.HasSuffix(doc, publishedEnd+"\n") {
 		t.Errorf("alone: %q ... %q", doc[:40], doc[len(doc)-40:])
 	}
 	if err := os.Remove(filepath.Join(dir, "benchmarks.md")); err != nil {
@@ -174,13 +174,13 @@ func TestSeedSection(t *testing.T) {
 	}
 	writeAll()
 	without := read()
-	writeSeed()
+	writePublished()
 	with := read()
 	before, section, after, err := cutSection(with)
-	if err != nil || before+strings.TrimPrefix(after, "\n\n") != without || !strings.HasPrefix(after, "\n\n"+sectionAfterSeed) {
+	if err != nil || before+strings.TrimPrefix(after, "\n\n") != without || !strings.HasPrefix(after, "\n\n"+sectionAfterPublished) {
 		t.Errorf("%v; the section changed more than its place", err)
 	}
-	writeSeed()
+	writePublished()
 	if read() != with {
 		t.Error("writing it again changed the document")
 	}
@@ -189,11 +189,11 @@ func TestSeedSection(t *testing.T) {
 		t.Error("make bench did not leave the section and its place as they were")
 	}
 
-	damaged := strings.Replace(with, seedEnd, "", 1)
+	damaged := strings.Replace(with, publishedEnd, "", 1)
 	if err := os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(damaged), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := seedSample().write(dir); !errors.Is(err, errMarkers) || read() != damaged {
+	if err := publishedSample().write(dir); !errors.Is(err, errMarkers) || read() != damaged {
 		t.Errorf("a document with half a pair: %v", err)
 	}
 	if _, err := keptSection(dir); !errors.Is(err, errMarkers) {
@@ -201,14 +201,14 @@ func TestSeedSection(t *testing.T) {
 	}
 }
 
-// TestSeedTogether runs the whole of it, small.
-func TestSeedTogether(t *testing.T) {
+// TestPublishedTogether runs the whole of it, small.
+func TestPublishedTogether(t *testing.T) {
 	t.Chdir("../..")
 	if why := buildKind(t.Context(), t.TempDir(), kindNode); why != "" {
 		t.Skip("npm websocket: " + why)
 	}
 	var out, log bytes.Buffer
-	if err := run(t.Context(), []string{"seed", "-c", "20", "-duration", "3s"}, &out, &log); err != nil {
+	if err := run(t.Context(), []string{"published", "-c", "20", "-duration", "3s"}, &out, &log); err != nil {
 		t.Fatalf("%v\n%s%s", err, &log, &out)
 	}
 	for _, want := range []string{"met      nothing lost", "a try: the goals are for 10,000 sessions"} {
@@ -221,8 +221,8 @@ func TestSeedTogether(t *testing.T) {
 	}
 }
 
-// TestSeedServerDies proves that a server's death ends the load on all, at once.
-func TestSeedServerDies(t *testing.T) {
+// TestPublishedServerDies proves that a server's death ends the load on all, at once.
+func TestPublishedServerDies(t *testing.T) {
 	t.Chdir("../..")
 	dir := t.TempDir()
 	built, err := build(t.Context(), dir, chosen(allServers, "nvsessd,websocket"), &bytes.Buffer{})
@@ -236,7 +236,7 @@ func TestSeedServerDies(t *testing.T) {
 	defer cancel()
 	begins := make(chan struct{})
 	load := &together{
-		o: seedOptions{duration: time.Hour, connections: 10}, dir: dir, loadgen: filepath.Join(dir, "loadgen"), servers: built.servers,
+		o: publishedOptions{duration: time.Hour, connections: 10}, dir: dir, loadgen: filepath.Join(dir, "loadgen"), servers: built.servers,
 		log: writerFunc(func(b []byte) {
 			if strings.HasPrefix(string(b), "the load begins") {
 				close(begins)
@@ -260,7 +260,7 @@ func TestSeedServerDies(t *testing.T) {
 	if err := <-broken; !errors.Is(err, errServerEarly) || !strings.Contains(err.Error(), variants[peerForward].title) {
 		t.Errorf("%v, want %v", err, errServerEarly)
 	}
-	r := &seedReport{o: load.o, results: load.results()}
+	r := &publishedReport{o: load.o, results: load.results()}
 	if r.fault() == nil {
 		t.Error("no fault")
 	}

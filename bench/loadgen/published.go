@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// seed is the load nv-session-simple was published with: all clients keep
+// published is the load nv-session-simple was published with: all clients keep
 // themselves alive as its stock Node client does, at a quarter of the interval
 // and spread evenly in time, and now and then one sends a message to all.
-func seed(ctx context.Context, o *options, r *result) error {
+func published(ctx context.Context, o *options, r *result) error {
 	shape, err := newPayload(o.payload, o.bytes)
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func seed(ctx context.Context, o *options, r *result) error {
 		}
 	}
 
-	l := &seedLoad{swarm: s, every: int64(o.keepalive / 4), sendEvery: int64(o.sendEvery)}
+	l := &publishedLoad{swarm: s, every: int64(o.keepalive / 4), sendEvery: int64(o.sendEvery)}
 	l.sender = &s.conns[0]
 	l.sender.frame = shape.frame(l.sender.id)
 	defer l.book(r) // also of a load that ends early
@@ -83,11 +83,11 @@ func seed(ctx context.Context, o *options, r *result) error {
 		return err
 	}
 	l.book(r)
-	return r.seedFault()
+	return r.publishedFault()
 }
 
 // book reports what the books say.
-func (l *seedLoad) book(r *result) {
+func (l *publishedLoad) book(r *result) {
 	r.Messages, r.Broadcast, r.Latency = l.delivered, uint64(len(l.sentAt)), l.times.report()
 	r.Lost, r.Repeated = l.expected-l.delivered, l.repeated
 	r.Unanswered = l.unanswered()
@@ -97,8 +97,8 @@ func (l *seedLoad) book(r *result) {
 	r.Traffic = l.traffic
 }
 
-// seedFault is what the server did wrong, if anything.
-func (r *result) seedFault() error {
+// publishedFault is what the server did wrong, if anything.
+func (r *result) publishedFault() error {
 	if r.Repeated > 0 {
 		return fmt.Errorf("%w: %d times", errRepeated, r.Repeated)
 	}
@@ -109,8 +109,8 @@ func (r *result) seedFault() error {
 	return nil
 }
 
-// seedLoad is the load's clock and its books.
-type seedLoad struct {
+// publishedLoad is the load's clock and its books.
+type publishedLoad struct {
 	*swarm
 	sender              *conn
 	from                int64 // when keepalives began
@@ -128,7 +128,7 @@ type seedLoad struct {
 }
 
 // run keeps the load up for d.
-func (l *seedLoad) run(ctx context.Context, d time.Duration) error {
+func (l *publishedLoad) run(ctx context.Context, d time.Duration) error {
 	for end := l.now + int64(d); l.now < end; {
 		if err := l.keepalives(); err != nil {
 			return err
@@ -148,7 +148,7 @@ func (l *seedLoad) run(ctx context.Context, d time.Duration) error {
 
 // keepalives sends those that are due. The message and the ping frame are two
 // writes, as they are in the stock client.
-func (l *seedLoad) keepalives() error {
+func (l *publishedLoad) keepalives() error {
 	n := int64(len(l.conns))
 	for due := uint64((l.now - l.from) * n / l.every); l.pinged < due; l.pinged++ {
 		c := &l.conns[l.pinged%uint64(n)]
@@ -166,7 +166,7 @@ func (l *seedLoad) keepalives() error {
 	return nil
 }
 
-func (l *seedLoad) sendToAll() error {
+func (l *publishedLoad) sendToAll() error {
 	if l.sender.state != stateOpen {
 		return fmt.Errorf("sender: %w", errDropped)
 	}
@@ -180,7 +180,7 @@ func (l *seedLoad) sendToAll() error {
 
 // receive takes a delivery. One that is missing is not the end of the load: it
 // shows in the books.
-func (l *seedLoad) receive(c *conn, opcode byte, b []byte) error {
+func (l *publishedLoad) receive(c *conn, opcode byte, b []byte) error {
 	if c == l.sender {
 		return fmt.Errorf("%w: the sender got its own", errRepeated)
 	}
@@ -205,7 +205,7 @@ func (l *seedLoad) receive(c *conn, opcode byte, b []byte) error {
 }
 
 // receiveAnswer takes an answer to a message.
-func (l *seedLoad) receiveAnswer(c *conn, b []byte) error {
+func (l *publishedLoad) receiveAnswer(c *conn, b []byte) error {
 	seq, err := answerTo(b, l.sender.id)
 	switch {
 	case err != nil:
@@ -222,13 +222,13 @@ func (l *seedLoad) receiveAnswer(c *conn, b []byte) error {
 	return nil
 }
 
-func (l *seedLoad) unanswered() uint64 {
+func (l *publishedLoad) unanswered() uint64 {
 	missing := func(answers uint64) uint64 { return l.pings - min(answers, l.pings) }
 	return missing(l.traffic.JSONPongs) + missing(l.traffic.PongFrames)
 }
 
 // drain waits for what is under way, for a while: what has not come then is lost.
-func (l *seedLoad) drain(ctx context.Context) error {
+func (l *publishedLoad) drain(ctx context.Context) error {
 	for end := l.now + int64(l.stall); l.now < end; {
 		answered := l.onAnswer == nil || l.answers == uint64(len(l.sentAt))
 		if l.delivered == l.expected && l.unanswered() == 0 && answered {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// seedFigures is the load generator's report of nv-session-simple's own load.
-type seedFigures struct {
+// publishedFigures is the load generator's report of nv-session-simple's own load.
+type publishedFigures struct {
 	figures
 	OK          bool    `json:"ok"`
 	Error       string  `json:"error"`
@@ -35,20 +35,20 @@ type seedFigures struct {
 }
 
 // complete tells whether the load went on for its whole time.
-func (f seedFigures) complete() bool { return f.Seconds > 0 }
+func (f publishedFigures) complete() bool { return f.Seconds > 0 }
 
 var errLost = errors.New("something was lost, see above")
 
-// seedReport is all that was found, ready to be told.
-type seedReport struct {
-	o       seedOptions
-	results [len(variants)]seedFigures
+// publishedReport is all that was found, ready to be told.
+type publishedReport struct {
+	o       publishedOptions
+	results [len(variants)]publishedFigures
 	when    time.Time
 	machine string
 }
 
 // fault is an error if anything was lost, or a load has no figures.
-func (r *seedReport) fault() error {
+func (r *publishedReport) fault() error {
 	for _, f := range r.results {
 		if !f.OK || !f.complete() {
 			return errLost
@@ -57,47 +57,47 @@ func (r *seedReport) fault() error {
 	return nil
 }
 
-// seedRow is a line of the table.
-type seedRow struct {
+// publishedRow is a line of the table.
+type publishedRow struct {
 	title    string
 	answered bool // has a figure only where messages are answered
-	cell     func(f seedFigures) string
+	cell     func(f publishedFigures) string
 }
 
 func megabytes(v float64) string { return fmt.Sprintf("%.1f", v/(1<<20)) }
 func millis(us float64) string   { return fmt.Sprintf("%.1f", us/1e3) }
 func count(n uint64) string      { return thousands(float64(n)) }
 
-var seedRows = []seedRow{
-	{"CPU, % of a core", false, func(f seedFigures) string { return oneDigit(f.ServerPercent) }},
-	{"CPU, seconds in all", false, func(f seedFigures) string { return oneDigit(f.ServerCPU) }},
-	{"memory, MB RSS, steady", false, func(f seedFigures) string { return megabytes(f.RSSSteady) }},
-	{"memory, MB RSS, peak", false, func(f seedFigures) string { return megabytes(f.RSSPeak) }},
-	{"messages sent to all", false, func(f seedFigures) string { return count(f.Broadcast) }},
-	{"deliveries", false, func(f seedFigures) string { return count(f.Messages) }},
-	{"delivery, p50, ms", false, func(f seedFigures) string { return millis(f.Latency.P50) }},
-	{"delivery, p99, ms", false, func(f seedFigures) string { return millis(f.Latency.P99) }},
-	{"delivery, max, ms", false, func(f seedFigures) string { return millis(f.Latency.Max) }},
-	{"answers to messages", true, func(f seedFigures) string { return count(f.Answers) }},
-	{"answer, p50, ms", true, func(f seedFigures) string { return millis(f.AnswerTimes.P50) }},
-	{"answer, p99, ms", true, func(f seedFigures) string { return millis(f.AnswerTimes.P99) }},
-	{"answer, max, ms", true, func(f seedFigures) string { return millis(f.AnswerTimes.Max) }},
-	{"pings answered, messages", false, func(f seedFigures) string { return count(f.Beside.JSONPongs) }},
-	{"lost: deliveries", false, func(f seedFigures) string { return count(f.Lost) }},
-	{"lost: answers to messages", true, func(f seedFigures) string { return count(f.AnswersLost) }},
-	{"lost: answers to pings", false, func(f seedFigures) string { return count(f.Unanswered) }},
-	{"lost: sessions", false, func(f seedFigures) string { return count(f.Beside.Closes) }},
-	{"deliveries and answers repeated", false, func(f seedFigures) string { return count(f.Repeated) }},
-	{"its load generator's CPU, % of a core", false, func(f seedFigures) string { return oneDigit(f.OwnPercent) }},
+var publishedRows = []publishedRow{
+	{"CPU, % of a core", false, func(f publishedFigures) string { return oneDigit(f.ServerPercent) }},
+	{"CPU, seconds in all", false, func(f publishedFigures) string { return oneDigit(f.ServerCPU) }},
+	{"memory, MB RSS, steady", false, func(f publishedFigures) string { return megabytes(f.RSSSteady) }},
+	{"memory, MB RSS, peak", false, func(f publishedFigures) string { return megabytes(f.RSSPeak) }},
+	{"messages sent to all", false, func(f publishedFigures) string { return count(f.Broadcast) }},
+	{"deliveries", false, func(f publishedFigures) string { return count(f.Messages) }},
+	{"delivery, p50, ms", false, func(f publishedFigures) string { return millis(f.Latency.P50) }},
+	{"delivery, p99, ms", false, func(f publishedFigures) string { return millis(f.Latency.P99) }},
+	{"delivery, max, ms", false, func(f publishedFigures) string { return millis(f.Latency.Max) }},
+	{"answers to messages", true, func(f publishedFigures) string { return count(f.Answers) }},
+	{"answer, p50, ms", true, func(f publishedFigures) string { return millis(f.AnswerTimes.P50) }},
+	{"answer, p99, ms", true, func(f publishedFigures) string { return millis(f.AnswerTimes.P99) }},
+	{"answer, max, ms", true, func(f publishedFigures) string { return millis(f.AnswerTimes.Max) }},
+	{"pings answered, messages", false, func(f publishedFigures) string { return count(f.Beside.JSONPongs) }},
+	{"lost: deliveries", false, func(f publishedFigures) string { return count(f.Lost) }},
+	{"lost: answers to messages", true, func(f publishedFigures) string { return count(f.AnswersLost) }},
+	{"lost: answers to pings", false, func(f publishedFigures) string { return count(f.Unanswered) }},
+	{"lost: sessions", false, func(f publishedFigures) string { return count(f.Beside.Closes) }},
+	{"deliveries and answers repeated", false, func(f publishedFigures) string { return count(f.Repeated) }},
+	{"its load generator's CPU, % of a core", false, func(f publishedFigures) string { return oneDigit(f.OwnPercent) }},
 }
 
-func (r *seedReport) table() table {
+func (r *publishedReport) table() table {
 	head := []string{fmt.Sprintf("%s sessions each, %v", thousands(float64(r.o.connections)), r.o.duration)}
 	for _, v := range variants {
 		head = append(head, v.title)
 	}
 	t := table{head}
-	for _, row := range seedRows {
+	for _, row := range publishedRows {
 		line := []string{row.title}
 		for i, f := range r.results {
 			cell := "-"
@@ -111,20 +111,20 @@ func (r *seedReport) table() table {
 	return t
 }
 
-// seedGoal compares one of ours with the peer that only forwards; the one that
+// publishedGoal compares one of ours with the peer that only forwards; the one that
 // answers as well is told beside it.
-type seedGoal struct {
+type publishedGoal struct {
 	text   string
 	mine   int
 	atMost float64
-	value  func(seedFigures) float64
+	value  func(publishedFigures) float64
 	format func(float64) string
 }
 
-func cpuPercent(f seedFigures) float64 { return f.ServerPercent }
-func rssPeak(f seedFigures) float64    { return f.RSSPeak }
+func cpuPercent(f publishedFigures) float64 { return f.ServerPercent }
+func rssPeak(f publishedFigures) float64    { return f.RSSPeak }
 
-var seedGoals = []seedGoal{
+var publishedGoals = []publishedGoal{
 	{"forwarding: at most a tenth of npm websocket's CPU", ourForward, 0.1, cpuPercent, oneDigit},
 	{"forwarding: at most a tenth of npm websocket's memory", ourForward, 0.1, rssPeak, megabytes},
 	{"JavaScript, each message answered: at most half of npm websocket's CPU", ourScript, 0.5, cpuPercent, oneDigit},
@@ -132,7 +132,7 @@ var seedGoals = []seedGoal{
 }
 
 // judge says whether a goal is met, and what was found.
-func (g seedGoal) judge(r *seedReport) (word, found string) {
+func (g publishedGoal) judge(r *publishedReport) (word, found string) {
 	mine, forwards, answers := r.results[g.mine], r.results[peerForward], r.results[peerAnswer]
 	if !mine.complete() || !forwards.complete() || g.value(forwards) <= 0 {
 		return "unknown", "not measured"
@@ -150,7 +150,7 @@ func (g seedGoal) judge(r *seedReport) (word, found string) {
 }
 
 // nothingLost is the goal that comes before the others.
-func (r *seedReport) nothingLost() (word, found string) {
+func (r *publishedReport) nothingLost() (word, found string) {
 	ok := "nothing was lost, repeated or closed"
 	for i, f := range r.results {
 		switch {
@@ -166,13 +166,13 @@ func (r *seedReport) nothingLost() (word, found string) {
 }
 
 // text is the report for the terminal.
-func (r *seedReport) text(w io.Writer) {
+func (r *publishedReport) text(w io.Writer) {
 	fmt.Fprintf(w, "\n%s\n\n", r.machine)
 	r.table().plain(w)
 	fmt.Fprintln(w)
 	word, found := r.nothingLost()
 	fmt.Fprintf(w, "%-8s nothing lost: %s\n", word, found)
-	for _, g := range seedGoals {
+	for _, g := range publishedGoals {
 		word, found := g.judge(r)
 		fmt.Fprintf(w, "%-8s %s: %s\n", word, g.text, found)
 	}
@@ -182,23 +182,23 @@ func (r *seedReport) text(w io.Writer) {
 		}
 	}
 	if !r.o.full() {
-		fmt.Fprintf(w, "\na try: the goals are for %s sessions and %v\n", thousands(float64(seedFull.connections)), seedFull.duration)
+		fmt.Fprintf(w, "\na try: the goals are for %s sessions and %v\n", thousands(float64(publishedFull.connections)), publishedFull.duration)
 	}
 }
 
 // section is the report as a part of docs/benchmarks.md.
-func (r *seedReport) section(w io.Writer) {
+func (r *publishedReport) section(w io.Writer) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	length := "ten minutes"
-	if r.o.duration != seedFull.duration {
+	if r.o.duration != publishedFull.duration {
 		length = r.o.duration.String()
 	}
-	p("%s", seedBegin)
+	p("%s", publishedBegin)
 	p("## nv-session-simple's own load, %s\n", length)
-	p("Written by `make bench-seed DOCS=docs`. The load nv-session-simple was published with, on four servers at the same time, so that all")
+	p("Written by `make bench-published DOCS=docs`. The load nv-session-simple was published with, on four servers at the same time, so that all")
 	p("have the same minutes of the same machine: each has %s sessions and a load generator of its own. Every session is kept alive as", thousands(float64(r.o.connections)))
-	p("the stock clients do it (keepalive interval %d s; a ping message and a ping frame from the client at every quarter, a ping message", seedInterval)
-	p("from the server at every half), and every %v a JSON message of %d B goes to all; the four take turns.\n", r.o.sendEvery(), seedBytes)
+	p("the stock clients do it (keepalive interval %d s; a ping message and a ping frame from the client at every quarter, a ping message", publishedInterval)
+	p("from the server at every half), and every %v a JSON message of %d B goes to all; the four take turns.\n", r.o.sendEvery(), publishedBytes)
 	p("%s. Measured on %s for %v.\n", r.machine, r.when.UTC().Format("2006-01-02"), r.o.duration)
 	if !r.o.full() {
 		p("**From a try with fewer sessions or less time than the goals are for: not to be quoted.**\n")
@@ -213,12 +213,12 @@ func (r *seedReport) section(w io.Writer) {
 	p("| goal | found | |\n|---|---|---|")
 	word, found := r.nothingLost()
 	p("| nothing lost | %s | %s |", strings.ReplaceAll(found, "|", "/"), word)
-	for _, g := range seedGoals {
+	for _, g := range publishedGoals {
 		word, found := g.judge(r)
 		p("| %s | %s | %s |", g.text, found, word)
 	}
-	if word, _ := seedGoals[0].judge(r); word == "NOT met" {
+	if word, _ := publishedGoals[0].judge(r); word == "NOT met" {
 		p("\nWhy a tenth of the CPU cannot be had: [decisions/0002](decisions/0002-goals-below-the-floor.md).")
 	}
-	p("%s", seedEnd)
+	p("%s", publishedEnd)
 }
