@@ -87,14 +87,10 @@ func (w *world) explain(err error) *Error {
 	switch x := err.(type) {
 	case *goja.InterruptedError:
 		w.suspect = true
-		e := &Error{Text: fmt.Sprintf("the call was ended: it %v", x.Value())}
-		e.File, e.Line, e.Column = position(w.tidy(x.String()))
-		return e
+		return w.unthrown(fmt.Sprintf("the call was ended: it %v", x.Value()), x.String())
 	case *goja.StackOverflowError:
 		w.suspect = true
-		e := &Error{Text: "RangeError: Maximum call stack size exceeded"}
-		e.File, e.Line, e.Column = position(w.tidy(x.String()))
-		return e
+		return w.unthrown("RangeError: Maximum call stack size exceeded", x.String())
 	case *goja.Exception:
 		return w.explainValue(x.Value(), x.String())
 	}
@@ -102,6 +98,22 @@ func (w *world) explain(err error) *Error {
 		return &Error{Text: "SyntaxError: " + typed.Message, Line: typed.Line, Column: typed.Column}
 	}
 	return &Error{Text: err.Error()}
+}
+
+// unthrown makes an Error of what ended a call and was not thrown in it, with
+// where it was. (Of a loop without a body goja knows only the function.)
+func (w *world) unthrown(text, stack string) *Error {
+	const most = 10 // frames
+	e := &Error{Text: text}
+	stack = w.tidy(stack)
+	e.File, e.Line, e.Column = position(stack)
+	_, frames, _ := strings.Cut(stack, "\n")
+	for i, line := range strings.Split(strings.TrimSpace(frames), "\n") {
+		if line = strings.TrimSpace(line); line != "" && i < most {
+			e.Text += "\n    " + line
+		}
+	}
+	return e
 }
 
 // explainValue makes an Error of what was thrown. Errors are shown with their

@@ -31,7 +31,7 @@ func (w *world) charge(bytes int) {
 	}
 	live := liveBytes()
 	if live+uint64(bytes) > w.before+limit {
-		w.check(jsError{"RangeError", "Array buffer allocation failed"})
+		w.check(jsError{"RangeError", "this takes more memory than script.max_heap_bytes allows"})
 	}
 	w.charged = uint64(bytes)
 }

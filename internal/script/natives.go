@@ -24,6 +24,7 @@ func (w *world) natives() *goja.Object {
 		"write":      w.e.out.write,
 		"depth":      func(s string) int { return depth(s) },
 		"nesting":    func(s string) int { return nesting(s) },
+		"count":      strings.Count,
 		"indent":     indent,
 		"charge":     w.charge,
 		"resume":     w.resume,

@@ -10,8 +10,11 @@ import (
 )
 
 // Verify asks the verify hook about a handshake: true lets it pass, a status
-// refuses with that, {status, detail} says why, too, and anything else that is
-// not true of itself refuses with 403. A hook that fails refuses with 500.
+// from 400 to 599 refuses with that, and {accept, status, detail} says all of it,
+// as a webhook does. False, null and undefined refuse with 403, and so does
+// anything else, which is logged: nv-session-simple takes whatever is not false
+// of itself for a yes, {accept: false} among it. A hook that fails refuses with
+// 500.
 func (e *Engine) Verify(h *session.Handshake) {
 	j := job{budget: e.budgets[verifyHook], event: true, run: func(w *world) { w.verify(h) }}
 	if w := e.current(); w == nil || !w.post(j) {
@@ -71,34 +74,60 @@ func (w *world) verify(h *session.Handshake) {
 
 // decide makes a decision of what a hook has returned.
 func (v *verifying) decide(d goja.Value) {
-	status, detail := 0, ""
+	accept, status, detail := false, 0, ""
+	odd := false // it is no answer
 	err := v.w.try(func() {
-		switch x := d.(type) {
-		case *goja.Object:
-			if s := x.Get("status"); s != nil && !goja.IsUndefined(s) {
-				status = int(s.ToInteger())
+		get := func(o *goja.Object, name string) goja.Value {
+			if x := o.Get(name); x != nil && !goja.IsUndefined(x) {
+				return x
 			}
-			if s := x.Get("detail"); s != nil && !goja.IsUndefined(s) {
-				detail = oneLine(s.String())
+			return nil
+		}
+		switch x := d.(type) {
+		case nil:
+		case *goja.Object:
+			says, code := get(x, "accept"), get(x, "status")
+			if yes, ok := exported[bool](says); ok {
+				accept = yes
+			} else {
+				odd = says != nil || code == nil
+			}
+			if code != nil {
+				status = int(code.ToInteger())
+				odd = odd || !accept && !refusal(status)
+			}
+			if text := get(x, "detail"); text != nil {
+				detail = oneLine(text.String())
 			}
 		default:
-			if n, ok := exported[int64](d); ok {
-				status = int(n)
+			switch y := d.Export().(type) {
+			case bool:
+				accept = y
+			case int64:
+				status = int(y)
+				odd = !refusal(status)
+			default:
+				odd = !goja.IsUndefined(d) && !goja.IsNull(d)
 			}
+		}
+		if odd {
+			v.w.e.logProblem(handlerNames[verifyHook], problem{text: "refused, for this is neither true nor false nor a status from 400 to 599: " + v.w.show(d)})
 		}
 	})
 	v.over = true
 	switch {
 	case err != nil:
 		v.fail(err)
-	case status >= 400 && status <= 599:
-		v.Refuse(status, detail)
-	case d == nil || !d.ToBoolean():
-		v.Refuse(http.StatusForbidden, "")
-	default:
+	case accept && !odd:
 		v.Accept()
+	case refusal(status):
+		v.Refuse(status, detail)
+	default:
+		v.Refuse(http.StatusForbidden, detail)
 	}
 }
+
+func refusal(status int) bool { return status >= 400 && status <= 599 }
 
 // requestValue is a request record in nv-session-simple's shape.
 func (w *world) requestValue(r *session.RequestRecord) (goja.Value, error) {

@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"time"
@@ -90,6 +91,9 @@ func (w *watch) end() {
 	defer w.mu.Unlock()
 	w.job = nil
 	if w.hit != nil {
+		if !w.hit.timeout {
+			go debug.FreeOSMemory() // it may have been much
+		}
 		w.hit = nil
 		w.clear()
 	}

@@ -8,7 +8,7 @@
   const { apply, construct, defineProperty, getPrototypeOf } = Reflect;
 
   function replace(object, name, value) {
-    defineProperty(value, 'name', { value: name, configurable: true });
+    defineProperty(value, 'name', { value: typeof name === 'symbol' ? `[${name.description}]` : name, configurable: true });
     defineProperty(object, name, { value, writable: true, enumerable: false, configurable: true });
   }
 
@@ -53,6 +53,20 @@
     for (let i = 0; i < args.length; i++) length += (args[i] = String(args[i])).length;
     text(length);
   });
+
+  // What is cut to many pieces, each of which costs about as much as this.
+  const piece = 40; // bytes
+  function pieces(n) {
+    if (n > 65536) charge(piece * n);
+  }
+  limit(string, 'split', (self, args) => {
+    const whole = String(self);
+    if (whole.length > 65536) pieces(typeof args[0] === 'string' ? native.count(whole, args[0]) : whole.length);
+  });
+  limit(string, 'match', (self, args) => {
+    if (args[0] && args[0].global) pieces(String(self).length);
+  });
+  limit(string, Symbol.iterator, (self) => pieces(String(self).length));
 
   // ---- arrays, and what passes for one ----
 
@@ -109,6 +123,7 @@
       else if (!(first instanceof ArrayBuffer)) buffer(bytes * Number(first.length || 0));
     }));
   }
+  limit(getPrototypeOf(Uint8Array.prototype), Symbol.iterator, (self) => pieces(self.length));
   limit(getPrototypeOf(Uint8Array), 'from', (self, args) => elements(args[0]));
   replaceGlobal('ArrayBuffer', guard(ArrayBuffer, (args) => buffer(args[0] = Number(args[0]))));
   limit(ArrayBuffer.prototype, 'slice', (self) => buffer(self.byteLength));
