@@ -10,7 +10,7 @@ import (
 // Command is one row of the table. Everything an operator can ask the daemon is one of these.
 type Command struct {
 	Name     string
-	Aliases  []string // other spellings, among them the seed's
+	Aliases  []string // other spellings, among them nv-session-simple's
 	Group    string   // heading in the help; one of Groups
 	Summary  string   // one line, no full stop
 	Help     string   // paragraphs, may be empty

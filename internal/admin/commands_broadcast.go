@@ -9,7 +9,7 @@ import (
 	"github.com/nvsess/nvsess/internal/session"
 )
 
-const broadcastTimeout = 15 * time.Second // the seed's
+const broadcastTimeout = 15 * time.Second // nv-session-simple's
 
 func broadcastCommands() []*Command {
 	const group = "Broadcast"

@@ -40,7 +40,7 @@ func daemonCommands() []*Command {
 		{
 			Name: "restart", Group: group,
 			Summary:  "close every session with code 1012, and go on listening",
-			Help:     "It is the seed's srv.restart(): clients that reconnect come back with new ids. The daemon itself goes on; systemctl restarts that.",
+			Help:     "It is nv-session-simple's srv.restart(): clients that reconnect come back with new ids. The daemon itself goes on; systemctl restarts that.",
 			Examples: []Example{{"restart", ""}},
 			Run: func(ctx context.Context, c *Call) (any, error) {
 				n, err := c.Sessions.RestartSessions(ctx)

@@ -12,7 +12,7 @@ func sessionCommands() []*Command {
 		{
 			Name: "sesses", Group: group, ReadOnly: true, Pages: true,
 			Summary: "list the sessions, oldest first",
-			Help: "Prints the sessions as Node prints the seed's Map of Sess, or as a table with -l.\n\n" +
+			Help: "Prints the sessions as Node prints nv-session-simple's Map of Sess, or as a table with -l.\n\n" +
 				"A command line prints them all. The API gives a page: ask for the next one with after, the id of the last session you have.",
 			Args: pageArgs(),
 			Examples: []Example{
@@ -43,7 +43,7 @@ func sessionCommands() []*Command {
 		{
 			Name: "get_sess", Group: group, ReadOnly: true,
 			Summary:  "show one session",
-			Help:     "Without SESS it is the first one, as in the seed.",
+			Help:     "Without SESS it is the first one, as in nv-session-simple.",
 			Args:     []Arg{{Name: "session", Type: TypeSession, Default: "0", Help: sessArg().Help}, requestArg()},
 			Examples: []Example{{"get_sess 0", "the first"}, {"get_sess lst", "the last"}, {"get_sess INvQ9Xzz", "the one whose id begins so"}, {"get_sess lst --request", "its request, headers and all"}},
 			Run: func(_ context.Context, c *Call) (any, error) {
@@ -150,9 +150,9 @@ func sessionCommands() []*Command {
 	}
 }
 
-// requestArg asks for what the seed keeps as sess.req_.
+// requestArg asks for what nv-session-simple keeps as sess.req_.
 func requestArg() Arg {
-	return Arg{Name: "request", Type: TypeBool, Option: true, Help: "the request the session came with, as verify hooks see it: the seed's sess.req_"}
+	return Arg{Name: "request", Type: TypeBool, Option: true, Help: "the request the session came with, as verify hooks see it: nv-session-simple's sess.req_"}
 }
 
 // closed is the answer of close.

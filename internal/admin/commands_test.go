@@ -19,7 +19,7 @@ func TestSessesPrintsAsNodeDoes(t *testing.T) {
 	}
 	a := d.connect("/", nil)
 	b := d.connect("/chat?user=7", gobwas.HandshakeHeaderHTTP(http.Header{"Origin": {"http://localhost"}, "Cookie": {"sid=x"}}))
-	// The keys differ each time; the rest is the seed's example.
+	// The keys differ each time; the rest is the example of nv-session-simple's README.
 	key := regexp.MustCompile(`"key": "[^"]*"`)
 	got := key.ReplaceAllString(d.must("sesses"), `"key": KEY`)
 	want := `Map(2) {

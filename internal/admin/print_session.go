@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// seedSess are the members the seed prints of a session, in its order.
-type seedSess struct {
+// simpleSess are the members nv-session-simple prints of a session, in its order.
+type simpleSess struct {
 	ID                  string          `json:"id"`
 	Host                string          `json:"host"`
 	Key                 string          `json:"key"`
@@ -20,7 +20,7 @@ type seedSess struct {
 
 // nodeSess writes a session as Node does: its class, then its own description in brackets.
 func (p *Printer) nodeSess(s *Sess) string {
-	raw, err := marshal(seedSess{s.ID, s.Host, s.Key, s.Origin, orNull(s.Cookies), orNull(s.RequestedExtensions), orNull(s.Query), s.Conn})
+	raw, err := marshal(simpleSess{s.ID, s.Host, s.Key, s.Origin, orNull(s.Cookies), orNull(s.RequestedExtensions), orNull(s.Query), s.Conn})
 	if err != nil {
 		return "Sess [" + Quote(s.ID) + "] {}"
 	}

@@ -20,6 +20,13 @@ func TestReferenceIsCurrent(t *testing.T) {
 	}
 }
 
+// A reader of the help knows nv-session-simple by its name only.
+func TestReferenceNamesNvSessionSimple(t *testing.T) {
+	if text := string(Reference()); strings.Contains(text, "seed") || !strings.Contains(text, "nv-session-simple's `sess.req_`") {
+		t.Error("docs/admin.md calls nv-session-simple by another name")
+	}
+}
+
 // Every code that can be met with has its row in a table, and no other has one.
 func TestReferenceHasTheCodes(t *testing.T) {
 	rows := regexp.MustCompile("(?m)^\\| (`[a-z_]+`(?:, `[a-z_]+`)*) \\|").FindAllStringSubmatch(referenceHead, -1)

@@ -10,7 +10,7 @@ import (
 	"github.com/nvsess/nvsess/internal/session"
 )
 
-// Sess is a session as the API shows it. The first members, up to conn, are what the seed prints of one, in its order and spelling.
+// Sess is a session as the API shows it. The first members, up to conn, are what nv-session-simple prints of one, in its order and spelling.
 type Sess struct {
 	ID                  string          `json:"id"`
 	Host                string          `json:"host"`
