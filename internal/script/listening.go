@@ -3,8 +3,10 @@ package script
 import (
 	"context"
 	"crypto/tls"
-	"errors"
+	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dop251/goja"
@@ -20,18 +22,45 @@ func (w *world) listeners() string {
 	return w.json(list)
 }
 
+// listeningAt is listeners for a message: "already listening at unix:/run/s.sock,
+// tcp:127.0.0.1:8888".
+func listeningAt(list []Listener) string {
+	if len(list) == 0 {
+		return "listening nowhere"
+	}
+	var at []string
+	for _, l := range list {
+		at = append(at, l.Network+":"+l.Address)
+	}
+	return "already listening at " + strings.Join(at, ", ")
+}
+
+// relative reports whether an address is a path that says nothing of where: such
+// as ___usock___, which nv-session-simple's examples listen on.
+func relative(address string) bool {
+	return address != "" && !filepath.IsAbs(address) && !strings.Contains(address, ":")
+}
+
 // start takes sessions again and, given an address that nobody listens on yet,
-// listens there: the address, a certificate and its key in PEM or "".
+// listens there: the address, a certificate and its key in PEM or "". A relative
+// path that may not be opened is passed over, with a warning.
 func (w *world) start(address, cert, key string) goja.Value {
 	srv := w.e.opt.Sessions
+	if list := w.e.opt.Listeners(); w.e.opt.Listen == nil && len(list) > 0 && relative(address) && cert == "" {
+		if w.unopened != address {
+			w.unopened = address
+			w.e.out.write("warn", fmt.Sprintf("%s; script.listen is off, so nothing is opened at %s", listeningAt(list), address))
+		}
+		address = ""
+	}
 	return w.await("start", func(context.Context) (func() goja.Value, error) {
-		open := func(l Listener) bool { return l.Address == address }
-		if address == "" || slices.ContainsFunc(w.e.opt.Listeners(), open) {
+		list := w.e.opt.Listeners()
+		if address == "" || slices.ContainsFunc(list, func(l Listener) bool { return l.Address == address }) {
 			srv.SetClosed(false)
 			return nil, nil
 		}
 		if w.e.opt.Listen == nil {
-			return nil, errors.New("scripts may not open listeners: set script.listen in the configuration, or call start() without an address")
+			return nil, fmt.Errorf("scripts may not open listeners (%s): set script.listen in the configuration, or call start() without an address", listeningAt(list))
 		}
 		var conf *tls.Config
 		if cert != "" {

@@ -26,6 +26,7 @@ func (w *world) natives() *goja.Object {
 		"nesting":    func(s string) int { return nesting(s) },
 		"count":      strings.Count,
 		"indent":     indent,
+		"unprefixed": unprefixed,
 		"charge":     w.charge,
 		"resume":     w.resume,
 		"limits": map[string]any{
@@ -128,6 +129,15 @@ func encode(v any) (string, error) {
 func (w *world) json(v any) string {
 	text, err := encode(v)
 	w.check(err)
+	return text
+}
+
+// unprefixed is the text of a Go error without the name of one of our packages,
+// which says nothing to who writes a script.
+func unprefixed(text string) string {
+	for _, p := range []string{"script: ", "session: ", "ws: "} {
+		text = strings.TrimPrefix(text, p)
+	}
 	return text
 }
 

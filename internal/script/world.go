@@ -48,6 +48,7 @@ type world struct {
 	charged     uint64 // bytes, to the job; see charge
 	before      uint64 // bytes of the heap then
 	generators  int    // inside each other
+	unopened    string // where start() opened nothing; it was warned of
 	rejected    map[*goja.Promise]goja.Value
 	sources     sources
 	ready       atomic.Bool // its first handlers are registered
