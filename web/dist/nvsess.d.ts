@@ -52,7 +52,14 @@ export interface Config {
   autoReconnectInterval?: number;
   /** nv-session-simple's name of maxMessage. */
   maxReceivedMessageSize?: number;
-  [other: string]: unknown;
+  /** Node only: TCP_NODELAY, which is on. */
+  disableNagleAlgorithm?: boolean;
+  /** Taken from nv-session-simple's settings, and without effect: maxMessage bounds frames too. */
+  maxReceivedFrameSize?: number;
+  /** Taken from nv-session-simple's settings, and without effect. */
+  assembleFragments?: boolean;
+  /** Taken from nv-session-simple's settings, and without effect. */
+  webSocketVersion?: 13;
 }
 
 export interface StartOptions {

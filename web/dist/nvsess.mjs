@@ -78,7 +78,9 @@ var DFLT_CFG = () => ({
 });
 var MAX_DELAY = 2 ** 31 - 1;
 var between = (min, max, whole = true) => (v) => typeof v === "number" && v >= min && v <= max && (!whole || v === Infinity || Number.isInteger(v)) || `a number from ${min} to ${max}`;
+var isObject = (v) => typeof v === "object" && v !== null && !Array.isArray(v);
 var flag = (v) => typeof v === "boolean" || "true or false";
+var aMessage = between(1, 2 ** 30);
 var rules = {
   autoReconnect: flag,
   reconnectMin: between(0, MAX_DELAY, false),
@@ -86,7 +88,7 @@ var rules = {
   reconnectFactor: between(1, 100, false),
   maxRetries: between(0, Infinity),
   retryAfterMax: between(0, MAX_DELAY, false),
-  fatalStatus: (v) => Array.isArray(v) || "a list of HTTP status codes",
+  fatalStatus: (v) => Array.isArray(v) && v.every((s) => Number.isInteger(s) && s > 99 && s < 600) || "a list of HTTP status codes",
   queueMessages: between(0, Infinity),
   queueBytes: between(0, Infinity),
   maxBuffered: between(1, Infinity),
@@ -96,36 +98,70 @@ var rules = {
   keepaliveInterval: between(20, MAX_DELAY, false),
   connectTimeout: between(1, MAX_DELAY, false),
   closeTimeout: between(1, MAX_DELAY, false),
-  maxMessage: between(1, 2 ** 30),
+  maxMessage: aMessage,
   fragmentOutgoingMessages: flag,
   fragmentationThreshold: between(1, Infinity),
   rejectUnauthorized: flag,
-  tlsOptions: (v) => typeof v === "object" && v !== null || "an object",
+  tlsOptions: (v) => isObject(v) || "an object",
   debug: (v) => typeof v === "boolean" || typeof v === "function" || "true, false or a function"
 };
-function configure(given = {}) {
+var theirs = {
+  autoReconnectInterval: rules.reconnectMin,
+  maxReceivedMessageSize: aMessage,
+  disableNagleAlgorithm: flag,
+  maxReceivedFrameSize: between(1, Infinity),
+  assembleFragments: flag,
+  webSocketVersion: (v) => v === 13 || "13"
+};
+function distance(a, b) {
+  let row = [...b, ""].map((_, i) => i);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) next.push(Math.min(row[j] + (a[i] !== b[j]), row[j + 1] + 1, next[j] + 1));
+    row = next;
+  }
+  return row[b.length];
+}
+function onlyKnown(given, known, what) {
+  if (!isObject(given)) throw new ConfigError(`${what}s are given as an object, not as ${given === null ? "null" : Array.isArray(given) ? "an array" : typeof given}`);
+  for (const k of Object.keys(given)) {
+    if (known.includes(k)) continue;
+    const name = k.slice(0, 64);
+    const far = (to) => distance(name.toLowerCase(), to.toLowerCase());
+    const nearest = known.reduce((a, b) => far(b) < far(a) ? b : a);
+    throw new ConfigError(`there is no ${what} ${name}; the nearest is ${nearest}`);
+  }
+}
+function configure(given) {
   const cfg = DFLT_CFG();
-  const set = (k) => given !== null && given[k] !== void 0;
-  for (const k in given) {
-    if (set(k)) cfg[k] = given[k];
+  given ??= {};
+  const known = { ...rules, ...theirs };
+  onlyKnown(given, Object.keys(known), "setting");
+  for (const k in known) {
+    if (given[k] !== void 0) cfg[k] = given[k];
   }
-  if (set("autoReconnectInterval") && !set("reconnectMin")) {
-    cfg.reconnectMin = given.autoReconnectInterval;
-    if (!set("reconnectMax")) cfg.reconnectMax = Math.max(cfg.reconnectMax, cfg.reconnectMin);
-  }
-  if (set("maxReceivedMessageSize") && !set("maxMessage")) cfg.maxMessage = given.maxReceivedMessageSize;
   if (cfg.keepaliveInterval === 0) {
     cfg.keepalive = false;
     cfg.keepaliveInterval = DFLT_CFG().keepaliveInterval;
   }
-  for (const k in rules) {
-    const verdict = rules[k](cfg[k]);
-    if (verdict !== true) throw new ConfigError(`${k} is ${String(cfg[k])}: it must be ${verdict}`);
+  for (const k in known) {
+    const verdict = cfg[k] === void 0 || known[k](cfg[k]);
+    if (verdict !== true) throw new ConfigError(`${k} is ${shown(cfg[k])}: it must be ${verdict}`);
   }
+  if (cfg.autoReconnectInterval !== void 0 && given.reconnectMin === void 0) {
+    cfg.reconnectMin = cfg.autoReconnectInterval;
+    if (given.reconnectMax === void 0) cfg.reconnectMax = Math.max(cfg.reconnectMax, cfg.reconnectMin);
+  }
+  if (cfg.maxReceivedMessageSize !== void 0 && given.maxMessage === void 0) cfg.maxMessage = cfg.maxReceivedMessageSize;
   if (cfg.reconnectMax < cfg.reconnectMin) {
     throw new ConfigError(`reconnectMax (${cfg.reconnectMax}) is less than reconnectMin (${cfg.reconnectMin})`);
   }
   return cfg;
+}
+function shown(v) {
+  if (typeof v === "string") return JSON.stringify(v.slice(0, 64));
+  if (Array.isArray(v)) return "another array";
+  return typeof v === "object" && v !== null ? "an object" : typeof v === "function" ? "a function" : String(v);
 }
 
 // src/envelope.js
@@ -607,7 +643,7 @@ var NodeSocket = class {
     const { remoteAddress, remoteFamily, remotePort, localAddress, localPort } = socket;
     this.#where = { server: { address: remoteAddress, family: remoteFamily, port: remotePort }, local: { localAddress, localPort } };
     socket.setTimeout(0);
-    socket.setNoDelay(true);
+    socket.setNoDelay(this.#cfg.disableNagleAlgorithm ?? true);
     this.#decoder = new Decoder(this.#cfg.maxMessage, this.#node.isUtf8, {
       text: (s) => this.readyState === OPEN && this.#events.message(s),
       binary: (b) => this.readyState === OPEN && this.#events.message(b),
@@ -811,8 +847,9 @@ var Conn = class {
    */
   async send_jrr_creq(j, options = {}) {
     toJSON(j);
+    onlyKnown(options, ["timeout", "signal"], "option of a request");
     const { timeout } = options;
-    if (timeout !== void 0 && !(timeout >= 0)) throw new ConfigError(`timeout is ${timeout}: it must be a number of milliseconds`);
+    if (timeout !== void 0 && !(typeof timeout === "number" && timeout >= 0)) throw new ConfigError("timeout must be a number of milliseconds");
     const id = newID();
     return this.#requests.add(id, options, (sent) => {
       const text = envelope(CREQ, j, id);
@@ -1509,7 +1546,7 @@ var Client = class {
     check: DFLT_CHECK_NETWORK_BEFORE_RECONN
   };
   /** @param {object} [cfg] settings that differ from Client.DFLT_CFG() */
-  constructor(cfg = {}) {
+  constructor(cfg) {
     this.#cfg = configure(cfg);
     this.#outbox = new Outbox(this.#cfg);
     this.#requests = new Requests(this.#cfg);
@@ -1544,6 +1581,11 @@ var Client = class {
    */
   async start(url, subprotocol, options, headers, tls) {
     const given = typeof options === "object" && options !== null ? options : { origin: options ?? void 0, headers, tls };
+    onlyKnown(given, ["signal", "origin", "headers", "tls"], "option of start");
+    for (const k of ["headers", "tls"]) {
+      if (given[k] != null && (typeof given[k] !== "object" || Array.isArray(given[k]))) throw new ConfigError(`${k} must be an object`);
+    }
+    if (given.origin != null && typeof given.origin !== "string") throw new ConfigError("origin must be a string");
     if (given.signal !== void 0 && typeof given.signal?.addEventListener !== "function") throw new ConfigError("signal is not an AbortSignal");
     this.#url = String(url);
     this.#protocols = subprotocol;

@@ -1,5 +1,5 @@
 import { ato_u8ary, to_u8ary } from "./bytes.js";
-import { DFLT_CFG, configure } from "./config.js";
+import { DFLT_CFG, configure, onlyKnown } from "./config.js";
 import { Conn, checkClose } from "./conn.js";
 import { ownCfg } from "./envelope.js";
 import { ClosedError, ConfigError, KeepaliveError, withFields } from "./errors.js";
@@ -71,7 +71,7 @@ export class Client {
   };
 
   /** @param {object} [cfg] settings that differ from Client.DFLT_CFG() */
-  constructor(cfg = {}) {
+  constructor(cfg) {
     this.#cfg = configure(cfg);
     this.#outbox = new Outbox(this.#cfg);
     this.#requests = new Requests(this.#cfg);
@@ -107,6 +107,11 @@ export class Client {
    */
   async start(url, subprotocol, options, headers, tls) {
     const given = typeof options === "object" && options !== null ? options : { origin: options ?? undefined, headers, tls };
+    onlyKnown(given, ["signal", "origin", "headers", "tls"], "option of start");
+    for (const k of ["headers", "tls"]) {
+      if (given[k] != null && (typeof given[k] !== "object" || Array.isArray(given[k]))) throw new ConfigError(`${k} must be an object`);
+    }
+    if (given.origin != null && typeof given.origin !== "string") throw new ConfigError("origin must be a string");
     if (given.signal !== undefined && typeof given.signal?.addEventListener !== "function") throw new ConfigError("signal is not an AbortSignal");
     this.#url = String(url);
     this.#protocols = subprotocol;

@@ -1,4 +1,5 @@
 import { ato_u8ary, isBlob, sizeOf, to_u8ary } from "./bytes.js";
+import { onlyKnown } from "./config.js";
 import { CREQ, CRES, envelope, newID } from "./envelope.js";
 import { ClosedError, ConfigError, QueueFull, UnsupportedError, withFields } from "./errors.js";
 import { inNode } from "./transport.js";
@@ -71,8 +72,9 @@ export class Conn {
    */
   async send_jrr_creq(j, options = {}) {
     toJSON(j);
+    onlyKnown(options, ["timeout", "signal"], "option of a request");
     const { timeout } = options;
-    if (timeout !== undefined && !(timeout >= 0)) throw new ConfigError(`timeout is ${timeout}: it must be a number of milliseconds`);
+    if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) throw new ConfigError("timeout must be a number of milliseconds");
     const id = newID();
     return this.#requests.add(id, options, (sent) => {
       const text = envelope(CREQ, j, id);

@@ -193,12 +193,60 @@ test("what makes no sense is said at once", async (t) => {
   await c.close();
 });
 
+test("a setting that is not one is told, with the nearest that is", async (t) => {
+  const told = (cfg, ...words) => assert.throws(() => new Client(cfg), (err) => err instanceof ConfigError && words.every((w) => err.message.includes(w)), words[0]);
+  told({ bogus: 1 }, "bogus", "nearest");
+  told({ bogus: undefined }, "bogus");
+  told({ keepAliveIntervall: 1 }, "keepAliveIntervall", "keepaliveInterval");
+  told({ autoreconect: true }, "autoreconect", "autoReconnect");
+  told({ toString: 1 }, "toString");
+  told(JSON.parse('{"__proto__": {"keepalive": false}}'), "__proto__");
+  told({ ["x".repeat(1e6)]: 1 }, "nearest");
+  assert.ok(new Client(Client.DFLT_CFG()).cfg_.keepalive);
+  assert.ok(new Client(null).cfg_.keepalive);
+  assert.ok(new Client({ keepalive: undefined }).cfg_.keepalive);
+  // Settings may be inherited; what else is inherited is nobody's setting.
+  class Mine {
+    get reconnectMax() {
+      return 900;
+    }
+    bogus() {}
+  }
+  assert.equal(new Client(new Mine()).cfg_.reconnectMax, 900);
+  for (const cfg of ["fast", 5, true, [], () => {}]) told(cfg, "object");
+  const c = new Client({ autoReconnect: false });
+  await assert.rejects(c.start("ws://127.0.0.1:1/", "", { sinal: 1 }), (err) => err instanceof ConfigError && /sinal.*signal/.test(err.message));
+  for (const options of [{ headers: "a: b" }, { tls: [] }, { origin: 5 }, { signal: 1 }]) {
+    await assert.rejects(c.start("ws://127.0.0.1:1/", "", options), ConfigError, JSON.stringify(options));
+  }
+  await assert.rejects(c.conn_.send_jrr_creq({}, { timout: 5 }), (err) => err instanceof ConfigError && /timout.*timeout/.test(err.message));
+  await assert.rejects(c.conn_.send_jrr_creq({}, { timeout: "5" }), ConfigError);
+  await assert.rejects(c.conn_.send_jrr_creq({}, 5), ConfigError);
+});
+
+test("every setting of the wrong kind is told by its name", () => {
+  const theirs = ["autoReconnectInterval", "maxReceivedMessageSize", "disableNagleAlgorithm", "maxReceivedFrameSize", "assembleFragments", "webSocketVersion"];
+  const names = [...Object.keys(Client.DFLT_CFG()), ...theirs];
+  assert.ok(names.length > 25);
+  for (const name of names) {
+    for (const wrong of ["1", null, NaN, -1, [[]], Symbol("s"), Object.create(null), ...(name === "debug" ? [] : [() => {}])]) {
+      if (name === "tlsOptions" && Object.prototype.toString.call(wrong) === "[object Object]") continue;
+      assert.throws(() => new Client({ [name]: wrong }), (err) => err instanceof ConfigError && err.message.startsWith(`${name} is `), `${name}: ${typeof wrong}`);
+    }
+  }
+  assert.throws(() => new Client({ fatalStatus: [403, "404"] }), ConfigError);
+  assert.throws(() => new Client({ webSocketVersion: 8 }), ConfigError);
+});
+
 test("nv-session-simple's settings and statics", () => {
-  const c = new Client({ autoReconnectInterval: 60000, maxReceivedMessageSize: 99, own: 1 });
+  // What its client/client-cfg.js has.
+  const theirs = { maxReceivedFrameSize: 0x100000, fragmentOutgoingMessages: true, fragmentationThreshold: 0x4000, webSocketVersion: 13 };
+  Object.assign(theirs, { assembleFragments: true, disableNagleAlgorithm: true, closeTimeout: 5000, tlsOptions: { rejectUnauthorized: false } });
+  Object.assign(theirs, { keepalive: false, keepaliveInterval: 20000, autoReconnect: true });
+  const c = new Client({ ...theirs, autoReconnectInterval: 60000, maxReceivedMessageSize: 99 });
   assert.equal(c.cfg_.reconnectMin, 60000);
   assert.equal(c.cfg_.reconnectMax, 60000);
   assert.equal(c.cfg_.maxMessage, 99);
-  assert.equal(c.cfg_.own, 1);
   c.disable_auto_reconn();
   assert.equal(c.cfg_.autoReconnect, false);
   c.enable_auto_reconn();

@@ -74,7 +74,7 @@ export class NodeSocket {
     const { remoteAddress, remoteFamily, remotePort, localAddress, localPort } = socket;
     this.#where = { server: { address: remoteAddress, family: remoteFamily, port: remotePort }, local: { localAddress, localPort } };
     socket.setTimeout(0);
-    socket.setNoDelay(true);
+    socket.setNoDelay(this.#cfg.disableNagleAlgorithm ?? true);
     this.#decoder = new Decoder(this.#cfg.maxMessage, this.#node.isUtf8, {
       text: (s) => this.readyState === OPEN && this.#events.message(s),
       binary: (b) => this.readyState === OPEN && this.#events.message(b),
