@@ -29,10 +29,17 @@ func load(t *testing.T, addr string, args ...string) (result, error) {
 		t.Errorf("%v: ok %v, error %q, returned %v", args, r.OK, r.Error, err)
 	}
 	// The server's ends, in the same process, close when it notices.
-	for end := time.Now().Add(2 * time.Second); descriptors(t) > before; time.Sleep(time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%v: %d descriptors, %d before", args, descriptors(t), before)
+	ends, _ := servers.Load(addr)
+	patience := time.After(10 * time.Second)
+	for n, changed := ends.(*openEnds).now(); n > 0; n, changed = ends.(*openEnds).now() {
+		select {
+		case <-changed:
+		case <-patience:
+			t.Fatalf("%v: the server still has %d connections", args, n)
 		}
+	}
+	if after := descriptors(t); after > before {
+		t.Fatalf("%v: %d descriptors, %d before", args, after, before)
 	}
 	return r, err
 }

@@ -48,13 +48,20 @@ func (s *testServer) start(t *testing.T, network string) (addr string) {
 	s.conns = map[net.Conn]bool{}
 	var wg sync.WaitGroup
 	stop := make(chan struct{})
+	addr = network + ":" + l.Addr().String()
+	ends := &openEnds{changed: make(chan struct{})}
+	servers.Store(addr, ends)
 	wg.Go(func() {
 		for {
 			c, err := l.Accept()
 			if err != nil {
 				return
 			}
-			wg.Go(func() { s.serve(c) })
+			ends.add(1)
+			wg.Go(func() {
+				defer ends.add(-1)
+				s.serve(c)
+			})
 		}
 	})
 	if s.pings > 0 {
@@ -70,7 +77,31 @@ func (s *testServer) start(t *testing.T, network string) (addr string) {
 		s.mu.Unlock()
 		wg.Wait()
 	})
-	return network + ":" + l.Addr().String()
+	return addr
+}
+
+// servers has the open ends of each test server under its address.
+var servers sync.Map
+
+// openEnds counts the connections a server has not closed.
+type openEnds struct {
+	mu      sync.Mutex // guards what follows
+	n       int
+	changed chan struct{} // closed and replaced when n changes
+}
+
+func (e *openEnds) add(n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.n += n
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+func (e *openEnds) now() (n int, changed <-chan struct{}) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.n, e.changed
 }
 
 func (s *testServer) serve(c net.Conn) {

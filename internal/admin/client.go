@@ -32,7 +32,7 @@ type NotReachableError struct {
 
 func (e *NotReachableError) Error() string {
 	if errors.Is(e.Err, errSilent) {
-		return fmt.Sprintf("nvsessd at %s does not answer", e.Path)
+		return fmt.Sprintf("nvsessd at %s took the connection but does not answer: it is still starting, or stuck; its log says more", e.Path)
 	}
 	if errors.Is(e.Err, fs.ErrPermission) {
 		return fmt.Sprintf("this user may not connect to %s: %s", e.Path, e.Reason())
