@@ -93,6 +93,8 @@ export interface Events {
 
 export type Bytes = ArrayBufferView | ArrayBufferLike | number[] | string;
 
+export type Text = string | number | boolean | bigint;
+
 /** Keepalive of a session. */
 export interface Keepalive {
   readonly tmout_: number;
@@ -106,10 +108,10 @@ export interface Keepalive {
 
 /** What sends: one for the life of a client. */
 export interface Conn {
-  ssend(s: unknown): void;
+  ssend(s: Text): void;
   jsend(j: unknown): void;
   bsend(data: Bytes): void;
-  assend(s: unknown): Promise<void>;
+  assend(s: Text): Promise<void>;
   ajsend(j: unknown): Promise<void>;
   absend(data: Bytes | Blob): Promise<void>;
   send_jrr_creq<T = any>(j: unknown, options?: { timeout?: number; signal?: AbortSignal }): Promise<Envelope<T>>;

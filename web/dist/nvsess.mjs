@@ -2,12 +2,16 @@
 var encoder = new TextEncoder();
 var isBlob = (v) => typeof Blob === "function" && v instanceof Blob;
 var isShared = (v) => typeof SharedArrayBuffer === "function" && v instanceof SharedArrayBuffer;
+function octet(v, at) {
+  if (Number.isInteger(v) && v >= 0 && v <= 255) return v;
+  throw new TypeError(`element ${at} of the array is no byte: it must be a whole number from 0 to 255`);
+}
 function to_u8ary(data) {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer || isShared(data)) return new Uint8Array(data);
   if (Object.prototype.toString.call(data) === "[object ArrayBuffer]") return new Uint8Array(data);
-  if (Array.isArray(data)) return Uint8Array.from(data);
+  if (Array.isArray(data)) return Uint8Array.from(data, octet);
   if (typeof data === "string") return encoder.encode(data);
   if (isBlob(data)) throw new TypeError("a Blob's bytes come later: await ato_u8ary(blob), or absend(blob)");
   throw new TypeError(`${data === null ? "null" : typeof data} is not bytes: give a typed array, DataView, ArrayBuffer, array or string`);
@@ -803,6 +807,10 @@ function toJSON(value) {
   if (text === void 0) throw new TypeError(`${typeof value} is not JSON`);
   return text;
 }
+function toText(s) {
+  if (["string", "number", "boolean", "bigint"].includes(typeof s)) return String(s);
+  throw new TypeError(`${s === null ? "null" : typeof s} is no text: jsend is for JSON, bsend for bytes`);
+}
 var Conn = class {
   #client;
   #lifecycle;
@@ -815,20 +823,20 @@ var Conn = class {
     this.#outbox = outbox;
     this.#requests = requests;
   }
-  /** Sends text. */
+  /** Sends text: a string, or a number or boolean as one. */
   ssend(s) {
-    this.#send(String(s));
+    this.#send(toText(s));
   }
   /** Sends JSON. An object or array arrives as JSON, any other value as a string. */
   jsend(j) {
     this.#send(toJSON(j));
   }
-  /** Sends bytes: a typed array, DataView, ArrayBuffer, Buffer, array or string. */
+  /** Sends bytes: a typed array, DataView, ArrayBuffer, Buffer, array of numbers from 0 to 255, or string. */
   bsend(data) {
     this.#send(to_u8ary(data));
   }
   async assend(s) {
-    await this.#written(String(s));
+    await this.#written(toText(s));
   }
   async ajsend(j) {
     await this.#written(toJSON(j));

@@ -10,6 +10,12 @@ function toJSON(value) {
   return text;
 }
 
+/** toText refuses what String would make "[object Object]" of, or "null". */
+function toText(s) {
+  if (["string", "number", "boolean", "bigint"].includes(typeof s)) return String(s);
+  throw new TypeError(`${s === null ? "null" : typeof s} is no text: jsend is for JSON, bsend for bytes`);
+}
+
 /**
  * Conn sends. There is one for the life of a client, whatever connections come
  * and go beneath it: what is sent while there is none but one to come waits, in
@@ -33,9 +39,9 @@ export class Conn {
     this.#requests = requests;
   }
 
-  /** Sends text. */
+  /** Sends text: a string, or a number or boolean as one. */
   ssend(s) {
-    this.#send(String(s));
+    this.#send(toText(s));
   }
 
   /** Sends JSON. An object or array arrives as JSON, any other value as a string. */
@@ -43,13 +49,13 @@ export class Conn {
     this.#send(toJSON(j));
   }
 
-  /** Sends bytes: a typed array, DataView, ArrayBuffer, Buffer, array or string. */
+  /** Sends bytes: a typed array, DataView, ArrayBuffer, Buffer, array of numbers from 0 to 255, or string. */
   bsend(data) {
     this.#send(to_u8ary(data));
   }
 
   async assend(s) {
-    await this.#written(String(s));
+    await this.#written(toText(s));
   }
 
   async ajsend(j) {

@@ -238,6 +238,32 @@ test("every setting of the wrong kind is told by its name", () => {
   assert.throws(() => new Client({ webSocketVersion: 8 }), ConfigError);
 });
 
+test("what is no text and no bytes is refused, and nothing of it is sent", async (t) => {
+  const d = await daemon(t);
+  const c = await connect(t, Client, d.unix);
+  const got = [];
+  const end = once(c, "message", ({ data }) => got.push(data) && data === "end");
+  for (const s of [{}, [], null, undefined, Symbol("s"), () => {}, new Date(), Buffer.from("x"), Object.create(null)]) {
+    assert.throws(() => c.conn_.ssend(s), { name: "TypeError", message: /jsend is for JSON/ }, typeof s);
+    await assert.rejects(c.conn_.assend(s), { name: "TypeError", message: /jsend is for JSON/ });
+  }
+  for (const a of [[300], [-1], [1.5], ["x"], ["1"], [null], [NaN], [1, , 2], [1n], [[1]]]) {
+    assert.throws(() => c.conn_.bsend(a), { name: "TypeError", message: /0 to 255/ });
+    assert.throws(() => Client.to_u8ary(a), TypeError);
+    await assert.rejects(c.conn_.absend(a), TypeError);
+  }
+  c.conn_.ssend(5);
+  await c.conn_.assend(true);
+  c.conn_.ssend(2n ** 64n);
+  c.conn_.ssend("");
+  c.conn_.bsend([0, 255]);
+  c.conn_.bsend([]);
+  c.conn_.ssend("end");
+  await end;
+  // What reads as JSON comes to the JSON handler.
+  assert.deepEqual(got.map((m) => (typeof m === "object" ? [...m] : String(m))), ["5", "true", String(2n ** 64n), "", [0, 255], [], "end"]);
+});
+
 test("nv-session-simple's settings and statics", () => {
   // What its client/client-cfg.js has.
   const theirs = { maxReceivedFrameSize: 0x100000, fragmentOutgoingMessages: true, fragmentationThreshold: 0x4000, webSocketVersion: 13 };
