@@ -24,7 +24,7 @@ func (d *daemon) startScript() error {
 		Sessions: d.sessions, Log: d.log,
 		CPULimit: d.cfg.Script.CPULimit.Std(), Timeout: d.cfg.Script.Timeout.Std(), MaxHeap: d.cfg.Script.MaxHeapBytes,
 		FetchHosts: d.cfg.Script.Fetch,
-		Config:     seedConfig(d.cfg),
+		Config:     namedConfig(d.cfg),
 		Listeners:  d.listeningAt,
 	}
 	if d.cfg.Script.Listen {
@@ -97,8 +97,8 @@ func (d *daemon) listenAt(address string, cert *tls.Config) error {
 	return nil
 }
 
-// seedConfig is srv.cfg_: the configuration as nv-session-simple names it.
-func seedConfig(c *config.Config) map[string]any {
+// namedConfig is srv.cfg_: the configuration as nv-session-simple names it.
+func namedConfig(c *config.Config) map[string]any {
 	ms := func(d config.Duration) int64 { return time.Duration(d).Milliseconds() }
 	return map[string]any{
 		"maxReceivedFrameSize":             c.Message.MaxFrameBytes,

@@ -170,7 +170,7 @@ func (srv *Server) record(head string, peer ws.Peer) *RequestRecord {
 		WebSocketVersion:    13,
 	}
 	if len(rec.RequestedProtocols) == 0 {
-		rec.RequestedProtocols = nil // as the seed has it
+		rec.RequestedProtocols = nil // as nv-session-simple has it
 	}
 	rec.RemoteAddress, rec.RemoteAddresses = srv.proxies.remote(&r, peer)
 	hostname, port := splitHost(rec.Host)

@@ -62,7 +62,7 @@ const template = `{"cookies":[],"host":"localhost","key":"7Ps6/Zdaao8BdULnTnfpmg
 	`"headers":{"upgrade":"websocket","connection":"Upgrade","sec-websocket-version":"13",` +
 	`"sec-websocket-key":"7Ps6/Zdaao8BdULnTnfpmg==","host":"localhost"}}}`
 
-func TestRecordHasTheSeedsShape(t *testing.T) {
+func TestRecordHasItsShape(t *testing.T) {
 	h := start(t)
 	if got := record(t, h.shake(t, "unix", "/", "Host: localhost")); got != template {
 		t.Errorf("got\n%s\nwant\n%s", got, template)
