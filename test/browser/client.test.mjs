@@ -161,6 +161,27 @@ test("what a page cannot do is said", async (t) => {
   });
 });
 
+test("a page's URL is relative, ws: or wss:", async (t) => {
+  const p = await page(t, "module");
+  const said = await p.evaluate(async () => {
+    const said = [];
+    const wrong = [location.href, new URL("/", location.href), location.href.replace("http", "https"), "http:blank", " http://x/", "ftp://x/", "mailto:x", "data:,x"];
+    for (const url of wrong) {
+      said.push(await new Bwsess({ autoReconnect: false }).start(url).then(() => "taken", (err) => `${err.name}: ${err.message.replace(String(url), "X")}`));
+    }
+    // What the page's own server speaks, by its relative names and its whole one.
+    for (const url of ["/", "./", "/?name=x:y", `//${location.host}/`, location.origin.replace("http", "ws")]) {
+      const c = new Bwsess({ autoReconnect: false });
+      await c.start(url);
+      said.push(c.conn_.state);
+      await c.close();
+    }
+    return said;
+  });
+  const refused = "ConfigError: X is not a WebSocket URL: ws://, wss:// or ws+unix://";
+  assert.deepEqual(said, [...Array(8).fill(refused), ...Array(5).fill("open")]);
+});
+
 test("a worker keeps a session too", async (t) => {
   const d = await daemon(t);
   const p = await open(t, "/blank");

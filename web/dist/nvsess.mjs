@@ -40,6 +40,7 @@ var kind = (name, Base = NvsessError) => {
   return C;
 };
 var ConfigError = kind("ConfigError");
+var notWebSocket = (url) => new ConfigError(`${url} is not a WebSocket URL: ws://, wss:// or ws+unix://`);
 var ClosedError = kind("ClosedError");
 var TimeoutError = kind("TimeoutError");
 var QueueFull = kind("QueueFull");
@@ -127,7 +128,7 @@ function distance(a, b) {
   return row[b.length];
 }
 function onlyKnown(given, known, what) {
-  if (!isObject(given)) throw new ConfigError(`${what}s are given as an object, not as ${given === null ? "null" : Array.isArray(given) ? "an array" : typeof given}`);
+  if (!isObject(given)) throw new ConfigError(`every ${what} is given in an object, not in ${shown(given)}`);
   for (const k of Object.keys(given)) {
     if (known.includes(k)) continue;
     const name = k.slice(0, 64);
@@ -164,7 +165,7 @@ function configure(given) {
 }
 function shown(v) {
   if (typeof v === "string") return JSON.stringify(v.slice(0, 64));
-  if (Array.isArray(v)) return "another array";
+  if (Array.isArray(v)) return "an array";
   return typeof v === "object" && v !== null ? "an object" : typeof v === "function" ? "a function" : String(v);
 }
 
@@ -202,13 +203,15 @@ var LOW_WATER = 65536;
 var LOOK_AGAIN = 10;
 function address(url) {
   if (/^\w+\+unix:/i.test(url)) throw new UnsupportedError(`a browser cannot connect to a unix socket: ${url}`);
+  const relative = !/^\s*[a-z][a-z\d+.-]*:/i.test(url);
   let u;
   try {
     u = new URL(url, globalThis.location?.href);
   } catch (cause) {
     throw new ConfigError(`${url} is not a URL`, { cause });
   }
-  if (u.protocol === "http:" || u.protocol === "https:") u.protocol = u.protocol.replace("http", "ws");
+  if (relative) u.protocol = u.protocol.replace(/^http/, "ws");
+  if (!/^wss?:$/.test(u.protocol)) throw notWebSocket(url);
   u.hash = "";
   return u.href;
 }
@@ -327,8 +330,8 @@ function parseAddress(url) {
   } catch (cause) {
     throw new ConfigError(`${url} is not a URL`, { cause });
   }
-  const scheme = u.protocol.replace(/^http/, "ws");
-  if (scheme !== "ws:" && scheme !== "wss:") throw bad("use ws://, wss:// or ws+unix:///path");
+  const scheme = u.protocol;
+  if (scheme !== "ws:" && scheme !== "wss:") throw notWebSocket(url);
   if (u.hash || url.endsWith("#")) throw bad("a WebSocket URL has no #fragment");
   const auth = u.username || u.password ? `${decodeURIComponent(u.username)}:${decodeURIComponent(u.password)}` : void 0;
   return {

@@ -1,20 +1,26 @@
-import { ClosedError, ConfigError, ConnectError, UnsupportedError } from "./errors.js";
+import { ClosedError, ConfigError, ConnectError, UnsupportedError, notWebSocket } from "./errors.js";
 
 // A browser tells nobody when bytes have left, only how many have not: below
 // this an awaited send is done, above it is looked at again a little later.
 const LOW_WATER = 65536;
 const LOOK_AGAIN = 10;
 
-/** address makes a WebSocket's of the page's kinds: relative, http:, https:. */
+/**
+ * address makes a relative URL whole, with ws: for the page's http: and wss: for
+ * its https:. A whole one is ws: or wss: itself: newer browsers would take
+ * http: too, older ones and the other clients of nvsess do not.
+ */
 export function address(url) {
   if (/^\w+\+unix:/i.test(url)) throw new UnsupportedError(`a browser cannot connect to a unix socket: ${url}`);
+  const relative = !/^\s*[a-z][a-z\d+.-]*:/i.test(url);
   let u;
   try {
     u = new URL(url, globalThis.location?.href);
   } catch (cause) {
     throw new ConfigError(`${url} is not a URL`, { cause });
   }
-  if (u.protocol === "http:" || u.protocol === "https:") u.protocol = u.protocol.replace("http", "ws");
+  if (relative) u.protocol = u.protocol.replace(/^http/, "ws");
+  if (!/^wss?:$/.test(u.protocol)) throw notWebSocket(url);
   u.hash = "";
   return u.href;
 }

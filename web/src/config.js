@@ -101,7 +101,7 @@ function distance(a, b) {
  * known: a misspelt one would do nothing, and nobody would know.
  */
 export function onlyKnown(given, known, what) {
-  if (!isObject(given)) throw new ConfigError(`${what}s are given as an object, not as ${given === null ? "null" : Array.isArray(given) ? "an array" : typeof given}`);
+  if (!isObject(given)) throw new ConfigError(`every ${what} is given in an object, not in ${shown(given)}`);
   for (const k of Object.keys(given)) {
     if (known.includes(k)) continue;
     // Nobody's misspelling is longer than that, and the work is its length.
@@ -146,6 +146,6 @@ export function configure(given) {
 /** shown is a value as an error names it: an object may refuse to be a string. */
 function shown(v) {
   if (typeof v === "string") return JSON.stringify(v.slice(0, 64));
-  if (Array.isArray(v)) return "another array";
+  if (Array.isArray(v)) return "an array";
   return typeof v === "object" && v !== null ? "an object" : typeof v === "function" ? "a function" : String(v);
 }

@@ -18,6 +18,8 @@ const kind = (name, Base = NvsessError) => {
 
 /** A setting, an address or an argument makes no sense. Nothing was tried. */
 export const ConfigError = kind("ConfigError");
+/** notWebSocket is what both transports say of another scheme's URL, http:// and https:// among them. */
+export const notWebSocket = (url) => new ConfigError(`${url} is not a WebSocket URL: ws://, wss:// or ws+unix://`);
 /** There is no connection, and none to come. `code` and `reason` say how the last one ended. */
 export const ClosedError = kind("ClosedError");
 /** No answer before the deadline. */

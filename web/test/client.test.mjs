@@ -174,6 +174,9 @@ test("what makes no sense is said at once", async (t) => {
   for (const url of ["", "nowhere", "ftp://x/", "ws://x/#f", "ws+unix://", "ws+unix://relative", "ws+unix:///s:nope", "ws+unix:///%zz"]) {
     await assert.rejects(c.start(url), ConfigError, url);
   }
+  for (const url of ["http://127.0.0.1:1/", "https://127.0.0.1:1/", "HTTP://127.0.0.1:1/", new URL("http://127.0.0.1:1/"), "ftp://x/", "file:///s"]) {
+    await assert.rejects(c.start(url), { name: "ConfigError", message: `${url} is not a WebSocket URL: ws://, wss:// or ws+unix://` });
+  }
   await assert.rejects(c.start("ws://127.0.0.1:1/", "a b"), ConfigError);
   await assert.rejects(c.start("ws://127.0.0.1:1/", ["a", "a"]), ConfigError);
   assert.throws(() => c.conn_.ssend("x"), ClosedError);

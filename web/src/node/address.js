@@ -1,4 +1,4 @@
-import { ConfigError } from "../errors.js";
+import { ConfigError, notWebSocket } from "../errors.js";
 
 /**
  * parseAddress takes a URL apart into what node:http wants:
@@ -30,8 +30,8 @@ export function parseAddress(url) {
   } catch (cause) {
     throw new ConfigError(`${url} is not a URL`, { cause });
   }
-  const scheme = u.protocol.replace(/^http/, "ws");
-  if (scheme !== "ws:" && scheme !== "wss:") throw bad("use ws://, wss:// or ws+unix:///path");
+  const scheme = u.protocol;
+  if (scheme !== "ws:" && scheme !== "wss:") throw notWebSocket(url);
   if (u.hash || url.endsWith("#")) throw bad("a WebSocket URL has no #fragment");
   const auth = u.username || u.password ? `${decodeURIComponent(u.username)}:${decodeURIComponent(u.password)}` : undefined;
   return {
