@@ -38,6 +38,9 @@ const maxInputs = 200
 // what is running. Errors of the script are of type *Error; others are ctx's and
 // ErrClosed.
 func (e *Engine) Eval(ctx context.Context, text string, o EvalOptions) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
 	program, err := jsinput.Prepare(text)
 	if err != nil {
 		w := e.current()

@@ -71,13 +71,16 @@ func TestEvalGivenUp(t *testing.T) {
 		running <- err
 	}()
 	st.logged("begun")
-	posted := make(chan struct{})
 	go func() {
-		close(posted)
 		_, err := st.Eval(ctx, "globalThis.ran = true", EvalOptions{})
 		queued <- err
 	}()
-	<-posted
+	st.eventually("the second waits for the first", func() bool {
+		w := st.current()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.head < len(w.jobs)
+	})
 	begun := time.Now()
 	cancel()
 	for _, c := range []chan error{running, queued} {
