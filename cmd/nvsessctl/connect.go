@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/nvsess/nvsess/client"
@@ -186,11 +187,37 @@ func (o *connectOptions) dialOptions() []client.Option {
 	return opts
 }
 
-// connectDialError puts a failure to connect in one line.
+// dialFailure is why a client could not connect, with its exit status.
+type dialFailure struct {
+	error
+	code int
+}
+
+func (e *dialFailure) Unwrap() error { return e.error }
+
+// ExitCode is the exit status for the error.
+func (e *dialFailure) ExitCode() int { return e.code }
+
+// connectDialError puts a failure to connect in one line: a *dialFailure, or a *connectUsageError.
 func connectDialError(rawURL string, err error) error {
 	if errors.Is(err, client.ErrOption) {
 		return connectUsagef("%s", connectError(err))
 	}
+	e := &dialFailure{connectDialText(rawURL, err), exitFailed}
+	var network *net.OpError
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), strings.HasPrefix(handshakeReason(err), "no answer within "):
+		e.code = exitNoReply
+	case errors.Is(err, syscall.EACCES):
+		e.code = exitNotPermitted
+	case errors.As(err, &dns), errors.As(err, &network) && network.Op == "dial":
+		e.code = exitNotReachable
+	}
+	return e
+}
+
+func connectDialText(rawURL string, err error) error {
 	where := admin.Escape(rawURL)
 	if u, uerr := url.Parse(rawURL); uerr == nil {
 		where = admin.Escape(u.Redacted())
@@ -215,10 +242,15 @@ func connectDialError(rawURL string, err error) error {
 	case errors.As(err, &network):
 		return fmt.Errorf("connect: %s: %w", where, network.Err)
 	case errors.Is(err, client.ErrHandshake):
-		_, what, _ := strings.Cut(err.Error(), client.ErrHandshake.Error()+": ")
-		return fmt.Errorf("connect: %s: %s", where, admin.Escape(what))
+		return fmt.Errorf("connect: %s: %s", where, admin.Escape(handshakeReason(err)))
 	}
 	return fmt.Errorf("connect: %s: %s", where, connectError(err))
+}
+
+// handshakeReason is what the client package says after client.ErrHandshake, "" for another error.
+func handshakeReason(err error) string {
+	_, what, _ := strings.Cut(err.Error(), client.ErrHandshake.Error()+": ")
+	return what
 }
 
 // connectClip shortens s to at most n characters.

@@ -66,7 +66,9 @@ Printing:
   -v                   show keepalive, and messages that were ignored
 
 Ends with status 0 when the connection closed normally, 1 on an error, 2 when the
-command line makes no sense. Once connected, /help lists the commands.
+command line makes no sense, 3 when nothing listens at URL, 4 when there is no
+answer in time, 5 when this user may not connect. Once connected, /help lists the
+commands.
 `
 
 const connectHelp = `A line that is a JSON object or array goes out as JSON, any other as a string.

@@ -248,11 +248,11 @@ func TestConnectFails(t *testing.T) {
 		"connect: " + shown + `: not HTTP: "malformed HTTP response \"SSH-2.0-OpenSSH\""`,
 		"connect: " + shown + ": no answer within 100ms",
 	} {
-		timeout := "10s"
+		timeout, code := "10s", exitFailed
 		if strings.HasSuffix(want, "100ms") {
-			timeout = "100ms"
+			timeout, code = "100ms", exitNoReply
 		}
-		if r := connectWith(t, strings.NewReader(""), "--timeout", timeout, u); r.code() != 1 || r.err.Error() != want {
+		if r := connectWith(t, strings.NewReader(""), "--timeout", timeout, u); exitCode(r.err) != code || r.err.Error() != want {
 			t.Errorf("%d: %v", r.code(), r.err)
 		}
 	}
@@ -260,7 +260,7 @@ func TestConnectFails(t *testing.T) {
 		"ws://127.0.0.1:1/":            "connect: ws://127.0.0.1:1/: connect: connection refused",
 		"ws+unix:///nowhere/at/a.sock": "connect: ws+unix:///nowhere/at/a.sock: connect: no such file or directory",
 	} {
-		if r := connectWith(t, strings.NewReader(""), u); r.code() != 1 || r.err.Error() != want {
+		if r := connectWith(t, strings.NewReader(""), u); exitCode(r.err) != exitNotReachable || r.err.Error() != want {
 			t.Errorf("%d: %v", r.code(), r.err)
 		}
 	}

@@ -219,7 +219,7 @@ func (r *repl) performOne(ctx context.Context, in input) (leave bool, err error)
 	case inv.Command.Name == "help" && isOutside(inv.Args.String("command")):
 		return false, r.outsideHelp(ctx, inv.Args.String("command"))
 	}
-	return false, r.carryOut(ctx, inv)
+	return false, hinted(r.carryOut(ctx, inv), in.text)
 }
 
 // outsideHelp explains a command of the shell's.

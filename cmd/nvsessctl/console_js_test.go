@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/nvsess/nvsess/internal/admin"
 )
 
 // eval enters an input and waits for its value, and the prompt after it.
@@ -69,7 +72,11 @@ func TestConsoleVariables(t *testing.T) {
 	c.eval("stats = 7", "with ; before it, it is JavaScript")
 	c.eval(";stats = 7", "7")
 	c.eval("sesess", "did you mean the command sesses?")
+	c.eval("close = 5", "with ; before it, it is JavaScript")
+	c.eval("js = 5", "with ; before it, it is JavaScript")
 	c.eval("exit()", "the command is written without (): exit")
+	c.eval("jsend({a: 1})", "the command is written without (): jsend SESS JSON")
+	c.eval("help(1)", "the command is written without (): help")
 	c.eval("  ({a: 1})", "{ a: 1 }")
 	c.eval("{a: 1}", "{ a: 1 }")
 	c.eval("console.log('first'); console.error('second'); 'third'", "first\r\nsecond\r\n'third'")
@@ -92,6 +99,38 @@ func TestConsoleVariables(t *testing.T) {
 	c.expect(prompt)
 	c.keys(ctrlD)
 	c.exits(0)
+}
+
+func TestHints(t *testing.T) {
+	undefined := func(name string) error {
+		return &admin.Error{Code: admin.CodeJS, Message: "ReferenceError: " + name + " is not defined"}
+	}
+	nobody := &admin.Error{Code: admin.CodeNoSuchSession, Message: "no session is connected"}
+	syntax := &admin.CodeError{Message: "Unexpected token"}
+	for _, c := range []struct {
+		text string
+		err  error
+		want string
+	}{
+		{"close = 5", nobody, "with ; before it, it is JavaScript"},
+		{"close = ", nobody, ""},
+		{"close fst", nobody, ""},
+		{"jsend(nobody)", undefined("nobody"), ""},
+		{"jsend({a:1});", undefined("jsend"), "the command is written without (): " + admin.Lookup("jsend").Usage()},
+		{"stats();", undefined("stats"), "the command is written without (): stats"},
+		{"sesess", undefined("sesess"), "did you mean the command sesses?"},
+		{"else {", syntax, ""},
+		{"else", syntax, ""},
+		{"clse the first", syntax, "did you mean the command close?"},
+	} {
+		got := ""
+		if h := (*hintedError)(nil); errors.As(hinted(c.err, c.text), &h) {
+			got = h.hint
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", c.text, got, c.want)
+		}
+	}
 }
 
 func TestConsolePastesSeveralInputs(t *testing.T) {

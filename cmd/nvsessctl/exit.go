@@ -12,13 +12,13 @@ import (
 const (
 	exitFailed       = 1 // the command failed
 	exitUsage        = 2 // it was not understood
-	exitNotReachable = 3 // no daemon answers
+	exitNotReachable = 3 // no daemon answers, or no server at a URL
 	exitNoReply      = 4 // no answer from a client in time
 	exitNotPermitted = 5 // the socket or the daemon refuses this user
 	exitInterrupted  = 130
 )
 
-const exitCodesHelp = `0 done, 1 failed, 2 not understood, 3 no daemon answers, 4 no reply in time, 5 not permitted, 130 interrupted`
+const exitCodesHelp = `0 done, 1 failed, 2 not understood, 3 no daemon or server answers, 4 no reply in time, 5 not permitted, 130 interrupted`
 
 // reported is an error that the user has been told of already.
 type reported struct{ err error }
@@ -35,7 +35,7 @@ func exitCode(err error) int {
 		code         *admin.CodeError
 		notReachable *admin.NotReachableError
 		nowhere      *nowhereError
-		own          interface{ ExitCode() int } // of connect
+		own          interface{ ExitCode() int } // of connect and tst
 	)
 	switch {
 	case err == nil:

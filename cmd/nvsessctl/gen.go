@@ -39,7 +39,15 @@ func generate(args []string, std streams) error {
 	case !ok && len(args) > 1:
 		return &admin.UsageError{Reason: fmt.Sprintf("gen cannot make %s; nvsessctl gen --help lists what it can", admin.Quote(args[1]))}
 	case !ok:
-		return &admin.UsageError{Reason: "gen needs what to make: nginx, server, internal-client, external-client, bclient or app"}
+		var after, alone []string
+		for _, c := range gen.Commands() {
+			if name, ok := strings.CutPrefix(c.Name, "gen "); ok {
+				after = append(after, name)
+			} else {
+				alone = append(alone, c.Name)
+			}
+		}
+		return &admin.UsageError{Reason: fmt.Sprintf("gen needs what to make: %s; commands of their own are %s", strings.Join(after, ", "), strings.Join(alone, ", "))}
 	}
 	out, err := c.Run(rest)
 	if err == nil {

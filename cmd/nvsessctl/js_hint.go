@@ -18,37 +18,66 @@ func (e *hintedError) Unwrap() error { return e.error }
 
 // hinted adds to an error of JavaScript that was perhaps meant to be a command, and to that of a command which was perhaps JavaScript.
 func hinted(err error, text string) error {
-	var usage *admin.UsageError
-	var failed *admin.Error
-	var syntax *admin.CodeError
-	word := firstWord(strings.TrimLeft(text, " \t"))
-	name, call := strings.CutSuffix(strings.TrimSuffix(strings.TrimSpace(text), ";"), "()")
-	switch {
-	case err == nil:
-	case call && isCommandWord(name) && errors.As(err, &failed):
-		return &hintedError{err, "the command is written without (): " + name}
-	case errors.As(err, &usage):
-		if state, _ := jsinput.Check(text); state == jsinput.Complete {
-			return &hintedError{err, "with ; before it, it is JavaScript"}
-		}
-	case errors.As(err, &syntax),
-		errors.As(err, &failed) && (failed.Code == admin.CodeNotAvailable || failed.Code == admin.CodeJS && strings.HasPrefix(failed.Message, "ReferenceError")):
-		near, rest := admin.Nearest(word), strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(text), word))
-		switch {
-		case len(word) < 4 || strings.Trim(word, commandLetters) != "":
-		case near != "":
-			return &hintedError{err, "did you mean the command " + near + "?"}
-		case rest == "" || syntax != nil && strings.Trim(rest[:1], commandLetters) == "" && !jsWords[word]:
-			return &hintedError{err, "there is no command " + word + ", either; help lists them"}
-		}
+	if err == nil {
+		return nil
+	}
+	if hint := hintFor(err, text); hint != "" {
+		return &hintedError{err, hint}
 	}
 	return err
 }
 
-// jsWords are those a statement begins with.
-var jsWords = map[string]bool{
-	"async": true, "await": true, "class": true, "const": true, "delete": true, "export": true, "function": true, "import": true, "return": true,
-	"switch": true, "throw": true, "typeof": true, "void": true, "while": true,
+func hintFor(err error, text string) string {
+	var usage *admin.UsageError
+	var failed *admin.Error
+	var syntax *admin.CodeError
+	isFailed, isSyntax := errors.As(err, &failed), errors.As(err, &syntax)
+	text = strings.TrimSpace(text)
+	word := firstWord(text)
+	rest := strings.TrimSpace(strings.TrimPrefix(text, word))
+	if errors.As(err, &usage) || (isFailed || isSyntax) && isCommandWord(word) && strings.IndexAny(rest, operators) == 0 {
+		if state, _ := jsinput.Check(text); state == jsinput.Complete {
+			return "with ; before it, it is JavaScript"
+		}
+		return ""
+	}
+	unknown := isFailed && (failed.Code == admin.CodeNotAvailable || failed.Code == admin.CodeJS && strings.HasPrefix(failed.Message, "ReferenceError"))
+	if !unknown && !isSyntax {
+		return ""
+	}
+	if name, arguments, call := strings.Cut(text, "("); call && isCommandWord(name) {
+		if failed != nil && failed.Code == admin.CodeJS && !strings.HasPrefix(failed.Message, "ReferenceError: "+name+" ") {
+			return "" // its arguments are at fault
+		}
+		if c := admin.Lookup(name); c != nil && strings.TrimSuffix(arguments, ";") != ")" {
+			name = c.Usage()
+		}
+		return "the command is written without (): " + name
+	}
+	if len(word) < 4 || strings.Trim(word, commandLetters) != "" || reserved[word] {
+		return ""
+	}
+	if near := admin.Nearest(word); near != "" {
+		return "did you mean the command " + near + "?"
+	}
+	if rest == "" || isSyntax && strings.Trim(rest[:1], commandLetters) == "" {
+		return "there is no command " + word + ", either; help lists them"
+	}
+	return ""
+}
+
+// operators are what follows a variable in JavaScript, and begins no argument of a command that names a session.
+const operators = "=+*/%?&|^.<>,("
+
+// reserved are the words of JavaScript that nobody writes for a command.
+var reserved = map[string]bool{}
+
+func init() {
+	for _, word := range strings.Fields(`async await break case catch class const continue debugger default delete else enum export extends
+		false finally function implements import instanceof interface null package private protected public return static super
+		switch this throw true typeof void while with yield`) {
+		reserved[word] = true
+	}
 }
 
 const commandLetters = "abcdefghijklmnopqrstuvwxyz_"

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/nvsess/nvsess/internal/admin"
@@ -32,7 +34,7 @@ func script(ctx context.Context, opts options, std streams) error {
 		if err == nil {
 			continue
 		}
-		if !opts.json && ctx.Err() == nil {
+		if !placed(err, in.line) && !opts.json && ctx.Err() == nil {
 			newPrinter(std.err).Printf("line %d: ", in.line)
 		}
 		err = std.fail(err, opts.json)
@@ -49,6 +51,21 @@ func script(ctx context.Context, opts options, std streams) error {
 	return first
 }
 
+// placed tells an error that has a line of its own where in the script its input begins. It reports whether the error has one.
+func placed(err error, first int) bool {
+	var code *admin.CodeError
+	var json *admin.JSONError
+	switch {
+	case errors.As(err, &code):
+		code.First = first
+	case errors.As(err, &json):
+		json.First = first
+	default:
+		return false
+	}
+	return true
+}
+
 // errLeave is the command exit.
 var errLeave = errors.New("leave")
 
@@ -57,7 +74,11 @@ func scriptInput(ctx context.Context, c *admin.Client, opts options, in input, s
 	case in.err != nil:
 		return in.err
 	case in.more && !in.command:
-		return checkCode(forced(in.text)) // it ends too early
+		err := checkCode(forced(in.text)) // it ends too early
+		if strings.Contains(in.text, "\n") {
+			err = &hintedError{err, fmt.Sprintf("what is not complete begins at line %d", in.line)}
+		}
+		return err
 	case !in.command:
 		inv, err := jsInvocation(forced(in.text))
 		if err != nil {
@@ -67,11 +88,11 @@ func scriptInput(ctx context.Context, c *admin.Client, opts options, in input, s
 		return hinted(runJS(ctx, c, inv, std), in.text)
 	}
 	if word := firstWord(in.text); isOutside(word) {
-		return outsideError(word)
+		return hinted(outsideError(word), in.text)
 	}
 	inv, err := admin.ParseLine(in.text)
 	if err != nil || inv == nil {
-		return err
+		return hinted(err, in.text)
 	}
 	if inv.Command.Name == "exit" && !inv.Help {
 		return errLeave
@@ -84,5 +105,5 @@ func scriptInput(ctx context.Context, c *admin.Client, opts options, in input, s
 		return runJS(ctx, c, inv, std)
 	}
 	_, err = c.Do(ctx, inv, newPrinter(std.out), nil)
-	return err
+	return hinted(err, in.text)
 }

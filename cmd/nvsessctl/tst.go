@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"strings"
@@ -105,23 +104,15 @@ func (o *tstOptions) room(notes io.Writer) error {
 
 // tstDialError is why the first client could not connect.
 func tstDialError(rawURL string, err error) error {
-	original := err
 	err = connectDialError(rawURL, err)
-	var network *net.OpError
-	var dns *net.DNSError
-	e := &tstError{text: "tst: " + strings.TrimPrefix(err.Error(), "connect: "), err: err}
+	text := strings.TrimPrefix(err.Error(), "connect: ")
 	var usage *connectUsageError
-	switch {
-	case errors.As(err, &usage):
+	if errors.As(err, &usage) {
 		return tstUsagef("%s", strings.TrimPrefix(usage.err.Error(), "connect: "))
-	case errors.Is(err, context.DeadlineExceeded):
-		e.text, e.code = strings.TrimSuffix(e.text, ": "+context.DeadlineExceeded.Error()), exitNoReply
-	case errors.Is(err, syscall.EACCES):
-		e.code = exitNotPermitted
-	case errors.As(original, &dns), errors.As(original, &network) && network.Op == "dial":
-		e.code = exitNotReachable
-	default:
-		e.code = exitFailed
+	}
+	e := &tstError{text: "tst: " + text, err: err, code: exitCode(err)}
+	if errors.Is(err, context.DeadlineExceeded) {
+		e.text = strings.TrimSuffix(e.text, ": "+context.DeadlineExceeded.Error())
 	}
 	return e
 }

@@ -168,14 +168,21 @@ type CodeError struct {
 	Text         string
 	Line, Column int // from 1, the column in characters
 	Message      string
+	First        int // the line of a script where Text begins, 0 without one
 }
 
 func (e *CodeError) Error() string {
+	if e.First > 0 {
+		return sprintf("line %d: SyntaxError: %s", e.line(), e.Message)
+	}
 	if strings.Contains(e.Text, "\n") {
 		return sprintf("SyntaxError: %s (line %d, column %d)", e.Message, e.Line, e.Column)
 	}
 	return "SyntaxError: " + e.Message
 }
+
+// line counts from the beginning of the script, if there is one.
+func (e *CodeError) line() int { return e.Line + max(e.First-1, 0) }
 
 // offset is where in the text it is, in bytes.
 func (e *CodeError) offset() int {
@@ -217,12 +224,12 @@ func ErrorJSON(err error) []byte {
 	case errors.As(err, &e):
 	case errors.As(err, &j):
 		e = errorf(CodeBadJSON, "%s", j.Error())
-		e.Line, e.Column = position(j.Text, j.Offset)
+		e.Line, e.Column = j.position()
 	case errors.As(err, &u):
 		e = errorf(CodeUsage, "%s", u.Reason)
 	case errors.As(err, &c):
 		e = errorf(CodeSyntax, "%s", c.Error())
-		e.Line, e.Column = c.Line, c.Column
+		e.Line, e.Column = c.line(), c.Column
 	default:
 		e = errorf(CodeFailed, "%s", err)
 		if n := (*NotReachableError)(nil); errors.As(err, &n) {

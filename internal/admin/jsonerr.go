@@ -14,6 +14,7 @@ type JSONError struct {
 	Text   string
 	Offset int // of the offending byte; len(Text) when the text ends too early
 	Reason string
+	First  int // the line of a script where Text begins, 0 without one
 }
 
 // Incomplete reports whether the text may be the beginning of JSON that goes on in another line.
@@ -27,11 +28,20 @@ const (
 )
 
 func (e *JSONError) Error() string {
-	line, column := position(e.Text, e.Offset)
+	line, column := e.position()
+	if e.First > 0 {
+		return sprintf("line %d: invalid JSON at column %d: %s", line, column, e.Reason)
+	}
 	if !strings.Contains(e.Text, "\n") {
 		return sprintf("invalid JSON at column %d: %s", column, e.Reason)
 	}
 	return sprintf("invalid JSON at line %d, column %d: %s", line, column, e.Reason)
+}
+
+// position is where it broke; the line counts from the beginning of the script, if there is one.
+func (e *JSONError) position() (line, column int) {
+	line, column = position(e.Text, e.Offset)
+	return line + max(e.First-1, 0), column
 }
 
 // position turns a byte offset into line and column, both from 1, columns in characters.
