@@ -67,11 +67,53 @@ test("it asks the server, and survives its restart", async (t) => {
   await page.waitForSelector('[data-state="open"]');
 });
 
-test("it fits a phone", async (t) => {
-  const page = await demo(t);
-  await page.setViewportSize({ width: 360, height: 640 });
+/** outside names what reaches beyond the window's right edge, and is not in a box that scrolls by itself. */
+const outside = (page) =>
+  page.evaluate(() => {
+    const scrolls = (e) => e !== document.body && e !== document.documentElement && /auto|scroll/.test(getComputedStyle(e).overflowX) && !e.matches(".log, aside");
+    const found = [];
+    const look = (e) => {
+      const box = e.getBoundingClientRect();
+      if (box.width > 0 && (box.right > innerWidth + 0.5 || box.left < -0.5)) found.push(`${e.tagName}.${e.className}#${e.id} ${box.left}..${box.right}`);
+      if (!scrolls(e)) for (const child of e.children) look(child);
+    };
+    look(document.body);
+    const { scrollWidth, clientWidth } = document.documentElement;
+    if (scrollWidth !== clientWidth) found.push(`the page is ${scrollWidth} wide`);
+    return found;
+  });
+
+/** busy fills a page with what is long. */
+async function busy(t, page) {
+  const waiting = ctl("--json", "send_jrr_sreq", "lst", JSON.stringify({ ["q".repeat(200)]: "z".repeat(300) })).catch((err) => err.message);
+  t.after(() => waiting);
+  await page.locator(".ask").waitFor();
   await say(page, "x".repeat(300));
   await say(page, JSON.stringify({ long: "y".repeat(300) }));
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  assert.equal(overflow, 0);
+  await page.setInputFiles("#file", { name: `${"n".repeat(200)}.bin`, mimeType: "application/octet-stream", buffer: Buffer.alloc(100, 200) });
+  await page.locator(".msg.out .body.binary").waitFor();
+  await page.fill("#text", "w".repeat(500));
+}
+
+test("it fits a phone", async (t) => {
+  const page = await demo(t);
+  await busy(t, page);
+  for (const width of [390, 360, 320]) {
+    await page.setViewportSize({ width, height: 640 });
+    assert.deepEqual(await outside(page), [], `at ${width}`);
+  }
+});
+
+test("it fits right after it was resized", async (t) => {
+  const page = await demo(t);
+  await page.setViewportSize({ width: 1200, height: 800 });
+  await busy(t, page);
+  assert.deepEqual(await outside(page), [], "at 1200");
+  for (const width of [390, 1200, 861, 860, 390]) {
+    await page.setViewportSize({ width, height: 800 });
+    assert.deepEqual(await outside(page), [], `at ${width}`);
+    // Nothing scrolls it sideways, not even focus.
+    await page.locator("#send").focus();
+    assert.equal(await page.evaluate(() => scrollX + document.body.scrollLeft), 0, `at ${width}`);
+  }
 });
