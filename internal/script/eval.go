@@ -60,7 +60,11 @@ func (e *Engine) Eval(ctx context.Context, text string, o EvalOptions) (Result, 
 	}
 	ev := &evaluation{w: w, opt: o, done: make(chan struct{})}
 	b := &budget{consoleCPU, "the console"}
-	if !w.post(job{budget: b, origin: &origin{waiter: ev}, run: func(*world) { ev.run(compiled, program.Async) }}) {
+	if !w.post(job{budget: b, origin: &origin{waiter: ev}, run: func(*world) {
+		if ctx.Err() == nil { // else nobody waits for it any more
+			ev.run(compiled, program.Async)
+		}
+	}}) {
 		return Result{}, ErrClosed
 	}
 	select {
