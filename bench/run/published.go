@@ -50,7 +50,7 @@ const (
 
 var variants = [...]variant{
 	ourForward:  {"nvsessd, forwarding", subject, "forward", false, "`-mode forward`, all else as it comes"},
-	ourScript:   {"nvsessd, JavaScript", subject, "answer", true, "a JSON handler in JavaScript ([bench/handlers/answer.js](../bench/handlers/answer.js)), which goes through `self.sesses_` and calls `jsend` for each session but the sender's, as nv-session-simple's own forwarding does, and answers the sender with `await conn.ajsend(...)`"},
+	ourScript:   {"nvsessd, JavaScript", subject, "answer", true, "a JSON handler in JavaScript ([bench/handlers/answer.js](../bench/handlers/answer.js)), which passes the message on with `self.jforward(j, sess)` and answers the sender with `await conn.ajsend(...)`"},
 	peerForward: {"websocket, forwarding", "websocket", "forward", false, "npm `websocket`, set up and used as nv-session-simple does ([bench/peers/node](../bench/peers/node/websocket.js))"},
 	peerAnswer:  {"websocket, answering", "websocket", "answer", true, "the same, and it answers the sender"},
 }

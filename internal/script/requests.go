@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,6 +65,32 @@ func (w *world) ping(c goja.FunctionCall) goja.Value {
 		}
 		return func() goja.Value { return w.rt.ToValue(float64(took.Microseconds()) / 1000) }, nil
 	})
+}
+
+// forward sends a message to every session but one, or to all, as enable_forward
+// does: it is encoded once. It is given the kind, the message, and the id of the
+// one or "", and returns the tally as JSON.
+func (w *world) forward(c goja.FunctionCall) goja.Value {
+	srv := w.e.opt.Sessions
+	kind, err := session.ParseKind(c.Argument(0).String())
+	w.check(err)
+	b := session.Broadcast{Kind: kind}
+	if kind == session.KindBinary {
+		b.Data = bytes.Clone(w.bytes(c.Argument(1)))
+	} else {
+		b.Data = []byte(c.Argument(1).String())
+	}
+	all := srv.Sessions()
+	b.Targets = all
+	if id := c.Argument(2).String(); id != "" {
+		if but, err := srv.Find(id); err == nil { // else it has left
+			i := slices.Index(all, but)
+			b.Targets = slices.Concat(all[:max(i, 0)], all[i+1:])
+		}
+	}
+	res, err := srv.Broadcast(w.ctx, b)
+	w.check(err)
+	return w.rt.ToValue(w.json(res.Tally))
 }
 
 // broadcast sends JSON to all: "none" waits for no answers and gives the tally

@@ -80,6 +80,13 @@ class Server {
   enable_forward() { native.forward(true); }
   disable_forward() { native.forward(false); }
 
+  // What a handler does to pass a message on: it is sent to every other session
+  // than sess, encoded once, and the tally is returned. Sending it to each by its
+  // conn_ encodes it for each.
+  jforward(j, sess) { return parse(native.forwardTo('json', toJSON(j), sess ? sess.id_ : '')); }
+  sforward(s, sess) { return parse(native.forwardTo('string', String(s), sess ? sess.id_ : '')); }
+  bforward(b, sess) { return parse(native.forwardTo('binary', toBytes(b), sess ? sess.id_ : '')); }
+
   // What is sent to all: the message itself, and the tally at once.
   async jbroadcast_ignore_reply(j) {
     if (!native.at(0)) return undefined;
