@@ -160,3 +160,30 @@ func TestSetClosed(t *testing.T) {
 	c.write([]byte(handshake))
 	c.upgraded()
 }
+
+// A listener may join while the server runs, also while accepting pauses, and
+// none when it ends.
+func TestListenLater(t *testing.T) {
+	for _, network := range networks {
+		s := serve(t, "unix", newRecorder(t).echo(), Options{})
+		ln, addr := listen(t, network)
+		if err := s.Listen(ln); err != nil {
+			t.Fatal(err)
+		}
+		nc, err := net.Dial(network, addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := newClient(t, nc)
+		c.write([]byte(handshake))
+		c.upgraded()
+		c.send(OpText, "later")
+		c.expect(OpText, "later")
+		c.Close()
+		s.Drain()
+		late, _ := listen(t, network)
+		if err := s.Listen(late); err != ErrServerShutdown {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
+}

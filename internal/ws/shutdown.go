@@ -1,0 +1,108 @@
+package ws
+
+import (
+	"context"
+	"sync"
+)
+
+// SetClosed makes the server refuse handshakes with 503, or take them again.
+// Connections are not touched.
+func (s *Server) SetClosed(closed bool) { s.closed.Store(closed) }
+
+// CloseAll starts the closing handshake on every open connection and returns
+// without waiting for it. Handshakes under way go on.
+func (s *Server) CloseAll(code int, reason string) error {
+	if err := checkClose(code, reason); err != nil {
+		return err
+	}
+	s.post(func(l *loop) {
+		s.table.each(func(c *Conn) {
+			if c.loop == l {
+				_ = l.batch.Close(c, code, reason)
+			}
+		})
+	})
+	return nil
+}
+
+// Drain stops accepting; handshakes under way and later ones are answered 503.
+// Open connections are not touched. When it returns no loop looks at a listener
+// any more, so that they may be closed: a descriptor that is closed while it is
+// watched may be a new connection's the next moment. What arrives at a listener
+// that somebody else holds as well (systemd) waits in its backlog.
+func (s *Server) Drain() {
+	s.draining.Store(true)
+	var stopped sync.WaitGroup
+	for _, l := range s.loops {
+		stopped.Add(1)
+		if !l.post(func() { l.accept.stop(); stopped.Done() }) {
+			stopped.Done()
+		}
+	}
+	stopped.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tls {
+		t.stop()
+	}
+}
+
+// Shutdown drains, closes every connection with code and reason, waits until
+// all are gone or ctx is done, and ends the loops. It returns ctx's error when
+// connections had to be cut.
+func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
+	if err := checkClose(code, reason); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	running := s.running
+	s.running = false
+	s.mu.Unlock()
+	if !running {
+		return ErrServerShutdown
+	}
+	s.Drain()
+	empty := make(chan struct{})
+	s.mu.Lock()
+	s.empty = empty
+	s.mu.Unlock()
+	_ = s.CloseAll(code, reason)
+	s.post(func(l *loop) { // handshakes under way have nobody to wait for
+		s.table.each(func(c *Conn) {
+			switch {
+			case c.loop != l:
+			case c.state() == stateHandshake:
+				l.refuse(c, refuseDraining)
+			default:
+				l.decided(c, refuseDraining)
+			}
+		})
+	})
+	var err error
+	if s.conns.Load() > 0 {
+		select {
+		case <-empty:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	s.post(func(l *loop) {
+		s.table.each(func(c *Conn) {
+			if c.loop == l {
+				l.destroy(c, ErrServerShutdown)
+			}
+		})
+		l.stop = true
+	})
+	stop := context.AfterFunc(ctx, func() { // TLS peers may take their time to end
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, t := range s.tls {
+			t.cut()
+		}
+	})
+	s.wg.Wait()
+	stop()
+	s.closeLoops()
+	return err
+}
