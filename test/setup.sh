@@ -53,7 +53,7 @@ if [ -n "$missing" ]; then
 	fi
 fi
 
-for dir in test/clients test/browser; do
+for dir in test/clients test/browser bench/peers/node; do
 	[ -f $dir/package-lock.json ] || continue
 	[ $dir/node_modules -nt $dir/package-lock.json ] && continue
 	if command -v npm >/dev/null; then
