@@ -228,10 +228,6 @@ func TestGenServerAnswers(t *testing.T) {
 	a.ctl("gen", "internal-client", "-d", a.dir)
 	a.uncomment("srv.js")
 	a.startServers()
-	var out bytes.Buffer
-	if err := run(context.Background(), []string{"-s", a.path("admin.sock"), "help", "reload_handlers"}, strings.NewReader(""), &out, io.Discard); err != nil {
-		t.Skip("this nvsessd runs no handlers")
-	}
 	got := a.script(`
 (async () => {
   const c = await require("./iclient")();
