@@ -89,8 +89,6 @@ type watchers struct {
 
 func (ws *watchers) any() bool { return ws.n.Load() > 0 }
 
-// publish gives the event to those who want it, with what it costs to find out
-// about the session filled in.
 // publish hands an event to those who want it. A nil session is every one.
 func (ws *watchers) publish(s *Session, e Event) {
 	e.Time, e.Session = time.Now(), EverySession
