@@ -98,7 +98,7 @@ func newStage(t testing.TB, change ...func(*session.Options, *Options)) *stage {
 		},
 		AskTimeout: 10 * time.Second, MaxPending: 64, VerifyTimeout: 10 * time.Second,
 	}
-	eo := Options{Log: zap.New(core), Timeout: 10 * time.Second}
+	eo := Options{Log: zap.New(core), Timeout: 10 * time.Second, MaxHeap: 1 << 30} // the heap is that of all tests at once
 	for _, f := range change {
 		f(&so, &eo)
 	}
