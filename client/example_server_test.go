@@ -41,7 +41,7 @@ func startUnixDaemon(mode, path string) *daemon {
 
 func serveDaemon(mode string, ln net.Listener, url string) *daemon {
 	srv, err := session.NewServer(session.Options{
-		WS:   ws.Options{Loops: 1, Limits: ws.Limits{Frame: 64 << 10, Message: 1 << 20, Fragments: 1024}, Policy: ws.Policy{Paths: []string{"/"}}},
+		WS:   ws.Options{Loops: 1, Mounts: []*ws.Mount{{Paths: []string{"/"}, Limits: ws.Limits{Frame: 64 << 10, Message: 1 << 20, Fragments: 1024}}}},
 		Mode: mode, Keepalive: true, Interval: 20 * time.Second, Drop: true, Grace: 10 * time.Second,
 		AskTimeout: 10 * time.Second, MaxPending: 64, TrustedProxies: []string{"unix"},
 	})

@@ -33,8 +33,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 	return session.Options{
 		WS: ws.Options{
 			Loops:            c.Loops,
-			Policy:           ws.Policy{Paths: c.Paths, Origins: c.Handshake.Origins, Subprotocols: c.Subprotocols},
-			Limits:           ws.Limits{Frame: int64(c.Message.MaxFrameBytes), Message: int64(c.Message.MaxMessageBytes), Fragments: c.Message.MaxFragments},
+			Mounts:           mounts(c),
 			MaxHeadBytes:     c.Handshake.MaxBytes,
 			MaxFields:        c.Handshake.MaxHeaders,
 			HandshakeTimeout: c.Handshake.Timeout.Std(),
@@ -60,6 +59,14 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 		VerifyTimeout: c.Verify.Timeout.Std(),
 		Pages:         pages(c),
 	}, nil
+}
+
+// mounts are the paths that are served.
+func mounts(c *config.Config) []*ws.Mount {
+	return []*ws.Mount{{
+		Paths: c.Paths, Origins: c.Handshake.Origins, Subprotocols: c.Subprotocols,
+		Limits: ws.Limits{Frame: int64(c.Message.MaxFrameBytes), Message: int64(c.Message.MaxMessageBytes), Fragments: c.Message.MaxFragments},
+	}}
 }
 
 // check looks at what a valid configuration names: -check opens nothing.

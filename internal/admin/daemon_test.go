@@ -87,7 +87,7 @@ func startDaemon(t *testing.T, set func(*Options)) *testDaemon {
 	d := &testDaemon{t: t, admin: filepath.Join(dir, "admin.sock"), clients: filepath.Join(dir, "ws.sock"), log: &logBuffer{}, level: "info"}
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), d.log, zap.DebugLevel))
 	var err error
-	d.sessions, err = session.NewServer(session.Options{Mode: "handlers", AskTimeout: patience, Log: log, WS: ws.Options{QueueBytes: 1 << 16, Policy: ws.Policy{Origins: []string{"same"}}}})
+	d.sessions, err = session.NewServer(session.Options{Mode: "handlers", AskTimeout: patience, Log: log, WS: ws.Options{QueueBytes: 1 << 16, Mounts: []*ws.Mount{{Origins: []string{"same"}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

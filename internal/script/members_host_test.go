@@ -42,8 +42,8 @@ func newBed(t *testing.T, change ...func(*session.Options)) *bed {
 	b := &bed{t: t, unix: filepath.Join(dir, "s")}
 	opt := session.Options{
 		WS: ws.Options{
-			Loops: 2, Policy: ws.Policy{Origins: []string{"*"}, Subprotocols: []string{"chat"}},
-			Limits:     ws.Limits{Frame: 1 << 20, Message: 1 << 20, Fragments: 1024},
+			Loops:      2,
+			Mounts:     []*ws.Mount{{Origins: []string{"*"}, Subprotocols: []string{"chat"}, Limits: ws.Limits{Frame: 1 << 20, Message: 1 << 20, Fragments: 1024}}},
 			QueueBytes: 1 << 20, CloseTimeout: 5 * time.Second,
 		},
 		Mode: "handlers", Keepalive: true, Interval: 20 * time.Second, Drop: true, Grace: 10 * time.Second,

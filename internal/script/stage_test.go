@@ -93,7 +93,7 @@ func newStage(t testing.TB, change ...func(*session.Options, *Options)) *stage {
 	st.log = log
 	so := session.Options{
 		WS: ws.Options{
-			Loops: 2, Policy: ws.Policy{Origins: []string{"*"}}, Limits: ws.Limits{Frame: 4 << 20, Message: 4 << 20, Fragments: 1024},
+			Loops: 2, Mounts: []*ws.Mount{{Origins: []string{"*"}, Limits: ws.Limits{Frame: 4 << 20, Message: 4 << 20, Fragments: 1024}}},
 			QueueBytes: 4 << 20, CloseTimeout: 5 * time.Second,
 		},
 		AskTimeout: 10 * time.Second, MaxPending: 64, VerifyTimeout: 10 * time.Second,

@@ -35,8 +35,7 @@ func start(t testing.TB, change ...func(*Options)) *host {
 	opt := Options{
 		WS: ws.Options{
 			Loops:        2,
-			Policy:       ws.Policy{Origins: []string{"*"}},
-			Limits:       ws.Limits{Frame: 1 << 20, Message: 1 << 20, Fragments: 1024},
+			Mounts:       []*ws.Mount{{Origins: []string{"*"}, Limits: ws.Limits{Frame: 1 << 20, Message: 1 << 20, Fragments: 1024}}},
 			QueueBytes:   1 << 20,
 			CloseTimeout: 5 * time.Second,
 		},

@@ -259,7 +259,7 @@ func TestPeerLeavesWhileItIsDecided(t *testing.T) {
 
 // The transport's own rules come first.
 func TestVerifierIsNotAskedInVain(t *testing.T) {
-	h := start(t, func(o *Options) { o.WS.Policy.Paths = []string{"/ws"} })
+	h := start(t, func(o *Options) { o.WS.Mounts[0].Paths = []string{"/ws"} })
 	h.SetVerifier("doorman", doorman(func(h *Handshake) { t.Error("asked"); h.Accept() }))
 	status(t, h.knock(t, func(o *dialing) { o.path = "/else" }), http.StatusNotFound)
 	for _, junk := range []string{"GET / HTTP/1.1\r\n\r\n", "POST /ws HTTP/1.1\r\nHost: x\r\n\r\n"} {

@@ -40,8 +40,8 @@ func start(t testing.TB, url string, events []string, change ...func(*Options)) 
 	var err error
 	h.Server, err = session.NewServer(session.Options{
 		WS: ws.Options{
-			Loops: 2, Policy: ws.Policy{Origins: []string{"*"}, Subprotocols: []string{"chat"}},
-			Limits:     ws.Limits{Frame: 4 << 20, Message: 4 << 20, Fragments: 1024},
+			Loops:      2,
+			Mounts:     []*ws.Mount{{Origins: []string{"*"}, Subprotocols: []string{"chat"}, Limits: ws.Limits{Frame: 4 << 20, Message: 4 << 20, Fragments: 1024}}},
 			QueueBytes: 4 << 20, CloseTimeout: 5 * time.Second,
 		},
 		Log: log, Interval: 20 * time.Second, AskTimeout: patience, MaxPending: 64, TrustedProxies: []string{"unix"},

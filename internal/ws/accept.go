@@ -2,6 +2,7 @@ package ws
 
 import (
 	"encoding/binary"
+	"net"
 	"net/netip"
 	"syscall"
 	"time"
@@ -207,4 +208,20 @@ func port(p uint16) uint16 {
 	var b [2]byte
 	binary.NativeEndian.PutUint16(b[:], p)
 	return binary.BigEndian.Uint16(b[:])
+}
+
+// A Peer is the address at the other end of the socket.
+type Peer struct {
+	Network string         // "unix" or "tcp"
+	Addr    netip.AddrPort // of a TCP peer
+
+	tls net.Conn // of a TLS connection: what its goroutines pump from and to
+}
+
+// String is for logs.
+func (p *Peer) String() string {
+	if p.Addr.IsValid() {
+		return p.Addr.String()
+	}
+	return p.Network
 }

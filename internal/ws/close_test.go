@@ -288,7 +288,7 @@ func TestViolations(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			each(t, func(t *testing.T, network string) {
 				h := newRecorder(t).echo()
-				s := serve(t, network, h, Options{Limits: lim})
+				s := serve(t, network, h, Options{Mounts: []*Mount{{Limits: lim}}})
 				c := s.dial()
 				c.write(join(text("before"), tt.wire, text("after")))
 				c.expect(OpText, "before")
@@ -310,7 +310,7 @@ func TestViolations(t *testing.T) {
 func TestFailingWithUnreadInput(t *testing.T) {
 	each(t, func(t *testing.T, network string) {
 		h := newRecorder(t)
-		s := serve(t, network, h, Options{Limits: Limits{Frame: 1000}})
+		s := serve(t, network, h, Options{Mounts: []*Mount{{Limits: Limits{Frame: 1000}}}})
 		for _, megabytes := range []int{1, 5, 12} {
 			c := s.dial()
 			junk := bytes.Repeat([]byte{0xff}, megabytes<<20)

@@ -13,9 +13,10 @@ import (
 // goroutine. SetTimer may be called only from the handler's methods for this
 // connection.
 type Conn struct {
-	loop *loop // immutable
-	peer *Peer // immutable; shared by all connections of a unix listener
-	gen  int32 // immutable; tells the descriptor's users apart
+	loop  *loop  // immutable
+	peer  *Peer  // immutable; shared by all connections of a unix listener
+	gen   int32  // immutable; tells the descriptor's users apart
+	mount *Mount // set once, by the loop, when the request is judged
 
 	// Owned by the loop.
 	in       Decoder
@@ -113,6 +114,9 @@ func (c *Conn) Data() any { return c.data }
 
 // Peer is the address at the other end of the socket: a proxy's, maybe.
 func (c *Conn) Peer() Peer { return *c.peer }
+
+// Mount is what the connection's path belongs to. Nil before [Handler.Check].
+func (c *Conn) Mount() *Mount { return c.mount }
 
 // Subprotocol is the negotiated subprotocol, or "".
 func (c *Conn) Subprotocol() string { return c.protocol }

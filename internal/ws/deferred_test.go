@@ -110,7 +110,7 @@ func TestPlain(t *testing.T) {
 			}
 			return nil
 		}
-		s := serve(t, network, h, Options{Policy: Policy{Paths: []string{"/ws"}}})
+		s := serve(t, network, h, Options{Mounts: []*Mount{{Paths: []string{"/ws"}}}})
 		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true,
 			DialContext: func(context.Context, string, string) (net.Conn, error) { return s.dialRaw().Conn, nil }}}
 		for _, tt := range []struct {

@@ -71,10 +71,13 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 	case l.srv.closed.Load():
 		return refuseClosed
 	}
-	if resp = opt.Policy.check(r); resp == nil {
-		resp = opt.Handler.Check(c, r)
+	if c.mount = l.srv.mounts.find(r.Path()); c.mount == nil {
+		return refusePath
 	}
-	return resp
+	if !c.mount.admits(r) {
+		return refuseOrigin
+	}
+	return opt.Handler.Check(c, r)
 }
 
 // settle answers a judged request and reports whether the connection is open.
@@ -84,12 +87,13 @@ func (l *loop) settle(c *Conn, r *Request, resp *Response) bool {
 		l.respond(c, resp, r.isHead())
 		return false
 	}
-	protocol := l.srv.opt.Policy.subprotocol(r)
+	protocol := c.mount.subprotocol(r)
 	l.exchange.begin(r.key, protocol)
 	if _, err := l.upgrader.Upgrade(&l.exchange); err != nil {
 		l.refuse(c, refuseInternal)
 		return false
 	}
+	l.exchange.addFields(c.mount.Header)
 	c.protocol = protocol
 	c.opened = true
 	c.mu.Lock()
@@ -205,6 +209,11 @@ func (x *exchange) begin(key []byte, protocol string) {
 	}
 	h = append(h, "\r\n\r\n"...)
 	x.head, x.in, x.out = h, h, x.out[:0]
+}
+
+// addFields puts further fields into the answer, each with its CRLF.
+func (x *exchange) addFields(fields []byte) {
+	x.out = append(append(x.out[:len(x.out)-len(crlf)], fields...), crlf...)
 }
 
 func (x *exchange) Read(p []byte) (int, error) {

@@ -240,7 +240,7 @@ func (l *loop) readable(c *Conn) {
 func (l *loop) feed(c *Conn, b []byte) {
 	h := l.srv.opt.Handler
 	for {
-		ev, n, err := c.in.Next(b, &l.srv.opt.Limits)
+		ev, n, err := c.in.Next(b, &c.mount.Limits)
 		if err != nil {
 			l.fail(c, err.(*ProtocolError))
 			return

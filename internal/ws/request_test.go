@@ -231,7 +231,7 @@ func TestHandlerRefuses(t *testing.T) {
 }
 
 func TestPaths(t *testing.T) {
-	s := serve(t, "unix", newRecorder(t), Options{Policy: Policy{Paths: []string{"/ws", "/api/*"}}})
+	s := serve(t, "unix", newRecorder(t), Options{Mounts: []*Mount{{Paths: []string{"/ws", "/api/*"}}}})
 	for path, ok := range map[string]bool{
 		"/ws": true, "/ws?x=/api/": true, "/ws/": false, "/wsx": false, "/": false, "/WS": false, "//ws": false, "/%77s": false,
 		"/api": true, "/api/": true, "/api/x/y": true, "/apix": false, "/x/api/": false,
@@ -245,9 +245,46 @@ func TestPaths(t *testing.T) {
 		}
 		c.Close()
 	}
-	any := Policy{Paths: []string{"/*"}}
-	if !any.servesPath([]byte("/")) || !any.servesPath([]byte("/x")) {
+	all := newMounts([]*Mount{{Paths: []string{"/*"}}})
+	if all.find([]byte("/")) == nil || all.find([]byte("/x")) == nil {
 		t.Fatal(`"/*" does not serve everything`)
+	}
+}
+
+// An exact path goes before a prefix, a longer prefix before a shorter one, and
+// what is named before all the rest; each mount has its own rules.
+func TestMounts(t *testing.T) {
+	named := func(name string, m Mount) *Mount {
+		m.Data, m.Header = name, []byte("X-Mount: "+name+"\r\n")
+		return &m
+	}
+	h := newRecorder(t)
+	open := h.capture()
+	s := serve(t, "unix", h, Options{Mounts: []*Mount{
+		named("rest", Mount{}),
+		named("api", Mount{Paths: []string{"/api/*"}, Origins: []string{"*"}}),
+		named("chat", Mount{Paths: []string{"/api/chat", "/chat/*"}, Subprotocols: []string{"v1"}}),
+		named("deep", Mount{Paths: []string{"/api/chat/*", "/api/*"}}),
+	}})
+	for path, name := range map[string]string{
+		"/": "rest", "/chatx": "rest", "/api": "api", "/api/x": "api", "/apix": "rest", "/api/chat": "chat", "/api/chat/": "deep", "/chat/a/b?c": "chat",
+	} {
+		c := s.dialRaw()
+		c.write([]byte(strings.Replace(requestWith("", "Sec-WebSocket-Protocol: v1\r\n"), "GET /", "GET "+path, 1)))
+		answer := c.upgraded()
+		if m := (<-open).Mount(); m.Data != name || !strings.Contains(answer, "\r\nX-Mount: "+name+"\r\n") || strings.Contains(answer, "\r\nSec-WebSocket-Protocol: v1\r\n") != (name == "chat") {
+			t.Errorf("%s: %v, %s", path, m.Data, answer)
+		}
+		c.Close()
+		c = s.dialRaw()
+		c.write([]byte(strings.Replace(requestWith("", "Origin: https://x.org\r\n"), "GET /", "GET "+path, 1)))
+		if name == "api" {
+			c.upgraded()
+			<-open
+		} else {
+			c.refused(403)
+		}
+		c.Close()
 	}
 }
 
@@ -298,12 +335,12 @@ func TestOrigins(t *testing.T) {
 		{[]string{"https://*.a.com"}, "https://b@evil.a.com", "x", false},
 		{[]string{"same", "https://b.com"}, "https://b.com", "a.com", true},
 	} {
-		p := Policy{Origins: tt.allowed}
+		p := Mount{Origins: tt.allowed}
 		if p.allowsOrigin(tt.origin, tt.host) != tt.ok {
 			t.Errorf("%q for %q at %q: %v", tt.allowed, tt.origin, tt.host, !tt.ok)
 		}
 	}
-	s := serve(t, "unix", newRecorder(t), Options{Policy: Policy{Origins: []string{"same"}}})
+	s := serve(t, "unix", newRecorder(t), Options{Mounts: []*Mount{{Origins: []string{"same"}}}})
 	for origin, ok := range map[string]bool{
 		"":                                     true, // no field: not a page in a browser
 		"Origin: https://example.com\r\n":      true,
@@ -326,7 +363,7 @@ func TestOrigins(t *testing.T) {
 func TestSubprotocols(t *testing.T) {
 	h := newRecorder(t)
 	open := h.capture()
-	s := serve(t, "unix", h, Options{Policy: Policy{Subprotocols: []string{"v2", "v1"}}})
+	s := serve(t, "unix", h, Options{Mounts: []*Mount{{Subprotocols: []string{"v2", "v1"}}}})
 	for offer, want := range map[string]string{
 		"":                                       "",
 		"Sec-WebSocket-Protocol: v1\r\n":         "v1",

@@ -20,8 +20,7 @@ type Options struct {
 	Handler Handler     // required
 	Log     *zap.Logger // nil: nothing is logged
 	Loops   int         // event loops; 0: one per processor
-	Policy  Policy
-	Limits  Limits // of what a peer sends
+	Mounts  []*Mount    // none: one of any path, to which no page of a browser gets
 
 	MaxHeadBytes     int           // handshake head; 0: 16 KiB
 	MaxFields        int           // header fields in it; 0: 100
@@ -49,10 +48,11 @@ type Listener struct {
 
 // A Server owns the loops and, through them, the connections.
 type Server struct {
-	opt   Options
-	log   *zap.Logger
-	start time.Time
-	table *fdTable
+	opt    Options
+	log    *zap.Logger
+	start  time.Time
+	table  *fdTable
+	mounts mounts
 
 	// Connections leave fdReserve of the process's fdLimit descriptors to
 	// others: to the operator who wants to know what is going on, say.
@@ -95,12 +95,16 @@ func NewServer(opt Options) (*Server, error) {
 	if opt.QueueBytes <= 0 || opt.QueueBytes > maxQueue {
 		opt.QueueBytes = maxQueue
 	}
+	if len(opt.Mounts) == 0 {
+		opt.Mounts = []*Mount{{}}
+	}
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
 		return nil, err
 	}
 	return &Server{
 		opt: opt, log: opt.Log, start: time.Now(),
+		mounts:    newMounts(opt.Mounts),
 		table:     newFDTable(int(min(lim.Max, 1<<30))),
 		fdLimit:   int(min(lim.Cur, 1<<30)),
 		fdReserve: int(min(max(lim.Cur/8, 4), 64)),

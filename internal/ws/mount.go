@@ -1,0 +1,97 @@
+package ws
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// A Mount is a set of paths and what holds for the connections that are opened
+// there. It is immutable once a server has it, and known by its address.
+type Mount struct {
+	// Paths that are served: exact, or a prefix when ending in "/*", which the
+	// path before the slash belongs to. Empty: any path.
+	Paths []string
+
+	// Origins that may connect: "same" (the origin's host name is that of the
+	// Host field; ports are not compared, for proxies often drop them and
+	// cookies ignore them), "*" (any), an exact origin, or one with a wildcard
+	// host such as "https://*.example.com". A request without Origin does not
+	// come from a page in a browser, which is all that this guards against
+	// (cross-site WebSocket hijacking), and passes.
+	Origins []string
+
+	// Subprotocols that are spoken. The client's first that is among them is
+	// chosen; none: the field is ignored (RFC 6455, section 4.2.2).
+	Subprotocols []string
+
+	Limits Limits // of what a peer sends
+	Header []byte // further fields of a 101, each with its CRLF
+	Data   any    // the handler's own
+}
+
+// mounts finds the mount of a path.
+type mounts struct {
+	exact    map[string]*Mount
+	prefixes []mountPrefix // the longest first
+	rest     *Mount        // of any other path; nil: there is none
+}
+
+type mountPrefix struct {
+	prefix string // without the slash and the star
+	mount  *Mount
+}
+
+// newMounts: of several mounts with the same path the first has it.
+func newMounts(list []*Mount) (ms mounts) {
+	ms.exact = make(map[string]*Mount)
+	for _, m := range list {
+		if len(m.Paths) == 0 && ms.rest == nil {
+			ms.rest = m
+		}
+		for _, path := range m.Paths {
+			if prefix, ok := strings.CutSuffix(path, "/*"); ok {
+				ms.prefixes = append(ms.prefixes, mountPrefix{prefix, m})
+			} else if ms.exact[path] == nil {
+				ms.exact[path] = m
+			}
+		}
+	}
+	slices.SortStableFunc(ms.prefixes, func(a, b mountPrefix) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
+	return ms
+}
+
+// find returns the mount of a path, or nil: an exact path goes before a prefix,
+// a longer prefix before a shorter one.
+func (ms *mounts) find(path []byte) *Mount {
+	if m := ms.exact[string(path)]; m != nil {
+		return m
+	}
+	for _, p := range ms.prefixes {
+		if rest, ok := bytes.CutPrefix(path, []byte(p.prefix)); ok && (len(rest) == 0 || rest[0] == '/') {
+			return p.mount
+		}
+	}
+	return ms.rest
+}
+
+// subprotocol chooses from what the client offers, or returns "".
+func (m *Mount) subprotocol(r *Request) string {
+	if len(m.Subprotocols) == 0 {
+		return ""
+	}
+	for _, f := range r.Fields {
+		if len(f.Name) != len("Sec-WebSocket-Protocol") || !foldEqual(f.Name, "sec-websocket-protocol") {
+			continue
+		}
+		for item := range bytes.SplitSeq(f.Value, []byte(",")) {
+			for _, s := range m.Subprotocols {
+				if s == string(trimBlanks(item)) {
+					return s
+				}
+			}
+		}
+	}
+	return ""
+}
