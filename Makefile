@@ -9,7 +9,8 @@ HANDLERS ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-FUZZTIME    ?= 5s
+FUZZTIME    ?= 30s
+FUZZ        ?= .
 TIMEOUT     ?= 15m
 
 .DEFAULT_GOAL := help
@@ -41,8 +42,9 @@ check: ## formatting, vet, staticcheck
 unit: ## all tests, with the race detector
 	@sh test/unit.sh $(TIMEOUT)
 
+# FUZZ='session|Quote' chooses by package and name, FUZZTIME=10m is for longer.
 fuzz: ## each fuzz target for FUZZTIME
-	@sh test/fuzz.sh $(FUZZTIME)
+	@sh test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
 
 docs: ## what is generated: docs/admin.md, web/dist
 	$(GO) generate ./internal/admin ./web
