@@ -39,7 +39,10 @@ var values = []struct {
 	{"handshake.max_bytes", `4096`, []string{`1023`, `1048577`, `"4k"`}},
 	{"handshake.max_headers", `50`, []string{`0`, `1001`}},
 	{"handshake.rate", `1000`, []string{`-1`, `1000001`, `1.5`}},
-	{"handshake.origins", `["https://example.com", "http://*.example.com:8080", "chrome-extension://abcdef", "*"]`, []string{`["example.com"]`, `["https://example.com/"]`, `["https://Example.com"]`, `["https://*"]`, `["https://a.*.com"]`, `["https://u@example.com"]`, `[""]`, `["https://a b"]`}},
+	{"handshake.origins", `["https://example.com", "http://*.example.com:8080", "https://*.internal", "https://*.localhost", "https://[::1]:8443", "https://xn--mnchen-3ya.de", "chrome-extension://abcdef", "*"]`, []string{
+		`["example.com"]`, `["*.example.com"]`, `["https://example.com/"]`, `["https://Example.com"]`, `["https://*"]`, `["https://*."]`, `["https://a.*.com"]`, `["https://*a.com"]`, `["https://*.*.a.com"]`, `["https://u@example.com"]`,
+		`[""]`, `["https://a b"]`, `["null"]`, `["https://münchen.de"]`, `["https://a.com:0443"]`, `["https://a.com:99999"]`, `["https://a.com:*"]`, `["https://[::1"]`, `["https://[::g]"]`, `["https://a..com"]`,
+		`["https://*.com"]`, `["https://*.co.uk"]`, `["https://*.github.io"]`, `["https://*.0.0.1"]`, `["https://*.[::1]"]`, `["chrome-extension://*.abc"]`, `["https://*.com."]`}},
 	{"handshake.trusted_proxies", `["unix", "::1", "10.0.0.0/8"]`, []string{`["10.0.0.1/8"]`, `["localhost"]`, `["10.0.0.0/33"]`, `["tcp"]`}},
 	{"message.max_frame_bytes", `125`, []string{`124`, `1073741825`}},
 	{"message.max_message_bytes", `1073741824`, []string{`124`, `1073741825`}},

@@ -78,21 +78,6 @@ func account(what string, optional bool) kind[string] {
 	})
 }
 
-func checkOrigin(s string) error {
-	if s == OriginSame || s == OriginAny {
-		return nil
-	}
-	// A wildcard stands for one or more whole labels, so that "*.example.com" never matches "badexample.com".
-	u, err := url.Parse(strings.Replace(s, "://*.", "://", 1))
-	if err != nil || u.Scheme == "" || u.Hostname() == "" || strings.Contains(u.Host, "*") || u.Scheme+"://"+u.Host != strings.Replace(s, "://*.", "://", 1) {
-		return fmt.Errorf("%q is not an origin", s)
-	}
-	if s != strings.ToLower(s) {
-		return fmt.Errorf("%q must be in lower case, as browsers send it", s)
-	}
-	return nil
-}
-
 func checkProxy(s string) error {
 	if s == ProxyUnix {
 		return nil

@@ -14,10 +14,10 @@ type Mount struct {
 	// path before the slash belongs to. Empty: any path.
 	Paths []string
 
-	// Origins that may connect: "same" (the origin's host name is that of the
-	// Host field; ports are not compared, for proxies often drop them and
-	// cookies ignore them), "*" (any), an exact origin, or one with a wildcard
-	// host such as "https://*.example.com". A request without Origin does not
+	// Origins that may connect: "same" (an http or https page whose host name is
+	// that of the Host field; ports are not compared, for proxies often drop
+	// them and cookies ignore them), "*" (any), an exact origin, or one with a
+	// wildcard host such as "https://*.example.com". A request without Origin does not
 	// come from a page in a browser, which is all that this guards against
 	// (cross-site WebSocket hijacking), and passes.
 	Origins []string
@@ -29,6 +29,8 @@ type Mount struct {
 	Limits Limits // of what a peer sends
 	Header []byte // further fields of a 101, each with its CRLF
 	Data   any    // the handler's own
+
+	rules []originRule // of Origins
 }
 
 // mounts finds the mount of a path.
@@ -44,9 +46,12 @@ type mountPrefix struct {
 }
 
 // newMounts: of several mounts with the same path the first has it.
-func newMounts(list []*Mount) (ms mounts) {
+func newMounts(list []*Mount) (ms mounts, err error) {
 	ms.exact = make(map[string]*Mount)
 	for _, m := range list {
+		if err := m.readOrigins(); err != nil {
+			return ms, err
+		}
 		if len(m.Paths) == 0 && ms.rest == nil {
 			ms.rest = m
 		}
@@ -59,7 +64,19 @@ func newMounts(list []*Mount) (ms mounts) {
 		}
 	}
 	slices.SortStableFunc(ms.prefixes, func(a, b mountPrefix) int { return cmp.Compare(len(b.prefix), len(a.prefix)) })
-	return ms
+	return ms, nil
+}
+
+// readOrigins takes Origins apart.
+func (m *Mount) readOrigins() error {
+	m.rules = make([]originRule, len(m.Origins))
+	for i, s := range m.Origins {
+		var err error
+		if m.rules[i], err = parseOriginRule(s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // find returns the mount of a path, or nil: an exact path goes before a prefix,

@@ -98,13 +98,17 @@ func NewServer(opt Options) (*Server, error) {
 	if len(opt.Mounts) == 0 {
 		opt.Mounts = []*Mount{{}}
 	}
+	mounts, err := newMounts(opt.Mounts)
+	if err != nil {
+		return nil, err
+	}
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
 		return nil, err
 	}
 	return &Server{
 		opt: opt, log: opt.Log, start: time.Now(),
-		mounts:    newMounts(opt.Mounts),
+		mounts:    mounts,
 		table:     newFDTable(int(min(lim.Max, 1<<30))),
 		fdLimit:   int(min(lim.Cur, 1<<30)),
 		fdReserve: int(min(max(lim.Cur/8, 4), 64)),
