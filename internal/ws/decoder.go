@@ -197,6 +197,9 @@ func checkFirst(b0, b1 byte, fragmented bool) error {
 		if b1&0x7f > 125 {
 			return ErrLongControl
 		}
+		if op == OpClose && b1&0x7f == 1 {
+			return ErrShortClose
+		}
 	case op == OpContinuation && !fragmented:
 		return ErrStrayContinuation
 	case op != OpContinuation && fragmented:
@@ -257,36 +260,22 @@ func checkSize(op OpCode, size, have int64, lim *Limits) error {
 	return nil
 }
 
-// header collects the current frame's header from b and, when it is whole,
-// judges it and turns to the payload.
+// header collects the current frame's header from b, judges each part of it as
+// soon as it is here, and turns to the payload when it is whole.
 func (p *partial) header(b []byte, lim *Limits) (n int, err error) {
-	want := 2
-	if p.nhead >= 2 {
-		want = headerLen(p.head[1]) // its first bytes came earlier, and were judged
-	}
-	for {
+	for want := p.headerPart(); ; want = p.headerPart() {
 		k := copy(p.head[p.nhead:want], b[n:])
 		p.nhead += k
 		n += k
 		if p.nhead < want {
 			return n, nil
 		}
-		if want == 2 {
-			if err := checkFirst(p.head[0], p.head[1], p.messageOp != OpContinuation); err != nil {
-				return n, err
-			}
-			want = headerLen(p.head[1])
-			continue
+		if err := p.judge(lim); err != nil {
+			return n, err
 		}
-		break
-	}
-	p.fin = p.head[0]&0x80 != 0
-	p.op = OpCode(p.head[0] & 0x0f)
-	if p.size, err = payloadLen(p.head[:]); err != nil {
-		return n, err
-	}
-	if err := checkSize(p.op, p.size, int64(p.message.len()), lim); err != nil {
-		return n, err
+		if p.nhead > 2 && p.nhead == headerLen(p.head[1]) {
+			break
+		}
 	}
 	if !p.op.IsControl() {
 		if p.fragments++; lim.Fragments > 0 && p.fragments > lim.Fragments {
@@ -296,9 +285,44 @@ func (p *partial) header(b []byte, lim *Limits) (n int, err error) {
 			p.messageOp = p.op
 		}
 	}
-	p.mask = [4]byte(p.head[want-4 : want])
+	p.mask = [4]byte(p.head[p.nhead-4 : p.nhead])
 	p.nhead, p.got, p.inFrame = 0, 0, true
 	return n, nil
+}
+
+// headerPart is where the part of the header ends that is being collected: the
+// first byte, the second, the length, the mask.
+func (p *partial) headerPart() int {
+	if p.nhead < 2 {
+		return p.nhead + 1
+	}
+	size := headerLen(p.head[1]) - 4
+	if p.nhead < size {
+		return size
+	}
+	return size + 4
+}
+
+// judge is called at the end of each part of the header.
+func (p *partial) judge(lim *Limits) (err error) {
+	fragmented := p.messageOp != OpContinuation
+	switch n := p.nhead; {
+	case n == 1: // as if a legal second byte followed
+		return checkFirst(p.head[0], 0x80, fragmented)
+	case n == 2:
+		if err := checkFirst(p.head[0], p.head[1], fragmented); err != nil {
+			return err
+		}
+	}
+	if p.nhead != headerLen(p.head[1])-4 {
+		return nil
+	}
+	p.fin = p.head[0]&0x80 != 0
+	p.op = OpCode(p.head[0] & 0x0f)
+	if p.size, err = payloadLen(p.head[:]); err != nil {
+		return err
+	}
+	return checkSize(p.op, p.size, int64(p.message.len()), lim)
 }
 
 // payload takes what b has of the current frame's payload. whole reports
@@ -309,6 +333,11 @@ func (p *partial) payload(b []byte) (n int, whole bool, err error) {
 	if p.op.IsControl() {
 		copy(p.control[p.got:], b)
 		gobwas.Cipher(p.control[p.got:int(p.got)+n], p.mask, int(p.got&3))
+		if p.op == OpClose {
+			if err := checkClosePrefix(p.control[:int(p.got)+n]); err != nil {
+				return n, false, err
+			}
+		}
 	} else if n > 0 {
 		gobwas.Cipher(b, p.mask, int(p.got&3))
 		// Memory follows the bytes that came, never the length that was
@@ -367,17 +396,28 @@ func closeEvent(payload []byte) (Event, error) {
 	if len(payload) == 0 {
 		return Event{Op: OpClose, Code: CloseNoStatus}, nil
 	}
-	if len(payload) == 1 {
-		return Event{}, ErrShortClose
-	}
-	code := int(binary.BigEndian.Uint16(payload))
-	if !ValidCloseCode(code) {
-		return Event{}, ErrCloseCode
+	if err := checkClosePrefix(payload); err != nil {
+		return Event{}, err
 	}
 	if !utf8.Valid(payload[2:]) {
-		return Event{}, ErrCloseReason
+		return Event{}, ErrCloseReason // ends inside a character
 	}
+	code := int(binary.BigEndian.Uint16(payload))
 	return Event{Op: OpClose, Code: code, Payload: payload[2:]}, nil
+}
+
+// checkClosePrefix judges what is here of a close frame's payload.
+func checkClosePrefix(b []byte) error {
+	if len(b) < 2 {
+		return nil
+	}
+	if !ValidCloseCode(int(binary.BigEndian.Uint16(b))) {
+		return ErrCloseCode
+	}
+	if _, ok := validPrefix(b[2:]); !ok {
+		return ErrCloseReason
+	}
+	return nil
 }
 
 // validPrefix returns how many bytes of b are whole valid characters; ok is

@@ -323,10 +323,11 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 	var messageOp OpCode
 	open, fragments := false, 0
 	for len(b) > 0 {
-		if len(b) < 2 {
-			return events, false, nil
+		second := byte(0x80) // a legal one, until it is here
+		if len(b) > 1 {
+			second = b[1]
 		}
-		fin, op, short := b[0]>>7 == 1, OpCode(b[0]%16), int(b[1]%128)
+		fin, op, short := b[0]>>7 == 1, OpCode(b[0]%16), int(second%128)
 		control := op >= 8
 		switch {
 		case b[0]/16%8 != 0:
@@ -337,15 +338,17 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 			return events, false, ErrFragmentedControl
 		case control && short > 125:
 			return events, false, ErrLongControl
+		case op == OpClose && short == 1:
+			return events, false, ErrShortClose
 		case op == 0 && !open:
 			return events, false, ErrStrayContinuation
 		case (op == 1 || op == 2) && open:
 			return events, false, ErrMissingContinuation
-		case b[1]>>7 == 0:
+		case second>>7 == 0:
 			return events, false, ErrUnmasked
 		}
 		ext := map[int]int{126: 2, 127: 8}[short]
-		if len(b) < 2+ext+4 {
+		if len(b) < 2+ext {
 			return events, false, nil
 		}
 		size := uint64(short)
@@ -364,6 +367,8 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 			return events, false, ErrFrameTooBig
 		case !control && lim.Message > 0 && uint64(len(message))+size > uint64(lim.Message):
 			return events, false, ErrMessageTooBig
+		case len(b) < 2+ext+4:
+			return events, false, nil
 		}
 		if !control {
 			fragments++
@@ -388,26 +393,22 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 		}
 		b = b[size:]
 		if control {
-			if !whole {
-				return events, false, nil
-			}
 			ev := decodeEvent{Op: op, Payload: string(payload)}
 			if op == OpClose {
-				switch {
-				case len(payload) == 0:
-					ev.Code = CloseNoStatus
-				case len(payload) == 1:
-					return events, false, ErrShortClose
-				default:
+				ev.Code = CloseNoStatus
+				if len(payload) >= 2 {
 					ev.Code = int(payload[0])<<8 + int(payload[1])
 					ev.Payload = string(payload[2:])
 					if ev.Code < 1000 || ev.Code == 1004 || ev.Code == 1005 || ev.Code == 1006 || ev.Code > 1014 && ev.Code < 3000 || ev.Code > 4999 {
 						return events, false, ErrCloseCode
 					}
-					if !utf8.ValidString(ev.Payload) {
+					if !couldBeText(payload[2:], whole) {
 						return events, false, ErrCloseReason
 					}
 				}
+			}
+			if !whole {
+				return events, false, nil
 			}
 			events = append(events, ev)
 			continue
