@@ -28,7 +28,7 @@ func (l *loop) collect(c *Conn, b []byte) {
 		}
 		return
 	case n == 0:
-		if hopeless(b) {
+		if hopeless(b, before) {
 			l.refuse(c, refuseMalformed)
 		}
 		return

@@ -40,12 +40,13 @@ func headEnd(b []byte, from int) int {
 }
 
 // hopeless judges an incomplete head: one that can never become legal need not
-// be waited for.
-func hopeless(b []byte) bool {
+// be waited for. What lies before from has been judged already, so that a head
+// in many pieces costs no more than its bytes.
+func hopeless(b []byte, from int) bool {
 	if c := b[0]; c < 'A' || c > 'Z' {
 		return true // not HTTP: a TLS hello, say
 	}
-	for i := 0; i < len(b); {
+	for i := from; i < len(b); {
 		j := bytes.IndexByte(b[i:], '\n')
 		if j < 0 {
 			return false
