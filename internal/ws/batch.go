@@ -58,6 +58,23 @@ func (b *Batch) control(c *Conn, op OpCode, payload []byte) {
 	b.noteLocked(c)
 }
 
+// pong answers a ping: after our close frame, too, until the peer's has come
+// (RFC 6455, section 5.5.2), but then only as long as it reads.
+func (b *Batch) pong(c *Conn, payload []byte) {
+	if c.state() != stateClosing {
+		b.control(c, OpPong, payload)
+		return
+	}
+	n := 2 + len(payload)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken || int(c.out.size)+n > c.loop.srv.opt.QueueBytes {
+		return
+	}
+	c.out.pushBytes(n, func(dst []byte) []byte { return appendFrame(dst, OpPong, true, payload) })
+	b.noteLocked(c)
+}
+
 // Close starts the closing handshake at the end of the pass. See [Conn.Close].
 func (b *Batch) Close(c *Conn, code int, reason string) error {
 	if err := checkClose(code, reason); err != nil {

@@ -7,12 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The end of a connection (RFC 6455, section 7). There are three ways:
+// The end of a connection (RFC 6455, section 7). There are four ways:
 //
 //   - Close: our close frame leaves, the peer's is awaited for CloseTimeout;
 //     what the peer still sends before it is thrown away.
 //   - The peer's close frame: it is echoed, what was queued leaves, the socket
 //     is closed (the server closes first, section 7.1.1).
+//   - The peer ends its side without a close frame: what was queued leaves, for
+//     it may still read, and the socket is closed.
 //   - Failing, for a violation, a refused handshake or a slow consumer: the
 //     last answer leaves, the write side is shut, and input is thrown away
 //     until the peer ends or CloseTimeout passes. Closing at once with input
@@ -172,15 +174,30 @@ func (l *loop) linger(c *Conn) {
 }
 
 // owes reports whether a peer that has ended its side is still to be sent
-// something, its close frame's answer or a refusal, and if so looks only for
-// room to do that.
+// something: its close frame's answer, a refusal, or what was queued when it
+// ended without a close frame, which it may read all the same. If so only room
+// for that is looked for.
 func (l *loop) owes(c *Conn) bool {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if st := c.state(); st != stateFlushing && st != stateFailing || !c.armed {
+	st := c.state()
+	if !c.armed || st < stateOpen {
+		c.mu.Unlock()
 		return false
 	}
 	l.poll.ctl(unix.EPOLL_CTL_MOD, c.fd, c.gen, unix.EPOLLOUT)
+	if st != stateOpen && st != stateClosing {
+		c.mu.Unlock()
+		return true
+	}
+	if c.end == nil {
+		c.end = &CloseInfo{Code: CloseAbnormal}
+	}
+	info := *c.end
+	c.setStateLocked(stateFlushing)
+	c.mu.Unlock()
+	c.in.Reset()
+	l.armEnd(c)
+	l.tell(c, info)
 	return true
 }
 

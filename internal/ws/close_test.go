@@ -529,7 +529,7 @@ func TestCloseRaces(t *testing.T) {
 	})
 }
 
-// Pings are answered, also between fragments, and not after our close frame.
+// Pings are answered, also between fragments and after our close frame.
 func TestPings(t *testing.T) {
 	h := newRecorder(t).echo()
 	pongs := make(chan string, 10)
@@ -560,7 +560,8 @@ func TestPings(t *testing.T) {
 	c.expect(OpPing, full)
 	_ = conn.Close(1000, "")
 	c.expectClose(1000)
-	c.send(OpPing, "ignored")
+	c.send(OpPing, "still")
+	c.expect(OpPong, "still")
 	c.send(OpClose, closeBody(1000, ""))
 	c.expectEnd()
 }

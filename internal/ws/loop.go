@@ -260,7 +260,7 @@ func (l *loop) feed(c *Conn, b []byte) {
 				return
 			}
 		case OpPing:
-			l.batch.control(c, OpPong, ev.Payload)
+			l.batch.pong(c, ev.Payload)
 		case OpPong:
 			h.Pong(&l.batch, c, ev.Payload)
 		case OpClose:

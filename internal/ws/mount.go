@@ -99,7 +99,7 @@ func (m *Mount) subprotocol(r *Request) string {
 		return ""
 	}
 	for _, f := range r.Fields {
-		if len(f.Name) != len("Sec-WebSocket-Protocol") || !foldEqual(f.Name, "sec-websocket-protocol") {
+		if len(f.Name) != len(protocolField) || !foldEqual(f.Name, protocolField) {
 			continue
 		}
 		for item := range bytes.SplitSeq(f.Value, []byte(",")) {

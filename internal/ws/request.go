@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"net/http"
+	"net/url"
+	"strings"
 )
 
 // A Request is the head of an opening handshake, parsed without copying: all
@@ -19,6 +21,7 @@ type Request struct {
 
 	host, origin, key, version     []byte
 	hosts, origins, keys, versions int
+	protocols                      int // fields
 	upgrade, connection, body      bool
 }
 
@@ -96,7 +99,26 @@ func (r *Request) Parse(head []byte, maxFields int) *Response {
 	if len(rest) != 0 {
 		return refuseMalformed
 	}
+	r.originForm()
 	return nil
+}
+
+// originForm makes a path of a target in absolute form, which a server must take
+// (RFC 6455, section 4.2.1; RFC 9112, section 3.2.2), if its host is that of the
+// Host field. Any other is left for check to refuse: a proxy in front may have
+// judged either host.
+func (r *Request) originForm() {
+	if r.Target[0] == '/' {
+		return
+	}
+	u, err := url.ParseRequestURI(string(r.Target))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.Host == "" || !strings.EqualFold(u.Host, string(r.host)) {
+		return
+	}
+	_, rest, _ := bytes.Cut(r.Target, []byte("://"))
+	if r.Target = rest[len(u.Host):]; len(r.Target) == 0 || r.Target[0] != '/' {
+		r.Target = append([]byte("/"), r.Target...)
+	}
 }
 
 func (r *Request) requestLine(line []byte) *Response {
@@ -166,6 +188,10 @@ func (r *Request) note(name, value []byte) {
 		if foldEqual(name, "content-length") && string(value) != "0" {
 			r.body = true
 		}
+	case len("Sec-WebSocket-Protocol"):
+		if foldEqual(name, protocolField) {
+			r.protocols++
+		}
 	case len("Sec-WebSocket-Version"):
 		if foldEqual(name, "sec-websocket-version") {
 			r.version = value
@@ -180,8 +206,6 @@ func (r *Request) check() *Response {
 	case r.hosts != 1 || !validHost(r.host):
 		return refuseHost
 	case r.Target[0] != '/':
-		// The absolute form names a host of its own, which a proxy in front may
-		// have judged instead of the Host field.
 		return refuseTarget
 	case string(r.Method) != http.MethodGet && (r.upgrade || !r.isHead()):
 		return refuseMethod
@@ -197,10 +221,41 @@ func (r *Request) check() *Response {
 		return refuseWSVersion
 	case r.keys != 1 || !validKey(r.key):
 		return refuseKey
+	case r.protocols > 0 && !r.validProtocols():
+		return refuseProtocols
 	case r.origins > 1:
 		return refuseOrigin
 	}
 	return nil
+}
+
+const protocolField = "sec-websocket-protocol"
+
+// validProtocols reports whether the subprotocols that are offered are tokens,
+// at least one, and all different (RFC 6455, sections 4.1 and 4.3).
+func (r *Request) validProtocols() bool {
+	seen := make(map[string]bool)
+	for _, f := range r.Fields {
+		if len(f.Name) != len(protocolField) || !foldEqual(f.Name, protocolField) {
+			continue
+		}
+		for item := range bytes.SplitSeq(f.Value, []byte(",")) {
+			item = trimBlanks(item)
+			if len(item) == 0 {
+				continue // RFC 9110, section 5.6.1.2
+			}
+			for _, c := range item {
+				if !isToken[c] {
+					return false
+				}
+			}
+			if seen[string(item)] {
+				return false
+			}
+			seen[string(item)] = true
+		}
+	}
+	return len(seen) > 0
 }
 
 func (r *Request) isHead() bool { return string(r.Method) == http.MethodHead }
@@ -226,13 +281,15 @@ func (r *Request) Get(name string) []byte {
 	return nil
 }
 
-// validKey reports whether the key is 16 bytes in base64.
+// validKey reports whether the key is 16 bytes in base64. The bits that are to
+// spare in its last character may be anything: in the example of RFC 6455,
+// section 4.1, "AQIDBAUGBwgJCgsMDQ4PEC==", they are not zero.
 func validKey(key []byte) bool {
 	if len(key) != 24 {
 		return false
 	}
 	var dst [18]byte
-	n, err := base64.StdEncoding.Strict().Decode(dst[:], key)
+	n, err := base64.StdEncoding.Decode(dst[:], key)
 	return err == nil && n == 16
 }
 
