@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"cmd/nvsessd":             {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "web"},
 	"internal/admin":          {"internal/session"},
 	"internal/config":         {},
+	"internal/deflate":        {},
 	"internal/gen":            {"web"},
 	"internal/jsinput":        {},
 	"internal/listen":         {"internal/config"},
