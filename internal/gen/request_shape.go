@@ -42,6 +42,7 @@ const requestShape = `{
       host: 'localhost'
     },
     body: Buffer(0) [Uint8Array] []
-  }
+  },
+  auth: null
 }
 `

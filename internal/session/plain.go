@@ -21,7 +21,7 @@ type PlainRequest struct {
 }
 
 // Request reads the request record.
-func (p *PlainRequest) Request() *RequestRecord { return p.srv.record(p.head, p.conn.Peer()) }
+func (p *PlainRequest) Request() *RequestRecord { return p.srv.record(p.head, p.conn.Peer(), nil) }
 
 // HeaderField is a field of a response.
 type HeaderField struct{ Name, Value string }

@@ -33,6 +33,7 @@ type RequestRecord struct {
 	ResourceURL         ResourceURL `json:"resourceURL"`
 	WebSocketVersion    int         `json:"webSocketVersion"`
 	HTTPRequest         HTTPRequest `json:"httpRequest"`
+	Auth                *Identity   `json:"auth"` // ours; nil, and null, when nobody has authenticated
 }
 
 // Cookie is one cookie that the client sent.
@@ -151,11 +152,11 @@ func (o *Object) add(name, value string) {
 }
 
 // Request reads the session's request record.
-func (s *Session) Request() *RequestRecord { return s.srv.record(s.head, s.conn.Peer()) }
+func (s *Session) Request() *RequestRecord { return s.srv.record(s.head, s.conn.Peer(), s.identity) }
 
 // record reads a request record from the head of a request that was parsed
 // before.
-func (srv *Server) record(head string, peer ws.Peer) *RequestRecord {
+func (srv *Server) record(head string, peer ws.Peer, id *Identity) *RequestRecord {
 	var r ws.Request
 	_ = r.Parse([]byte(head), 0)
 	rec := &RequestRecord{
@@ -168,6 +169,7 @@ func (srv *Server) record(head string, peer ws.Peer) *RequestRecord {
 		Resource:            string(r.Target),
 		ResourceURL:         parseResource(string(r.Target)),
 		WebSocketVersion:    13,
+		Auth:                id,
 	}
 	if len(rec.RequestedProtocols) == 0 {
 		rec.RequestedProtocols = nil // as nv-session-simple has it

@@ -52,15 +52,15 @@ func record(t *testing.T, s *Session) string {
 }
 
 // The template that nv-session-simple prints (nv_sess_hreq_verify_help), as
-// JSON.stringify gives it, but for two things: where nobody's address is known,
-// remoteAddresses is empty and not [null], and there is no body, which a
-// handshake cannot have.
+// JSON.stringify gives it, but for three things: where nobody's address is
+// known, remoteAddresses is empty and not [null]; there is no body, which a
+// handshake cannot have; and auth is ours.
 const template = `{"cookies":[],"host":"localhost","key":"7Ps6/Zdaao8BdULnTnfpmg==","origin":"","remoteAddresses":[],` +
 	`"requestedExtensions":[],"requestedProtocols":null,"resource":"/","resourceURL":{"protocol":null,"slashes":null,"auth":null,` +
 	`"host":null,"port":null,"hostname":null,"hash":null,"search":null,"query":{},"pathname":"/","path":"/","href":"/"},` +
 	`"webSocketVersion":13,"httpRequest":{"host":"localhost","hostname":"localhost","port":null,"method":"GET","path":"/",` +
 	`"headers":{"upgrade":"websocket","connection":"Upgrade","sec-websocket-version":"13",` +
-	`"sec-websocket-key":"7Ps6/Zdaao8BdULnTnfpmg==","host":"localhost"}}}`
+	`"sec-websocket-key":"7Ps6/Zdaao8BdULnTnfpmg==","host":"localhost"}},"auth":null}`
 
 func TestRecordHasItsShape(t *testing.T) {
 	h := start(t)

@@ -30,6 +30,8 @@ type Options struct {
 	TrustedProxies []string      // "unix", addresses or prefixes
 	Inbox          InboxOptions  // of messages for backends
 	VerifyTimeout  time.Duration // for verifiers; 0: 5 s
+	Auth           Authenticator // required unless AuthMode is AuthOff
+	AuthMode       AuthMode
 
 	// Pages answers requests that ask for no upgrade, by their path.
 	Pages map[string]*ws.Response
@@ -54,6 +56,8 @@ type Server struct {
 	wrongWay  atomic.Uint64 // envelopes of a type only we may send
 	unknownID atomic.Uint64 // answers to nothing
 	timedOut  atomic.Uint64 // sessions closed for silence
+
+	unauthenticated authCounts
 }
 
 // NewServer prepares a server; Start runs it.
@@ -76,6 +80,9 @@ func NewServer(opt Options) (*Server, error) {
 	}
 	if opt.Keepalive && opt.Interval <= 0 {
 		return nil, errors.New("session: keepalive needs an interval")
+	}
+	if opt.AuthMode != AuthOff && opt.Auth == nil {
+		return nil, errNoAuthenticator
 	}
 	opt.WS.Handler = receiver{s}
 	opt.WS.Log = s.log
@@ -140,7 +147,7 @@ type receiver struct{ *Server }
 
 // Open enters a session into the registry.
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
-	s := &Session{srv: r.Server, conn: c, head: string(req.Head), openedAt: time.Now().UnixNano()}
+	s := &Session{srv: r.Server, conn: c, head: string(req.Head), identity: identityOf(c), openedAt: time.Now().UnixNano()}
 	c.SetData(s)
 	r.registry.add(s)
 	if r.opt.Keepalive {

@@ -18,6 +18,7 @@ type Session struct {
 	conn     *ws.Conn
 	id       ID
 	head     string       // the handshake's head; the request record is read from it when asked for
+	identity *Identity    // nil: nobody in particular
 	openedAt int64        // unix nanoseconds
 	slot     int          // in the registry's order; guarded by its lock
 	asked    bool         // the last ping before closing was sent; owned by the loop

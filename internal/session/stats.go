@@ -10,9 +10,10 @@ type Stats struct {
 	Sessions       int               `json:"sessions"` // open now
 	Connections    int64             `json:"connections"`
 	Opens          uint64            `json:"opens"`
-	Closes         map[string]uint64 `json:"closes"`     // by close code
-	Refused        map[string]uint64 `json:"refused"`    // handshakes, by HTTP status
-	Violations     map[string]uint64 `json:"violations"` // connections failed, by close code
+	Closes         map[string]uint64 `json:"closes"`       // by close code
+	Refused        map[string]uint64 `json:"refused"`      // handshakes, by HTTP status
+	AuthRefused    map[string]uint64 `json:"auth_refused"` // those of them with 401, by what was wrong with the token
+	Violations     map[string]uint64 `json:"violations"`   // connections failed, by close code
 	TextIn         uint64            `json:"text_in"`
 	BinaryIn       uint64            `json:"binary_in"`
 	BytesIn        uint64            `json:"bytes_in"`
@@ -39,7 +40,8 @@ func (s *Server) Stats() Stats {
 	return Stats{
 		Sessions: s.Len(), Connections: s.ws.Conns(), Opens: t.Opens,
 		Closes: byName(t.Closes), Refused: byName(t.Refused), Violations: byName(t.Violations),
-		TextIn: t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
+		AuthRefused: s.unauthenticated.byReason(),
+		TextIn:      t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),

@@ -64,12 +64,13 @@ type deciding struct {
 	srv  *Server
 	conn *ws.Conn
 	head string
+	id   *Identity
 	stop func() bool // of the deadline
 	over atomic.Bool
 }
 
 // Request reads the request record.
-func (h *Handshake) Request() *RequestRecord { return h.srv.record(h.head, h.conn.Peer()) }
+func (h *Handshake) Request() *RequestRecord { return h.srv.record(h.head, h.conn.Peer(), h.id) }
 
 // Accept lets the handshake pass, to the next verifier if there is one.
 func (h *Handshake) Accept() {
@@ -111,9 +112,12 @@ func (h *deciding) decide(resp *ws.Response) {
 	h.conn.Answer(resp)
 }
 
-// Check asks the verifiers about a handshake that the transport's Policy lets
-// pass.
+// Check authenticates a handshake that the transport lets pass, and then asks
+// the verifiers about it.
 func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
+	if resp := r.authenticate(c, req); resp != nil {
+		return resp
+	}
 	list := r.verify.list.Load()
 	if list == nil || len(*list) == 0 {
 		return nil
@@ -122,7 +126,7 @@ func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
 		r.verify.pending.Add(-1)
 		return &ws.Response{Status: http.StatusServiceUnavailable, Detail: "too many handshakes at once", Header: "Retry-After: 1\r\n"}
 	}
-	d := &deciding{srv: r.Server, conn: c, head: string(req.Head)}
+	d := &deciding{srv: r.Server, conn: c, head: string(req.Head), id: identityOf(c)}
 	armed := make(chan struct{})
 	timer := time.AfterFunc(r.opt.VerifyTimeout, func() {
 		<-armed

@@ -106,7 +106,8 @@ type ConnStats struct {
 	Queued                int // bytes waiting for the peer to read
 }
 
-// SetData attaches the handler's own value. It is called once, from Open.
+// SetData attaches the handler's own value, in place of the one before. It is
+// called from Check and Open only.
 func (c *Conn) SetData(v any) { c.data = v }
 
 // Data returns the value given to SetData.

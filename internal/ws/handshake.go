@@ -163,7 +163,7 @@ func (l *loop) logRefusal(c *Conn, ref *Response, r *Request) {
 	if ce := l.srv.log.Check(level, "handshake refused"); ce != nil {
 		quoted := func(b []byte) string { return strconv.QuoteToASCII(string(b[:min(len(b), 256)])) }
 		ce.Write(zap.Int("status", ref.Status), zap.String("why", ref.Detail),
-			zap.String("origin", quoted(r.origin)), zap.String("host", quoted(r.host)), zap.String("target", quoted(r.Target)),
+			zap.String("origin", quoted(r.origin)), zap.String("host", quoted(r.host)), zap.String("target", quoted(hideQuery(r.Target, l.srv.opt.SecretQuery))),
 			zap.String("peer", c.peer.String()))
 	}
 }

@@ -22,6 +22,7 @@ type Options struct {
 	Loops   int         // event loops; 0: one per processor
 	Mounts  []*Mount    // none: one of any path, to which no page of a browser gets
 
+	SecretQuery      []string      // names of query parameters whose values are not logged
 	MaxHeadBytes     int           // handshake head; 0: 16 KiB
 	MaxFields        int           // header fields in it; 0: 100
 	HandshakeTimeout time.Duration // from accept to whole head; 0: 10 s

@@ -168,6 +168,7 @@ class Server {
         },
         body: Buffer.from(''),
       },
+      auth: null,
     };
   }
   // Verify hooks are given the record already; this is it.

@@ -1,0 +1,136 @@
+package session
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// badges lets in whose X-Badge says "ok NAME", and refuses by the reason that it
+// says in place of that.
+type badges struct{}
+
+func (badges) Authenticate(r *ws.Request) (*Identity, *AuthRefusal) {
+	badge := string(r.Get("X-Badge"))
+	if name, ok := strings.CutPrefix(badge, "ok "); ok {
+		return &Identity{Name: name, Method: AuthJWT, Claims: json.RawMessage(`{"sub":"` + name + `","n":1e400,"<":"&"}`)}, nil
+	}
+	for reason := range authReasons {
+		if badge == reason.String() {
+			return nil, &AuthRefusal{reason, "a \u202edetail"}
+		}
+	}
+	return nil, &AuthRefusal{Reason: AuthMissing}
+}
+
+// Who shows no token gets in only where none is required; who shows a wrong one
+// gets in nowhere, and is told nothing.
+func TestAuthModes(t *testing.T) {
+	for mode, want := range map[AuthMode]map[string]int{
+		AuthOff:      {"": 101, "ok ada": 101, "expired": 101},
+		AuthOptional: {"": 101, "ok ada": 101, "expired": 401, "malformed": 401},
+		AuthRequired: {"": 401, "ok ada": 101, "expired": 401, "malformed": 401},
+	} {
+		h := start(t, func(o *Options) { o.Auth, o.AuthMode = badges{}, mode })
+		for badge, code := range want {
+			status(t, h.knock(t, withHeader("X-Badge: "+badge)), code)
+		}
+	}
+	if _, err := NewServer(Options{Mode: "echo", AuthMode: AuthOptional}); err != errNoAuthenticator {
+		t.Error(err)
+	}
+}
+
+// All refusals look alike to the client, and are told apart for the operator.
+func TestAuthRefusals(t *testing.T) {
+	logged := new(logBuffer)
+	h := start(t, func(o *Options) {
+		o.Auth, o.AuthMode = badges{}, AuthRequired
+		o.Log = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), logged, zap.DebugLevel))
+	})
+	h.SetVerifier("doorman", doorman(func(h *Handshake) { t.Error("a verifier is asked"); h.Accept() }))
+	want := map[string]uint64{}
+	answers := map[string]bool{}
+	for reason := range authReasons {
+		answer := h.http(t, "GET /?x HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nX-Badge: "+reason.String()+
+			"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		answers[fmt.Sprint(answer.Status, answer.Header, answer.body)] = true
+		if answer.StatusCode != 401 || answer.Header.Get("WWW-Authenticate") != "Bearer" {
+			t.Errorf("%s: %s %v", reason, answer.Status, answer.Header)
+		}
+		want[reason.String()] = 1
+	}
+	if len(answers) != 1 {
+		t.Errorf("the answers differ: %v", answers)
+	}
+	st := h.Stats()
+	if !maps.Equal(st.AuthRefused, want) || len(want) != int(authReasons) || st.Refused["401"] != uint64(len(want)) || st.Opens != 0 {
+		t.Errorf("%v, %v", st.AuthRefused, st.Refused)
+	}
+	log := logged.String()
+	for reason := range authReasons {
+		if !strings.Contains(log, `"msg":"not authenticated","reason":"`+reason.String()+`","detail":"a \\u202edetail"`) {
+			t.Errorf("%s is not in the log: %s", reason, log)
+		}
+	}
+}
+
+// Who somebody is, is known to verifiers and, for as long as the session lives,
+// to whoever asks for its record.
+func TestIdentityIsInTheRecord(t *testing.T) {
+	h := start(t, func(o *Options) { o.Auth, o.AuthMode = badges{}, AuthOptional })
+	g := make(gate, 10)
+	h.SetVerifier("gate", g)
+	for badge, want := range map[string]string{
+		"ok ada": `{"name":"ada","method":"jwt","claims":{"sub":"ada","n":1e400,"<":"&"}}`,
+		"":       `null`,
+	} {
+		dialled := make(chan *peer, 1)
+		go func() {
+			p, err := h.tryDial(withHeader("X-Badge: " + badge))
+			if err != nil {
+				t.Error(err)
+			}
+			dialled <- p
+		}()
+		shake := g.next(t)
+		auth := func(r *RequestRecord) string {
+			var b strings.Builder
+			enc := json.NewEncoder(&b)
+			enc.SetEscapeHTML(false)
+			if err := enc.Encode(r.Auth); err != nil {
+				t.Error(err)
+			}
+			return strings.TrimSpace(b.String())
+		}
+		if got := auth(shake.Request()); got != want {
+			t.Errorf("a verifier sees %s, not %s", got, want)
+		}
+		shake.Accept()
+		p := <-dialled
+		eventually(t, "the session is there", func() bool { return h.Len() == 1 })
+		s := h.At(0)
+		if got := auth(s.Request()); got != want || (s.Identity() == nil) != (want == "null") {
+			t.Errorf("the record has %s, not %s", got, want)
+		}
+		p.conn.Close()
+		eventually(t, "the session is gone", func() bool { return h.Stats().Connections == 0 })
+	}
+}
+
+// A session pays a pointer for all this; 176 bytes are one of the sizes that the
+// runtime allocates.
+func TestSessionSize(t *testing.T) {
+	if n := unsafe.Sizeof(Session{}); n > 176 {
+		t.Errorf("a Session takes %d bytes", n)
+	}
+	t.Logf("a Session takes %d bytes", unsafe.Sizeof(Session{}))
+}
