@@ -25,6 +25,15 @@ type guest struct {
 // visit connects and waits until the daemon has greeted.
 func visit(t *testing.T, url string, opts ...client.Option) *guest {
 	t.Helper()
+	g, err := tryVisit(t, url, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func tryVisit(t *testing.T, url string, opts ...client.Option) (*guest, error) {
+	t.Helper()
 	g := &guest{texts: make(chan string, 100), ended: make(chan *client.CloseError, 1)}
 	opts = append(opts, client.WithHandlers(client.Handlers{
 		String:  func(_ *client.Conn, s string) { g.texts <- s },
@@ -36,14 +45,12 @@ func visit(t *testing.T, url string, opts ...client.Option) *guest {
 	defer cancel()
 	c, err := client.Dial(ctx, url, opts...)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	t.Cleanup(func() { _ = c.CloseNow(); <-c.Done() })
-	if _, err := c.WaitSession(ctx); err != nil {
-		t.Fatal(err)
-	}
 	g.Conn = c
-	return g
+	_, err = c.WaitSession(ctx)
+	return g, err
 }
 
 func (g *guest) say(t *testing.T, s string) {

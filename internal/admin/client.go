@@ -77,8 +77,10 @@ func Dial(path string) (*Client, error) {
 // NewClient is Dial without the check.
 func NewClient(path string) *Client {
 	c := &Client{path: path, patience: takeTimeout}
+	// The body waits to be asked for: a daemon that is too busy for the call answers without reading it, and what is sent to it
+	// nevertheless breaks the connection, answer and all.
 	c.http = &http.Client{
-		Transport:     &http.Transport{DialContext: c.dial, DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: time.Second},
+		Transport:     &http.Transport{DialContext: c.dial, DisableKeepAlives: true, DisableCompression: true, ExpectContinueTimeout: 2 * takeTimeout},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return c

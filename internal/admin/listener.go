@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -12,6 +13,9 @@ import (
 const (
 	maxConns   = 512 // more wait in the listen queue
 	maxRefused = 16  // connections being told 403; more are closed without a word
+
+	acceptRetry = 100 * time.Millisecond // after an error
+	burstGap    = 10 * time.Second       // the silence that separates two bursts of errors in the log
 )
 
 // peerListener learns who connects, and bounds how many do.
@@ -22,6 +26,7 @@ type peerListener struct {
 	refused chan struct{} // for those who may not
 	done    chan struct{} // closed by Close
 	once    sync.Once
+	failed  time.Time // when Accept last failed; its caller's own
 }
 
 func newPeerListener(ln net.Listener, s *Server) *peerListener {
@@ -41,7 +46,11 @@ func (l *peerListener) Accept() (net.Conn, error) {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			<-l.places
-			return nil, err
+			if errors.Is(err, net.ErrClosed) {
+				return nil, err
+			}
+			l.retry(err)
+			continue
 		}
 		peer, err := peerOf(c)
 		if err == nil && l.server.options.permits(peer, l.server.uid) {
@@ -56,6 +65,19 @@ func (l *peerListener) Accept() (net.Conn, error) {
 		default:
 			_ = c.Close()
 		}
+	}
+}
+
+// retry waits a moment after an error other than the listener's end, which is no reason to end: there is no memory or no descriptor just
+// now, or the system turned one caller away. It is logged once a burst.
+func (l *peerListener) retry(err error) {
+	if now := time.Now(); now.Sub(l.failed) > burstGap {
+		l.server.options.Log.Error("cannot accept operators; retrying", zap.Error(err))
+	}
+	l.failed = time.Now()
+	select {
+	case <-time.After(acceptRetry):
+	case <-l.done:
 	}
 }
 

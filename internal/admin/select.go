@@ -4,7 +4,6 @@ import (
 	"context"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/nvsess/nvsess/internal/session"
 )
@@ -20,18 +19,17 @@ func (c *Call) filter(ctx context.Context, arg, expr string) (func(*session.Sess
 	if err != nil {
 		return nil, badArg(arg, "%s", plainly(err))
 	}
-	now := time.Now()
 	return func(s *session.Session) bool {
-		return ctx.Err() == nil && f.Match(filterRecord(s, now, f.NeedsRequest()))
+		return ctx.Err() == nil && f.Match(filterRecord(s, f.NeedsRequest()))
 	}, nil
 }
 
 // filterRecord is what a filter sees of a session.
-func filterRecord(s *session.Session, now time.Time, withRequest bool) *session.FilterRecord {
+func filterRecord(s *session.Session, withRequest bool) *session.FilterRecord {
 	stats := s.Stats()
 	r := &session.FilterRecord{
 		ID: s.ID(), Remote: s.RemoteAddr(), Protocol: s.Protocol(), Port: s.Port(),
-		Age: now.Sub(s.OpenedAt()), Idle: now.Sub(s.LastReceivedAt()),
+		Age: s.Age(), Idle: s.IdleFor(),
 		MessagesIn: stats.MessagesIn, MessagesOut: stats.MessagesOut, BytesIn: stats.BytesIn, BytesOut: stats.BytesOut,
 		Dropped: stats.Dropped, Queued: stats.QueuedBytes, Pending: uint64(stats.Pending),
 	}

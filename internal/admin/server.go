@@ -82,9 +82,9 @@ func NewServer(o Options) *Server {
 
 type connKey struct{}
 
-// Serve answers on a unix listener until Shutdown or Close, then returns nil.
+// Serve answers on a unix listener until Shutdown or Close, or until the listener is closed, then returns nil.
 func (s *Server) Serve(ln net.Listener) error {
-	if err := s.http.Serve(newPeerListener(ln, s)); !errors.Is(err, http.ErrServerClosed) {
+	if err := s.http.Serve(newPeerListener(ln, s)); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

@@ -147,7 +147,7 @@ type receiver struct{ *Server }
 
 // Open enters a session into the registry.
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
-	s := &Session{srv: r.Server, conn: c, head: string(req.Head), identity: identityOf(c), openedAt: time.Now().UnixNano()}
+	s := &Session{srv: r.Server, conn: c, head: string(req.Head), identity: identityOf(c), openedAt: time.Now().UnixNano(), opened: time.Since(r.started)}
 	c.SetData(s)
 	r.registry.add(s)
 	if r.opt.Keepalive {

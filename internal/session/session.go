@@ -17,15 +17,16 @@ type Session struct {
 	srv      *Server
 	conn     *ws.Conn
 	id       ID
-	head     string       // the handshake's head; the request record is read from it when asked for
-	identity *Identity    // nil: nobody in particular
-	openedAt int64        // unix nanoseconds
-	slot     int          // in the registry's order; guarded by its lock
-	asked    bool         // the last ping before closing was sent; owned by the loop
-	greeted  bool         // it was told its id and the interval; owned by the loop
-	attached atomic.Value // see Attach
-	quiet    atomic.Bool  // no keepalive
-	inbox    *inbox       // of what a backend handles; nil until there is something; owned by the loop
+	head     string        // the handshake's head; the request record is read from it when asked for
+	identity *Identity     // nil: nobody in particular
+	openedAt int64         // unix nanoseconds, to be shown
+	opened   time.Duration // since the server was made, to be reckoned with: the wall clock may be set
+	slot     int           // in the registry's order; guarded by its lock
+	asked    bool          // the last ping before closing was sent; owned by the loop
+	greeted  bool          // it was told its id and the interval; owned by the loop
+	attached atomic.Value  // see Attach
+	quiet    atomic.Bool   // no keepalive
+	inbox    *inbox        // of what a backend handles; nil until there is something; owned by the loop
 
 	mu      sync.Mutex // guards what follows
 	waits   *waits     // nil while nobody waits for the peer
@@ -84,6 +85,13 @@ func (s *Session) Protocol() string { return s.conn.Subprotocol() }
 
 // OpenedAt is when the handshake was done.
 func (s *Session) OpenedAt() time.Time { return time.Unix(0, s.openedAt) }
+
+// Age is how long the session has been open, whatever the wall clock was set to
+// meanwhile.
+func (s *Session) Age() time.Duration { return time.Since(s.srv.started) - s.opened }
+
+// IdleFor is the time since the peer last sent anything at all.
+func (s *Session) IdleFor() time.Duration { return s.conn.IdleFor() }
 
 // LastReceivedAt is when the peer last sent anything at all.
 func (s *Session) LastReceivedAt() time.Time { return time.Now().Add(-s.conn.IdleFor()) }

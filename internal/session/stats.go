@@ -26,6 +26,7 @@ type Stats struct {
 	WrongDirection uint64            `json:"wrong_direction"`
 	UnknownReplies uint64            `json:"unknown_replies"`
 	AcceptFailed   uint64            `json:"accept_failed"`
+	Starved        uint64            `json:"kernel_memory"`   // times that the kernel was short of memory for a connection
 	HandlerWaiting int64             `json:"handler_waiting"` // messages that handlers have not done with
 	HandlerDropped uint64            `json:"handler_dropped"` // messages that came faster than they were handled
 	HandlerClosed  uint64            `json:"handler_closed"`  // sessions closed for that
@@ -43,6 +44,7 @@ func (s *Server) Stats() Stats {
 		AuthRefused: s.unauthenticated.byReason(),
 		TextIn:      t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
+		Starved:        t.Starved,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
 		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Round(100 * time.Millisecond).Seconds(),

@@ -74,10 +74,15 @@ func (a *acceptor) resume() {
 	if !a.paused || a.loop.now < a.resumeAt {
 		return
 	}
-	a.paused = false
 	for _, ln := range a.listeners {
-		_ = a.loop.poll.add(int32(ln.FD), tagListener, unix.EPOLLIN|unix.EPOLLEXCLUSIVE)
+		err := a.loop.poll.add(int32(ln.FD), tagListener, unix.EPOLLIN|unix.EPOLLEXCLUSIVE)
+		if err != nil && err != syscall.EEXIST { // it was added before another failed
+			a.failed(err)
+			a.resumeAt = a.loop.now + acceptRetry
+			return
+		}
 	}
+	a.paused = false
 }
 
 // nextDeadline is when the loop has to wake for the acceptor's sake.
@@ -135,14 +140,13 @@ func (a *acceptor) ready(fd int32) {
 		case syscall.EAGAIN:
 			a.tokens++
 			return
-		case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO:
-			// That one is gone; the next may be well.
-		case syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM:
-			// The connection stays in the backlog. Level-triggered epoll would
-			// bring us back at once, so look away for a while.
-			a.exhausted(errno)
-			return
+		case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO, syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN,
+			syscall.ENONET, syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:
+			// That one is gone (accept(2) passes on its network's errors); the next may be well.
 		default:
+			// No descriptors or no memory, most likely. The connection stays in
+			// the backlog. Level-triggered epoll would bring us back at once, so
+			// look away for a while.
 			a.exhausted(errno)
 			return
 		}
@@ -171,11 +175,16 @@ func (s *Server) crowded(fd int32) bool {
 
 // exhausted stops accepting for a moment, and says so once a burst.
 func (a *acceptor) exhausted(errno syscall.Errno) {
+	a.failed(errno)
+	a.pause(acceptRetry)
+}
+
+// failed counts a failure, and says so once a burst.
+func (a *acceptor) failed(err error) {
 	if a.loop.srv.acceptFailed() {
 		a.loop.srv.log.Error("cannot accept connections; retrying until there is room",
-			zap.Error(errno), zap.Int64("connections", a.loop.srv.Conns()))
+			zap.Error(err), zap.Int64("connections", a.loop.srv.Conns()))
 	}
-	a.pause(acceptRetry)
 }
 
 // accept takes one connection from a listener.

@@ -43,7 +43,8 @@ type Conn struct {
 	dropped uint32
 	fd      int32 // -1 once closed
 	dirty   bool  // some batch will flush it
-	armed   bool  // the kernel's buffer is full; epoll tells when there is room
+	starved bool  // the kernel was short of memory; its loop tries again by the clock
+	armed   bool  // the kernel's buffer is full; epoll tells when there is room (or starved)
 	broken  bool  // a write failed; the loop will see the socket's end
 }
 
@@ -122,9 +123,10 @@ func (c *Conn) Mount() *Mount { return c.mount }
 // Subprotocol is the negotiated subprotocol, or "".
 func (c *Conn) Subprotocol() string { return c.protocol }
 
-// IdleFor is the time since the peer last sent anything at all.
+// IdleFor is the time since the peer last sent anything at all. While the
+// process stands still, nobody's silence grows.
 func (c *Conn) IdleFor() time.Duration {
-	return c.loop.srv.clock() - time.Duration(c.lastRead.Load())
+	return max(0, c.loop.clock()-time.Duration(c.lastRead.Load()))
 }
 
 // Open reports whether messages can be sent.
@@ -293,6 +295,10 @@ func (c *Conn) writeLocked() {
 			if err == errAgain {
 				break
 			}
+			if scarce(err) {
+				c.starveLocked()
+				return
+			}
 			// Reading goes on, for the peer's last words may have come; but a
 			// peer that has only stopped reading would never end by itself.
 			c.broken = true
@@ -310,7 +316,9 @@ func (c *Conn) writeLocked() {
 	}
 	if want := c.out.size > 0; want != c.armed {
 		c.armed = want
-		c.loop.poll.modify(c.fd, c.gen, want)
+		if c.loop.poll.modify(c.fd, c.gen, want) != 0 {
+			c.starveLocked()
+		}
 	}
 }
 

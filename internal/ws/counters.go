@@ -34,6 +34,7 @@ type counters struct {
 	dropped      atomic.Uint64
 	slow         atomic.Uint64
 	acceptFailed atomic.Uint64
+	starved      atomic.Uint64
 
 	mu         sync.Mutex // guards the maps
 	byCode     map[int]uint64
@@ -53,6 +54,7 @@ type Totals struct {
 	Dropped                   uint64 // messages not delivered for a full queue
 	SlowClosed                uint64 // connections closed for a full queue
 	AcceptFailed              uint64
+	Starved                   uint64 // times that a connection met the kernel short of memory
 }
 
 func bump(mu *sync.Mutex, m *map[int]uint64, key int) {
@@ -77,6 +79,7 @@ func (s *Server) Totals() Totals {
 		Opens:  t.opens.Load(),
 		Closes: maps.Clone(t.byCode), Refused: maps.Clone(t.byStatus), Violations: maps.Clone(t.violations),
 		Dropped: t.dropped.Load(), SlowClosed: t.slow.Load(), AcceptFailed: t.acceptFailed.Load(),
+		Starved: t.starved.Load(),
 	}
 	for _, l := range s.loops {
 		sum.TextIn += l.traffic.textIn.Load()

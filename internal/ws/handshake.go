@@ -142,7 +142,11 @@ func (l *loop) decided(c *Conn, resp *Response) {
 	case l.srv.closed.Load():
 		resp = refuseClosed
 	}
-	l.poll.modify(c.fd, c.gen, false)
+	if l.poll.modify(c.fd, c.gen, false) != 0 {
+		c.mu.Lock()
+		c.starveLocked()
+		c.mu.Unlock()
+	}
 	if l.settle(c, r, resp) && len(held.b) > n {
 		l.feed(c, held.b[n:])
 	}

@@ -21,13 +21,19 @@ type loop struct {
 	events   []unix.EpollEvent
 	batch    Batch
 	wheel    wheel
-	now      time.Duration // the server's clock at the beginning of the pass
+	now      time.Duration // the loop's clock at the beginning of the pass
+	due      time.Duration // when that pass was to begin at the latest, see turn
+	behind   int           // passes for which deadlines wait for what is to be read
 	stop     bool
 	accept   acceptor
 	request  Request
 	exchange exchange
 	upgrader gobwas.Upgrader
 
+	starved []*Conn       // out of the epoll set until thirst
+	thirst  time.Duration // loop clock
+
+	stood   atomic.Int64 // nanoseconds that its clock is behind the server's
 	conns   atomic.Int64 // connections it owns, for balancing
 	beats   atomic.Int64 // passes begun, for the watchdog
 	traffic traffic
@@ -114,11 +120,14 @@ func (l *loop) run() {
 	for !l.stop {
 		n := l.nextEvents()
 		l.beats.Add(1)
-		l.now = l.srv.clock()
+		l.turn()
 		for i := range l.events[:n] {
 			l.handle(&l.events[i])
 		}
-		l.wheel.advance(int64(l.now/wheelTick), l.expire)
+		l.feedStarved()
+		if l.caughtUp(n) {
+			l.wheel.advance(int64(l.now/wheelTick), l.expire)
+		}
 		l.accept.resume()
 		l.batch.flush()
 	}
@@ -134,18 +143,27 @@ func (l *loop) run() {
 // nextEvents waits for events and returns how many there are: none when a timer
 // is due.
 func (l *loop) nextEvents() int {
+	l.due = l.now
 	if n := l.poll.ready(l.events); n > 0 {
 		return n
 	}
-	l.now = l.srv.clock()
-	return l.poll.wait(l.events, l.now, l.nextDeadline())
+	l.turn()
+	l.due = max(l.now, l.nextDeadline())
+	return l.poll.wait(l.events, l.now, l.due)
 }
 
-// nextDeadline is the time, on the server's clock, at which the loop has work
+// nextDeadline is the time, on the loop's clock, at which the loop has work
 // even if nothing happens.
 func (l *loop) nextDeadline() time.Duration {
 	ticks := l.wheel.wait(int64(maxWait / wheelTick))
-	return min(time.Duration(l.wheel.now+ticks)*wheelTick, l.accept.nextDeadline(l.now))
+	if l.behind > 0 {
+		ticks = 0
+	}
+	next := min(time.Duration(l.wheel.now+ticks)*wheelTick, l.accept.nextDeadline(l.now))
+	if len(l.starved) > 0 {
+		next = min(next, l.thirst)
+	}
+	return next
 }
 
 // arm sets c's deadline d from now.
@@ -203,6 +221,11 @@ func (l *loop) readable(c *Conn) {
 	n, errno := recv(c.fd, l.buf)
 	switch {
 	case errno == errAgain:
+		return
+	case scarce(errno):
+		c.mu.Lock()
+		c.starveLocked()
+		c.mu.Unlock()
 		return
 	case errno != 0:
 		l.destroy(c, errno)

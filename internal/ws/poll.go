@@ -23,7 +23,7 @@ type poll struct {
 	fd    int
 	file  *os.File
 	raw   syscall.RawConn
-	alarm time.Duration // the read deadline in force, on the server's clock
+	alarm time.Duration // the read deadline in force, on the loop's clock
 	check func(uintptr) bool
 	found int // by check
 }
@@ -72,12 +72,12 @@ func (p *poll) add(fd, tag int32, events uint32) error {
 // modify asks for readability, and for writability when out is set. Level
 // triggered and only while something waits: asked for always, every message
 // that a peer reads would be an event.
-func (p *poll) modify(fd, gen int32, out bool) {
+func (p *poll) modify(fd, gen int32, out bool) syscall.Errno {
 	events := uint32(unix.EPOLLIN)
 	if out {
 		events |= unix.EPOLLOUT
 	}
-	p.ctl(unix.EPOLL_CTL_MOD, fd, gen, events)
+	return p.ctl(unix.EPOLL_CTL_MOD, fd, gen, events)
 }
 
 func (p *poll) remove(fd int32) { p.ctl(unix.EPOLL_CTL_DEL, fd, 0, 0) }
@@ -91,7 +91,7 @@ func (p *poll) ready(events []unix.EpollEvent) int {
 	return int(n)
 }
 
-// wait waits for events until a time on the server's clock, which is now, and
+// wait waits for events until a time on the loop's clock, which is now, and
 // returns how many there are. It may return early without any.
 func (p *poll) wait(events []unix.EpollEvent, now, until time.Duration) int {
 	if until <= now {

@@ -212,6 +212,7 @@ func (l *loop) begin(c *Conn) {
 	}
 	c.lastRead.Store(int64(l.now))
 	if err := l.poll.add(c.fd, c.gen, unix.EPOLLIN); err != nil {
+		l.accept.failed(err)
 		l.destroy(c, err)
 		return
 	}
