@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/deflate"
 	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/ws"
@@ -65,6 +66,16 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 func mounts(c *config.Config) []*ws.Mount {
 	return []*ws.Mount{{
 		Paths: c.Paths, Origins: c.Handshake.Origins, Subprotocols: c.Subprotocols,
+		Compression: ws.Compression{
+			Mode: map[string]ws.CompressionMode{
+				config.CompressionOn: ws.CompressionOn, config.CompressionReceiveOnly: ws.CompressionReceiveOnly,
+			}[c.Compression],
+			Threshold: c.Deflate.ThresholdBytes,
+			Deflate: deflate.Options{
+				ServerContextTakeover: c.Deflate.ServerContextTakeover, ClientContextTakeover: c.Deflate.ClientContextTakeover,
+				ServerWindowBits: c.Deflate.ServerMaxWindowBits, ClientWindowBits: c.Deflate.ClientMaxWindowBits,
+			},
+		},
 		Limits: ws.Limits{Frame: int64(c.Message.MaxFrameBytes), Message: int64(c.Message.MaxMessageBytes), Fragments: c.Message.MaxFragments},
 	}}
 }

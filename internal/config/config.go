@@ -7,6 +7,13 @@ const (
 	ModeEcho     = "echo"     // it goes back to its sender
 )
 
+// Whether permessage-deflate is agreed on.
+const (
+	CompressionOff         = "off"
+	CompressionOn          = "on"
+	CompressionReceiveOnly = "receive_only" // what is sent goes as it is
+)
+
 // What happens to a connection, or a message, when its outbound queue or its inbox is full.
 const (
 	PolicyClose      = "close"       // the connection is closed: with 1013 when it does not read, with 1008 when it floods
@@ -29,7 +36,8 @@ type Config struct {
 	Paths        []string // exact, or a prefix when ending in "/*"; none: any path
 	TLSCert      string
 	TLSKey       string
-	Loops        int    // 0: one per core
+	Loops        int // 0: one per core
+	Compression  string
 	Handlers     string // a file; Load makes it absolute; empty: none
 	Webhook      string // "http://...", "https://..." or "http+unix:///socket:/path"; empty: none
 
@@ -37,6 +45,7 @@ type Config struct {
 	Admin     Admin
 	Handshake Handshake
 	Message   Message
+	Deflate   Deflate
 	Keepalive Keepalive
 	Close     Close
 	Outbound  Outbound
@@ -84,6 +93,15 @@ type Message struct {
 	MaxFragments           int
 	FragmentOutgoing       bool
 	FragmentThresholdBytes int
+}
+
+// Deflate is how permessage-deflate compresses (RFC 7692).
+type Deflate struct {
+	ThresholdBytes        int  // smaller payloads are sent as they are
+	ServerContextTakeover bool // the sending side remembers earlier messages
+	ClientContextTakeover bool
+	ServerMaxWindowBits   int // 8 to 15
+	ClientMaxWindowBits   int
 }
 
 // Keepalive is how a silent session is noticed.
@@ -171,6 +189,7 @@ func Default() Config {
 		Mode:         ModeHandlers,
 		Subprotocols: []string{},
 		Paths:        []string{},
+		Compression:  CompressionOff,
 		Socket:       Socket{Mode: 0o660},
 		Admin: Admin{
 			Listen:      "unix:%t/admin.sock",
@@ -192,6 +211,7 @@ func Default() Config {
 			FragmentOutgoing:       true,
 			FragmentThresholdBytes: 16 << 10,
 		},
+		Deflate:   Deflate{ThresholdBytes: 256, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},
 		Keepalive: Keepalive{Enabled: true, Interval: 20 * second, Drop: true, Grace: 10 * second},
 		Close:     Close{Timeout: 5 * second},
 		Outbound:  Outbound{QueueBytes: 1 << 20, Policy: PolicyClose},

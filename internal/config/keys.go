@@ -9,6 +9,7 @@ var keys = []key{
 	bind("tls_cert", func(c *Config) *string { return &c.TLSCert }, text(`a file, or ""`, checkFile)),
 	bind("tls_key", func(c *Config) *string { return &c.TLSKey }, text(`a file, or ""`, checkFile)),
 	bind("loops", func(c *Config) *int { return &c.Loops }, integer(0, 1024)),
+	bind("compression", func(c *Config) *string { return &c.Compression }, choice(CompressionOff, CompressionOn, CompressionReceiveOnly)),
 	bind("handlers", func(c *Config) *string { return &c.Handlers }, text(`a file, or ""`, checkText)),
 	bind("webhook", func(c *Config) *string { return &c.Webhook },
 		text(`"http://HOST/PATH", "https://HOST/PATH", "http+unix:///SOCKET:/PATH" or ""`, checkWebhook)),
@@ -38,6 +39,12 @@ var keys = []key{
 	bind("message.max_fragments", func(c *Config) *int { return &c.Message.MaxFragments }, integer(1, 1<<20)),
 	bind("message.fragment_outgoing", func(c *Config) *bool { return &c.Message.FragmentOutgoing }, boolean()),
 	bind("message.fragment_threshold_bytes", func(c *Config) *int { return &c.Message.FragmentThresholdBytes }, integer(125, 1<<30)),
+
+	bind("deflate.threshold_bytes", func(c *Config) *int { return &c.Deflate.ThresholdBytes }, integer(0, 1<<30)),
+	bind("deflate.server_context_takeover", func(c *Config) *bool { return &c.Deflate.ServerContextTakeover }, boolean()),
+	bind("deflate.client_context_takeover", func(c *Config) *bool { return &c.Deflate.ClientContextTakeover }, boolean()),
+	bind("deflate.server_max_window_bits", func(c *Config) *int { return &c.Deflate.ServerMaxWindowBits }, integer(8, 15)),
+	bind("deflate.client_max_window_bits", func(c *Config) *int { return &c.Deflate.ClientMaxWindowBits }, integer(8, 15)),
 
 	bind("keepalive.enabled", func(c *Config) *bool { return &c.Keepalive.Enabled }, boolean()),
 	bind("keepalive.interval", func(c *Config) *Duration { return &c.Keepalive.Interval }, duration(100*millisecond, 24*hour)),

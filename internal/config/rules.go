@@ -15,6 +15,15 @@ type rule struct {
 
 // rules are what no key can tell alone.
 var rules = []rule{{
+	keys:    []string{"compression", "deflate.server_context_takeover", "outbound.policy"},
+	allowed: "outbound.policy close or drop_newest with a context that is kept",
+	check: func(c *Config) error {
+		if c.Compression == CompressionOn && c.Deflate.ServerContextTakeover && c.Outbound.Policy == PolicyDropOldest {
+			return errors.New("with deflate.server_context_takeover a message that was compressed must be sent, but outbound.policy is drop_oldest")
+		}
+		return nil
+	},
+}, {
 	keys:    []string{"tls_cert", "tls_key"},
 	allowed: "both or neither",
 	check: func(c *Config) error {

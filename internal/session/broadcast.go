@@ -78,7 +78,7 @@ func (s *Server) Broadcast(ctx context.Context, b Broadcast) (BroadcastResult, e
 		if b.Kind == KindBinary {
 			op = ws.OpBinary
 		}
-		f := s.opt.WS.Fragmentation.NewFrame(op, b.Data)
+		f := s.ws.NewFrame(op, b.Data)
 		s.watchers.broadcast(b.Kind, b.Data)
 		for _, x := range targets {
 			res.note(x.conn.SendFrame(f))

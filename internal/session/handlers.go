@@ -230,7 +230,7 @@ func (h *handlers) message(now *[numKinds]handler, r receiver, b *ws.Batch, s *S
 
 // forward sends a message to every session but its sender. It is encoded once.
 func (r receiver) forward(b *ws.Batch, from *Session, op ws.OpCode, payload []byte) {
-	f := r.opt.WS.Fragmentation.NewFrame(op, payload)
+	f := r.ws.NewFrame(op, payload)
 	for _, x := range r.Sessions() {
 		if x != from {
 			b.SendFrame(x.conn, f)

@@ -23,7 +23,7 @@ type request struct {
 // frame encodes the request.
 func (r *request) frame(s *Server, data []byte) ws.Frame {
 	wire := appendEnvelope(make([]byte, 0, len(data)+160), typeSreq, r.id, data)
-	return s.opt.WS.Fragmentation.NewFrame(ws.OpText, wire)
+	return s.ws.NewFrame(ws.OpText, wire)
 }
 
 // expect notes that the session owes an answer.

@@ -15,6 +15,9 @@ type Batch struct {
 // Send queues a message for c; the payload is copied. It leaves at the end of
 // the pass.
 func (b *Batch) Send(c *Conn, op OpCode, payload []byte) SendResult {
+	if c.compresses(len(payload)) {
+		return b.SendFrame(c, c.loop.srv.NewFrame(op, payload))
+	}
 	fr := c.loop.srv.opt.Fragmentation
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -30,11 +33,13 @@ func (b *Batch) Send(c *Conn, op OpCode, payload []byte) SendResult {
 
 // SendFrame queues an encoded message for c without copying it.
 func (b *Batch) SendFrame(c *Conn, f Frame) SendResult {
+	f = f.forConn(c)
 	c.mu.Lock()
 	if r, ok := c.admitLocked(len(f.wire)); !ok {
 		c.mu.Unlock()
 		return r
 	}
+	f = c.inContextLocked(f)
 	c.out.pushFrame(f)
 	c.countOutLocked(b.loop, len(f.wire))
 	b.noteLocked(c)

@@ -30,6 +30,7 @@ type Conn struct {
 	// Written by the loop, read by anybody.
 	data     any
 	protocol string
+	codec    *codec       // nil: without compression
 	lastRead atomic.Int64 // loop clock, nanoseconds
 	messages atomic.Uint64
 	bytes    atomic.Uint64
@@ -173,14 +174,16 @@ func (c *Conn) TimerLeft() time.Duration {
 // Send sends a data message now, without waiting: what the kernel does not take
 // is queued. The payload is copied if need be.
 func (c *Conn) Send(op OpCode, payload []byte) SendResult {
-	return c.SendFrame(c.loop.srv.opt.Fragmentation.NewFrame(op, payload))
+	return c.SendFrame(c.loop.srv.NewFrame(op, payload))
 }
 
 // SendFrame sends an encoded message now, without copying it.
 func (c *Conn) SendFrame(f Frame) SendResult {
+	f = f.forConn(c)
 	c.mu.Lock()
 	r, ok := c.admitLocked(len(f.wire))
 	if ok {
+		f = c.inContextLocked(f)
 		c.out.pushFrame(f)
 		c.countOutLocked(c.loop, len(f.wire))
 		r = c.writeNowLocked()

@@ -21,11 +21,15 @@ const (
 )
 
 // Limits bounds what one peer may make a [Decoder] hold. All in bytes but
-// Fragments, the number of frames a message may come in; 0 means no bound.
+// Fragments, the number of frames a message may come in; 0 means no bound. What
+// is compressed is bounded as it comes, with room for data that grow by being
+// compressed, and again while it is inflated.
 type Limits struct {
 	Frame     int64
 	Message   int64
 	Fragments int
+
+	deflate bool // permessage-deflate was agreed on: RSV1 marks a compressed message
 }
 
 // An Event is one whole message or control frame.
@@ -37,6 +41,10 @@ type Event struct {
 	Op      OpCode // OpContinuation: there was no whole event in the chunk
 	Payload []byte
 	Code    int
+
+	// Compressed says that Payload is a message's DEFLATE data (RFC 7692,
+	// section 7.2), of which nothing has been checked.
+	Compressed bool
 }
 
 // A Decoder turns the bytes of one client into messages. It is pure: it does no
@@ -62,6 +70,7 @@ type partial struct {
 
 	message   *buffer // of the current data message, unmasked; nil before its first byte
 	messageOp OpCode  // OpContinuation: no fragmented message is open
+	deflated  bool    // the message is compressed
 	fragments int
 	checked   int // bytes of message known to be UTF-8
 
@@ -146,9 +155,10 @@ func decodeWhole(chunk []byte, lim *Limits) (ev Event, n int, ok bool, err error
 		return ev, 0, false, nil
 	}
 	op := OpCode(chunk[0] & 0x0f)
-	if err := checkFirst(chunk[0], chunk[1], false); err != nil {
+	if err := checkFirst(chunk[0], chunk[1], false, lim); err != nil {
 		return ev, 0, false, err
 	}
+	deflated := chunk[0]&rsv1 != 0
 	if chunk[0]&0x80 == 0 {
 		return ev, 0, false, nil
 	}
@@ -160,7 +170,7 @@ func decodeWhole(chunk []byte, lim *Limits) (ev Event, n int, ok bool, err error
 	if err != nil {
 		return ev, 0, false, err
 	}
-	if err := checkSize(op, size, 0, lim); err != nil {
+	if err := checkSize(op, size, 0, deflated, lim); err != nil {
 		return ev, 0, false, err
 	}
 	if size > int64(len(chunk)-hn) {
@@ -171,21 +181,24 @@ func decodeWhole(chunk []byte, lim *Limits) (ev Event, n int, ok bool, err error
 	gobwas.Cipher(payload, [4]byte(chunk[hn-4:hn]), 0)
 	switch op {
 	case OpText:
-		if !utf8.Valid(payload) {
+		if !deflated && !utf8.Valid(payload) {
 			return ev, n, false, ErrInvalidUTF8
 		}
 	case OpClose:
 		ev, err = closeEvent(payload)
 		return ev, n, err == nil, err
 	}
-	return Event{Op: op, Payload: payload}, n, true, nil
+	return Event{Op: op, Payload: payload, Compressed: deflated}, n, true, nil
 }
 
 // checkFirst judges the first two bytes of a frame (RFC 6455, section 5.2).
-// fragmented says that a message is open.
-func checkFirst(b0, b1 byte, fragmented bool) error {
-	if b0&0x70 != 0 {
-		return ErrReservedBits
+// fragmented says that a message is open. RSV1 is for the first frame of a
+// compressed message only (RFC 7692, section 6).
+func checkFirst(b0, b1 byte, fragmented bool, lim *Limits) error {
+	if rsv := b0 & 0x70; rsv != 0 {
+		if op := OpCode(b0 & 0x0f); rsv != rsv1 || !lim.deflate || op.IsControl() || op == OpContinuation {
+			return ErrReservedBits
+		}
 	}
 	switch op := OpCode(b0 & 0x0f); {
 	case op.IsReserved():
@@ -210,6 +223,9 @@ func checkFirst(b0, b1 byte, fragmented bool) error {
 	}
 	return nil
 }
+
+// rsv1 in a frame's first byte.
+const rsv1 = 0x40
 
 // headerLen is the length of a masked frame's header, from its second byte.
 func headerLen(b1 byte) int {
@@ -247,18 +263,26 @@ func payloadLen(h []byte) (int64, error) {
 
 // checkSize bounds a data frame of size bytes that joins a message of which
 // have bytes are here already. It runs before a byte of the payload is kept.
-func checkSize(op OpCode, size, have int64, lim *Limits) error {
+func checkSize(op OpCode, size, have int64, deflated bool, lim *Limits) error {
 	if op.IsControl() {
 		return nil
 	}
-	if lim.Frame > 0 && size > lim.Frame {
+	frame, message := lim.Frame, lim.Message
+	if deflated {
+		frame, message = deflatedLimit(frame), deflatedLimit(message)
+	}
+	if lim.Frame > 0 && size > frame {
 		return ErrFrameTooBig
 	}
-	if lim.Message > 0 && size > lim.Message-have {
+	if lim.Message > 0 && size > message-have {
 		return ErrMessageTooBig
 	}
 	return nil
 }
+
+// deflatedLimit is the limit of compressed data of which not more than n bytes
+// are to become: stored blocks, and the empty one at the end, add a little.
+func deflatedLimit(n int64) int64 { return n + n>>10 + 64 }
 
 // header collects the current frame's header from b, judges each part of it as
 // soon as it is here, and turns to the payload when it is whole.
@@ -308,9 +332,9 @@ func (p *partial) judge(lim *Limits) (err error) {
 	fragmented := p.messageOp != OpContinuation
 	switch n := p.nhead; {
 	case n == 1: // as if a legal second byte followed
-		return checkFirst(p.head[0], 0x80, fragmented)
+		return checkFirst(p.head[0], 0x80, fragmented, lim)
 	case n == 2:
-		if err := checkFirst(p.head[0], p.head[1], fragmented); err != nil {
+		if err := checkFirst(p.head[0], p.head[1], fragmented, lim); err != nil {
 			return err
 		}
 	}
@@ -322,7 +346,10 @@ func (p *partial) judge(lim *Limits) (err error) {
 	if p.size, err = payloadLen(p.head[:]); err != nil {
 		return err
 	}
-	return checkSize(p.op, p.size, int64(p.message.len()), lim)
+	if !p.op.IsControl() && p.op != OpContinuation {
+		p.deflated = p.head[0]&rsv1 != 0
+	}
+	return checkSize(p.op, p.size, int64(p.message.len()), p.deflated, lim)
 }
 
 // payload takes what b has of the current frame's payload. whole reports
@@ -343,7 +370,7 @@ func (p *partial) payload(b []byte) (n int, whole bool, err error) {
 		// Memory follows the bytes that came, never the length that was
 		// declared.
 		p.message = p.message.append(b)
-		if p.messageOp == OpText {
+		if p.messageOp == OpText && !p.deflated {
 			if err := p.checkText(); err != nil {
 				return n, false, err
 			}
@@ -377,11 +404,11 @@ func (p *partial) endFrame() (Event, error) {
 	if !p.fin {
 		return Event{}, nil
 	}
-	if p.messageOp == OpText && p.checked != p.message.len() {
+	if p.messageOp == OpText && !p.deflated && p.checked != p.message.len() {
 		return Event{}, ErrInvalidUTF8 // ends inside a character
 	}
 	p.done = true
-	ev := Event{Op: p.messageOp, Payload: p.message.bytes()}
+	ev := Event{Op: p.messageOp, Payload: p.message.bytes(), Compressed: p.deflated}
 	p.messageOp = OpContinuation
 	return ev, nil
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // fuzzLimits are chosen from by a fuzzer's byte.
-var fuzzLimits = []Limits{{}, {Frame: 100}, {Message: 150}, {Fragments: 3}, {Frame: 126, Message: 300, Fragments: 4}}
+var fuzzLimits = []Limits{{}, {Frame: 100}, {Message: 150}, {Fragments: 3}, {Frame: 126, Message: 300, Fragments: 4}, {deflate: true}, {Frame: 100, Message: 150, deflate: true}}
 
 // FuzzDecoder feeds arbitrary bytes: any way of cutting them gives the events
 // and the error that the reference decoder finds in the whole.
@@ -23,7 +23,7 @@ func FuzzDecoder(f *testing.F) {
 		text("\xed\xa0\x80"), text("\xf4\x90"), frag(OpText, false, "\xc0"),
 		withHeader("x", 0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0),
 		withHeader("x", 0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0),
-		withHeader("x", 0x82, 0xfe, 0, 125), withHeader("", 0xc1, 0x80), {0x81, 1, 'a'},
+		withHeader("x", 0x82, 0xfe, 0, 125), withHeader("", 0xc1, 0x80), join(frag(OpText|rsv1, false, "\xff"), frag(0, true, "\xe2")), {0x81, 1, 'a'},
 		join(frag(OpBinary, false, "a"), text("b")), frag(0, true, ""), clientFrame(false, OpPing, nil),
 		join(frag(OpBinary, false, ""), frag(0, false, ""), frag(0, false, ""), frag(0, true, "")),
 	} {
@@ -69,7 +69,7 @@ func framesOf(program []byte) (stream []byte) {
 			payload = append(payload, words[k%len(words)]...)
 		}
 		fr := clientFrame(first&0x80 != 0, OpCode(first&0x0f), payload)
-		if first&0x70 == 0x70 { // seldom: keep the reserved bits
+		if first&0x70 == 0x70 || first&0x70 == rsv1 { // seldom: keep the reserved bits
 			fr[0] = first
 		}
 		stream = append(stream, fr...)

@@ -10,7 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// decodeEvent is an Event whose payload is a copy.
+// decodeEvent is an Event whose payload is a copy. Its opcode has RSV1 in it when
+// the payload is compressed.
 type decodeEvent struct {
 	Op      OpCode
 	Payload string
@@ -48,6 +49,9 @@ func decodeAll(t testing.TB, stream []byte, lim Limits, sizes ...int) (events []
 					t.Fatalf("no event, and %d bytes left", len(chunk))
 				}
 				break
+			}
+			if ev.Compressed {
+				ev.Op |= rsv1
 			}
 			events = append(events, decodeEvent{ev.Op, string(ev.Payload), ev.Code})
 		}
@@ -98,6 +102,15 @@ func TestDecoderRules(t *testing.T) {
 		{"5.2 RSV2", withHeader("", 0xa1, 0x80), Limits{}, nil, ErrReservedBits},
 		{"5.2 RSV3", withHeader("", 0x91, 0x80), Limits{}, nil, ErrReservedBits},
 		{"5.2 RSV1 on a ping", withHeader("", 0xc9, 0x80), Limits{}, nil, ErrReservedBits},
+		{"7692 6 RSV1", join(frag(OpText|rsv1, true, "\xff"), text("a")), Limits{deflate: true}, want{{OpText | rsv1, "\xff", 0}, {OpText, "a", 0}}, nil},
+		{"7692 6 RSV1, fragments", join(frag(OpText|rsv1, false, "\xff"), frag(0, false, "a"), clientFrame(true, OpPing, nil), frag(0, true, "b"), text("a")), Limits{deflate: true},
+			want{{OpPing, "", 0}, {OpText | rsv1, "\xffab", 0}, {OpText, "a", 0}}, nil},
+		{"7692 6 RSV1 on a ping", withHeader("", 0xc9, 0x80), Limits{deflate: true}, nil, ErrReservedBits},
+		{"7692 6 RSV1 on a close", withHeader("", 0xc8, 0x80), Limits{deflate: true}, nil, ErrReservedBits},
+		{"7692 6 RSV1 on a continuation", join(frag(OpText|rsv1, false, "a"), frag(rsv1, true, "b")), Limits{deflate: true}, nil, ErrReservedBits},
+		{"7692 6 RSV1 and RSV2", withHeader("", 0xe1, 0x80), Limits{deflate: true}, nil, ErrReservedBits},
+		{"7692 6 RSV3", withHeader("", 0x91, 0x80), Limits{deflate: true}, nil, ErrReservedBits},
+		{"7692 6 UTF-8 as it is", join(frag(OpText, true, "\xff")), Limits{deflate: true}, nil, ErrInvalidUTF8},
 		{"5.2 length 125 in 16 bits", withHeader(long[:125], 0x82, 0xfe, 0, 125), Limits{}, nil, ErrNonMinimalLength},
 		{"5.2 length 0 in 16 bits", withHeader("", 0x82, 0xfe, 0, 0), Limits{}, nil, ErrNonMinimalLength},
 		{"5.2 length 126 in 64 bits", withHeader(long[:126], 0x82, 0xff, 0, 0, 0, 0, 0, 0, 0, 126), Limits{}, nil, ErrNonMinimalLength},
@@ -321,7 +334,7 @@ func TestDecoderAllocates(t *testing.T) {
 func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error) {
 	var message []byte
 	var messageOp OpCode
-	open, fragments := false, 0
+	open, packed, fragments := false, false, 0
 	for len(b) > 0 {
 		second := byte(0x80) // a legal one, until it is here
 		if len(b) > 1 {
@@ -330,7 +343,7 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 		fin, op, short := b[0]>>7 == 1, OpCode(b[0]%16), int(second%128)
 		control := op >= 8
 		switch {
-		case b[0]/16%8 != 0:
+		case b[0]/16%8 != 0 && !(lim.deflate && b[0]/16%8 == 4 && (op == 1 || op == 2 || op > 2 && op < 8)):
 			return events, false, ErrReservedBits
 		case op > 2 && op < 8 || op > 10:
 			return events, false, ErrReservedOpcode
@@ -363,9 +376,16 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 			return events, false, ErrNegativeLength
 		case ext == 2 && size < 126, ext == 8 && size < 65536:
 			return events, false, ErrNonMinimalLength
-		case !control && lim.Frame > 0 && size > uint64(lim.Frame):
+		}
+		bound := lim
+		if b[0]&0x40 != 0 || op == 0 && packed {
+			bound.Frame += lim.Frame/1024 + 64
+			bound.Message += lim.Message/1024 + 64
+		}
+		switch {
+		case !control && lim.Frame > 0 && size > uint64(bound.Frame):
 			return events, false, ErrFrameTooBig
-		case !control && lim.Message > 0 && uint64(len(message))+size > uint64(lim.Message):
+		case !control && lim.Message > 0 && uint64(len(message))+size > uint64(bound.Message):
 			return events, false, ErrMessageTooBig
 		case len(b) < 2+ext+4:
 			return events, false, nil
@@ -376,7 +396,7 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 				return events, false, ErrTooManyFragments
 			}
 			if op != 0 {
-				messageOp, open = op, true
+				messageOp, open, packed = op, true, b[0]&0x40 != 0
 			}
 		}
 		mask := b[2+ext : 2+ext+4]
@@ -414,13 +434,16 @@ func refDecode(b []byte, lim Limits) (events []decodeEvent, idle bool, err error
 			continue
 		}
 		message = append(message, payload...)
-		if messageOp == OpText && !couldBeText(message, whole && fin) {
+		if messageOp == OpText && !packed && !couldBeText(message, whole && fin) {
 			return events, false, ErrInvalidUTF8
 		}
 		if !whole {
 			return events, false, nil
 		}
 		if fin {
+			if packed {
+				messageOp |= rsv1
+			}
 			events = append(events, decodeEvent{Op: messageOp, Payload: string(message)})
 			message, open, fragments = nil, false, 0
 		}

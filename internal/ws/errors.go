@@ -43,6 +43,7 @@ var (
 	ErrCloseCode           = &ProtocolError{CloseProtocolError, "close code is reserved or unassigned"}      // 7.4
 	ErrCloseReason         = &ProtocolError{CloseInvalidPayload, "close reason is not UTF-8"}                // 5.5.1
 	ErrInvalidUTF8         = &ProtocolError{CloseInvalidPayload, "text is not UTF-8"}                        // 8.1
+	ErrCorrupt             = &ProtocolError{CloseInvalidPayload, "compressed message is corrupt"}            // RFC 7692, 7.2.2
 	ErrFrameTooBig         = &ProtocolError{CloseTooBig, "frame exceeds the limit"}                          // 10.4
 	ErrMessageTooBig       = &ProtocolError{CloseTooBig, "message exceeds the limit"}                        // 10.4
 	ErrTooManyFragments    = &ProtocolError{ClosePolicy, "message has too many fragments"}                   // 10.4

@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"bytes"
 	"encoding/binary"
 	"unicode/utf8"
 )
@@ -8,12 +9,14 @@ import (
 // A Frame is a message encoded for the wire, ready to be sent to any number of
 // connections (server frames are not masked, so the bytes are the same for
 // all). It may consist of several fragments. A Frame is immutable and safe for
-// concurrent use.
+// concurrent use. However many connections it is sent to, it is compressed once
+// for all that have agreed on the same parameters and keep no context.
 type Frame struct {
 	wire []byte
+	z    *variants // nil: it is sent as it is
 }
 
-// Len is the number of bytes on the wire.
+// Len is the number of bytes on the wire when it is not compressed.
 func (f Frame) Len() int { return len(f.wire) }
 
 // Fragmentation says how large outgoing messages are cut into frames. The zero
@@ -22,9 +25,28 @@ type Fragmentation struct {
 	Threshold int // largest payload of one frame, bytes; 0: no limit
 }
 
-// NewFrame encodes a message. The payload is copied.
+// NewFrame encodes a message for any number of connections. The payload is
+// copied.
+func (s *Server) NewFrame(op OpCode, payload []byte) Frame {
+	f := s.opt.Fragmentation.NewFrame(op, payload)
+	if s.compresses && len(payload) > 0 {
+		f.z = &variants{op: op, fr: s.opt.Fragmentation}
+		if n := frameHeaderLen(len(payload)); len(f.wire) == n+len(payload) {
+			f.z.payload = f.wire[n:]
+		} else {
+			f.z.payload = bytes.Clone(payload)
+		}
+	}
+	return f
+}
+
+// NewFrame encodes a message that is not to be compressed. The payload is copied.
 func (fr Fragmentation) NewFrame(op OpCode, payload []byte) Frame {
-	return Frame{wire: fr.Append(make([]byte, 0, fr.wireLen(len(payload))), op, payload)}
+	return Frame{wire: fr.encode(op, payload)}
+}
+
+func (fr Fragmentation) encode(op OpCode, payload []byte) []byte {
+	return fr.Append(make([]byte, 0, fr.wireLen(len(payload))), op, payload)
 }
 
 // wireLen is the number of bytes that a data message of n bytes takes.

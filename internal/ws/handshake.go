@@ -2,6 +2,7 @@ package ws
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"strconv"
 
@@ -93,8 +94,12 @@ func (l *loop) settle(c *Conn, r *Request, resp *Response) bool {
 		l.refuse(c, refuseInternal)
 		return false
 	}
+	z, answer := l.srv.negotiate(c.mount, r)
+	if answer != "" {
+		l.exchange.addField("Sec-WebSocket-Extensions", answer)
+	}
 	l.exchange.addFields(c.mount.Header)
-	c.protocol = protocol
+	c.protocol, c.codec = protocol, z
 	c.opened = true
 	c.mu.Lock()
 	c.out.pushBytes(len(l.exchange.out), func(dst []byte) []byte { return append(dst, l.exchange.out...) })
@@ -213,6 +218,10 @@ func (x *exchange) begin(key []byte, protocol string) {
 	}
 	h = append(h, "\r\n\r\n"...)
 	x.head, x.in, x.out = h, h, x.out[:0]
+}
+
+func (x *exchange) addField(name, value string) {
+	x.out = fmt.Appendf(x.out[:len(x.out)-len(crlf)], "%s: %s\r\n\r\n", name, value)
 }
 
 // addFields puts further fields into the answer, each with its CRLF.

@@ -29,6 +29,7 @@ type loop struct {
 	request  Request
 	exchange exchange
 	upgrader gobwas.Upgrader
+	inflated []byte // a message, while its event is handled
 
 	starved []*Conn       // out of the epoll set until thirst
 	thirst  time.Duration // loop clock
@@ -261,9 +262,15 @@ func (l *loop) readable(c *Conn) {
 
 // feed decodes b and hands out what is whole.
 func (l *loop) feed(c *Conn, b []byte) {
-	h := l.srv.opt.Handler
+	h, lim := l.srv.opt.Handler, &c.mount.Limits
+	if c.codec != nil {
+		lim = &c.codec.limits
+	}
 	for {
-		ev, n, err := c.in.Next(b, &c.mount.Limits)
+		ev, n, err := c.in.Next(b, lim)
+		if ev.Compressed && c.state() == stateOpen { // else it is thrown away
+			ev.Payload, err = l.inflate(c, ev)
+		}
 		if err != nil {
 			l.fail(c, err.(*ProtocolError))
 			return

@@ -26,9 +26,10 @@ type Mount struct {
 	// chosen; none: the field is ignored (RFC 6455, section 4.2.2).
 	Subprotocols []string
 
-	Limits Limits // of what a peer sends
-	Header []byte // further fields of a 101, each with its CRLF
-	Data   any    // the handler's own
+	Limits      Limits // of what a peer sends
+	Compression Compression
+	Header      []byte // further fields of a 101, each with its CRLF
+	Data        any    // the handler's own
 
 	rules []originRule // of Origins
 }

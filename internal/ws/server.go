@@ -55,6 +55,9 @@ type Server struct {
 	table  *fdTable
 	mounts mounts
 
+	compresses bool // some mount does
+	codecs     codecs
+
 	// Connections leave fdReserve of the process's fdLimit descriptors to
 	// others: to the operator who wants to know what is going on, say.
 	fdLimit, fdReserve int
@@ -103,13 +106,20 @@ func NewServer(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	compresses := false
+	for _, m := range opt.Mounts {
+		if err := m.check(opt.Slow); err != nil {
+			return nil, err
+		}
+		compresses = compresses || m.Compression.Mode == CompressionOn
+	}
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
 		return nil, err
 	}
 	return &Server{
 		opt: opt, log: opt.Log, start: time.Now(),
-		mounts:    mounts,
+		mounts: mounts, compresses: compresses,
 		table:     newFDTable(int(min(lim.Max, 1<<30))),
 		fdLimit:   int(min(lim.Cur, 1<<30)),
 		fdReserve: int(min(max(lim.Cur/8, 4), 64)),

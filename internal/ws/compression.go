@@ -1,0 +1,187 @@
+package ws
+
+import (
+	"errors"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/nvsess/nvsess/internal/deflate"
+)
+
+// CompressionMode says what becomes of an offer of permessage-deflate (RFC 7692).
+type CompressionMode uint8
+
+const (
+	CompressionOff         CompressionMode = iota // it is declined
+	CompressionOn                                 // taken, for both directions
+	CompressionReceiveOnly                        // taken, but nothing that is sent is compressed
+)
+
+// Compression is how a mount's connections compress. A connection without
+// context takeover shares what it needs with all others of the same parameters;
+// with it, each direction costs its window, which grows up to its size, but no
+// DEFLATE state: that is borrowed for the time of a message.
+type Compression struct {
+	Mode      CompressionMode
+	Threshold int // payloads of fewer bytes are sent as they are
+	Deflate   deflate.Options
+}
+
+// A codec is what a connection that has agreed on permessage-deflate knows about
+// it. Without windows it is immutable, and shared.
+type codec struct {
+	params    deflate.Params
+	send      bool // compress
+	threshold int
+	limits    Limits // the mount's, for compressed messages
+
+	in  *deflate.Window // nil: no context takeover; owned by the loop
+	out *deflate.Window // nil: no context takeover, or nothing is compressed; guarded by the connection's lock
+}
+
+// codecs keeps those that are shared.
+type codecs struct {
+	mu sync.Mutex
+	m  map[codec]*codec
+}
+
+// errDropOldest: what a window has seen must arrive.
+var errDropOldest = errors.New("ws: a server that keeps its compression context cannot drop queued messages")
+
+// check finds what does not go together.
+func (m *Mount) check(slow SlowPolicy) error {
+	if m.Compression.Mode == CompressionOn && m.Compression.Deflate.ServerContextTakeover && slow == SlowDropOldest {
+		return errDropOldest
+	}
+	return nil
+}
+
+// negotiate answers a request's offers: nil when none is taken, else the field
+// that says so.
+func (s *Server) negotiate(m *Mount, r *Request) (z *codec, answer string) {
+	if m.Compression.Mode == CompressionOff {
+		return nil, ""
+	}
+	var offers [][]byte
+	for _, f := range r.Fields {
+		if foldEqual(f.Name, "sec-websocket-extensions") {
+			offers = append(offers, f.Value)
+		}
+	}
+	if offers == nil {
+		return nil, ""
+	}
+	params, answer, ok := deflate.Accept(offers, &m.Compression.Deflate)
+	if !ok {
+		return nil, ""
+	}
+	c := codec{params: params, send: m.Compression.Mode == CompressionOn, threshold: m.Compression.Threshold, limits: m.Limits}
+	c.limits.deflate = true
+	if !params.ClientNoContextTakeover {
+		c.in = new(deflate.Window)
+	}
+	if !params.ServerNoContextTakeover && c.send {
+		c.out = new(deflate.Window)
+	}
+	if c.in != nil || c.out != nil {
+		return &c, answer
+	}
+	s.codecs.mu.Lock()
+	defer s.codecs.mu.Unlock()
+	if z = s.codecs.m[c]; z == nil {
+		if s.codecs.m == nil {
+			s.codecs.m = make(map[codec]*codec)
+		}
+		z = &c
+		s.codecs.m[c] = z
+	}
+	return z, answer
+}
+
+// maxInflated is the largest scratch buffer that a loop keeps.
+const maxInflated = 1 << 20
+
+// inflate turns an event's DEFLATE data into the message. What it returns is
+// the loop's own, until the next call.
+func (l *loop) inflate(c *Conn, ev Event) ([]byte, error) {
+	limit := c.codec.limits.Message
+	if limit <= 0 {
+		limit = 1 << 62
+	}
+	if cap(l.inflated) > maxInflated {
+		l.inflated = nil
+	}
+	b, err := deflate.Inflate(l.inflated[:0], ev.Payload, int(c.codec.params.ClientMaxWindowBits), limit, c.codec.in)
+	l.inflated = b
+	switch {
+	case errors.Is(err, deflate.ErrTooBig):
+		return nil, ErrMessageTooBig
+	case err != nil:
+		return nil, ErrCorrupt
+	case ev.Op == OpText && !utf8.Valid(b):
+		return nil, ErrInvalidUTF8
+	}
+	return b, nil
+}
+
+// compresses reports whether a payload of n bytes is sent compressed.
+func (c *Conn) compresses(n int) bool {
+	return c.codec != nil && c.codec.send && n >= c.codec.threshold
+}
+
+// The sizes of windows (RFC 7692, section 7.1.2), as powers of two.
+const minWindowBits, maxWindowBits = 8, 15
+
+// variants are a frame's compressed forms, each made when it is first sent to a
+// connection with such parameters: one for each size of window, for those
+// without context takeover.
+type variants struct {
+	op      OpCode
+	payload []byte
+	fr      Fragmentation
+	forms   [maxWindowBits - minWindowBits + 1]struct {
+		once sync.Once
+		wire []byte // nil: compressing does not make it smaller
+	}
+}
+
+// deflated returns the compressed form for a connection without context
+// takeover.
+func (v *variants) deflated(bits int) []byte {
+	form := &v.forms[bits-minWindowBits]
+	form.once.Do(func() {
+		scratch := getBuffer(len(v.payload))
+		scratch.b = deflate.Compress(scratch.b, v.payload, bits, nil)
+		if len(scratch.b) < len(v.payload) {
+			form.wire = v.fr.encode(v.op|rsv1, scratch.b)
+		}
+		scratch.free()
+	})
+	return form.wire
+}
+
+// forConn is the frame as it is sent to a connection. Whether all it needs for
+// that was there already does not depend on the connection's lock.
+func (f Frame) forConn(c *Conn) Frame {
+	if f.z == nil || !c.compresses(len(f.z.payload)) || c.codec.out != nil {
+		return f
+	}
+	if wire := f.z.deflated(int(c.codec.params.ServerMaxWindowBits)); wire != nil {
+		return Frame{wire: wire}
+	}
+	return f
+}
+
+// inContextLocked compresses a frame with what was sent before it. It is called
+// when nothing can keep the frame from being queued: the peer's window has to see
+// what ours has.
+func (c *Conn) inContextLocked(f Frame) Frame {
+	if f.z == nil || !c.compresses(len(f.z.payload)) || c.codec.out == nil {
+		return f
+	}
+	scratch := getBuffer(len(f.z.payload))
+	scratch.b = deflate.Compress(scratch.b, f.z.payload, int(c.codec.params.ServerMaxWindowBits), c.codec.out)
+	wire := f.z.fr.encode(f.z.op|rsv1, scratch.b)
+	scratch.free()
+	return Frame{wire: wire}
+}
