@@ -54,20 +54,20 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 	grace := min(r.opt.Grace, interval)
 	switch {
 	case idle < interval || !r.opt.Drop:
-		s.asked = false
+		s.asked = 0
 		r.ping(b, c, r.opt.NativePings)
 		next := interval / 2
 		if left := interval - idle; r.opt.Drop && left < next {
 			next = left
 		}
 		c.SetTimer(next)
-	case !s.asked && grace > 0:
-		s.asked = true
+	case s.asked != c.LastReceived() && grace > 0:
+		s.asked = c.LastReceived()
 		r.ping(b, c, false)
 		b.Ping(c, nil)
 		c.SetTimer(grace) // however late it is: a stopped process asks too
 	default:
-		if !s.asked {
+		if s.asked == 0 {
 			r.ping(b, c, r.opt.NativePings)
 		}
 		r.timedOut.Add(1)

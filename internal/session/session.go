@@ -22,7 +22,7 @@ type Session struct {
 	openedAt int64         // unix nanoseconds, to be shown
 	opened   time.Duration // since the server was made, to be reckoned with: the wall clock may be set
 	slot     int           // in the registry's order; guarded by its lock
-	asked    bool          // the last ping before closing was sent; owned by the loop
+	asked    time.Duration // when the peer had last been heard of at the last ping before closing; 0: none was sent; owned by the loop
 	greeted  bool          // it was told its id and the interval; owned by the loop
 	attached atomic.Value  // see Attach
 	quiet    atomic.Bool   // no keepalive

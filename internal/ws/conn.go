@@ -130,6 +130,10 @@ func (c *Conn) IdleFor() time.Duration {
 	return max(0, c.loop.clock()-time.Duration(c.lastRead.Load()))
 }
 
+// LastReceived is when the peer last sent anything at all, on a clock that only
+// tells two such times apart. It is never 0.
+func (c *Conn) LastReceived() time.Duration { return time.Duration(c.lastRead.Load()) }
+
 // Open reports whether messages can be sent.
 func (c *Conn) Open() bool {
 	c.mu.Lock()
