@@ -19,6 +19,8 @@ type Stats struct {
 	BytesIn        uint64            `json:"bytes_in"`
 	MessagesOut    uint64            `json:"messages_out"`
 	BytesOut       uint64            `json:"bytes_out"`
+	Inflated       uint64            `json:"inflated"` // messages that came compressed
+	Deflated       uint64            `json:"deflated"` // messages sent compressed
 	Dropped        uint64            `json:"dropped"`
 	SlowClosed     uint64            `json:"slow_closed"`
 	KeepaliveLost  uint64            `json:"keepalive_timeouts"`
@@ -43,6 +45,7 @@ func (s *Server) Stats() Stats {
 		Closes: byName(t.Closes), Refused: byName(t.Refused), Violations: byName(t.Violations),
 		AuthRefused: s.unauthenticated.byReason(),
 		TextIn:      t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
+		Inflated: t.Inflated, Deflated: t.Deflated,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
 		Starved:        t.Starved,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),

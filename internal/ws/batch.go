@@ -39,9 +39,7 @@ func (b *Batch) SendFrame(c *Conn, f Frame) SendResult {
 		c.mu.Unlock()
 		return r
 	}
-	f = c.inContextLocked(f)
-	c.out.pushFrame(f)
-	c.countOutLocked(b.loop, len(f.wire))
+	c.pushLocked(f, b.loop)
 	b.noteLocked(c)
 	c.mu.Unlock()
 	return Queued

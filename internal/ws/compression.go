@@ -113,6 +113,7 @@ func (l *loop) inflate(c *Conn, ev Event) ([]byte, error) {
 	}
 	b, err := deflate.Inflate(l.inflated[:0], ev.Payload, int(c.codec.params.ClientMaxWindowBits), limit, c.codec.in)
 	l.inflated = b
+	l.traffic.inflated.Add(1)
 	switch {
 	case errors.Is(err, deflate.ErrTooBig):
 		return nil, ErrMessageTooBig

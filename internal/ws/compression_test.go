@@ -280,6 +280,9 @@ func TestBroadcastIsCompressedOnce(t *testing.T) {
 			}
 		}
 	}
+	if n := s.Totals().Deflated; n != 30 {
+		t.Errorf("%d compressed messages counted", n)
+	}
 	for k, d := range peers {
 		if want := 5; k%4 == 3 && d.uncompressed != want || k%4 != 3 && d.compressed != want {
 			t.Errorf("%d: %d compressed, %d not", k, d.compressed, d.uncompressed)

@@ -187,9 +187,7 @@ func (c *Conn) SendFrame(f Frame) SendResult {
 	c.mu.Lock()
 	r, ok := c.admitLocked(len(f.wire))
 	if ok {
-		f = c.inContextLocked(f)
-		c.out.pushFrame(f)
-		c.countOutLocked(c.loop, len(f.wire))
+		c.pushLocked(f, c.loop)
 		r = c.writeNowLocked()
 	}
 	c.mu.Unlock()
@@ -255,6 +253,16 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 		c.failLocked(errSlowConsumer)
 		l.post(func() { l.failedSlow(c) })
 		return Slow, false
+	}
+}
+
+// pushLocked queues an admitted frame. by is the loop that counts it.
+func (c *Conn) pushLocked(f Frame, by *loop) {
+	f = c.inContextLocked(f)
+	c.out.pushFrame(f)
+	c.countOutLocked(by, len(f.wire))
+	if len(f.wire) > 0 && f.wire[0]&rsv1 != 0 {
+		by.traffic.deflated.Add(1)
 	}
 }
 

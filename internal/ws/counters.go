@@ -11,6 +11,7 @@ import (
 type traffic struct {
 	textIn, binaryIn, bytesIn atomic.Uint64
 	messagesOut, bytesOut     atomic.Uint64
+	inflated, deflated        atomic.Uint64
 	_                         [64]byte
 }
 
@@ -51,6 +52,7 @@ type Totals struct {
 	Violations                map[int]uint64 // connections failed for what the peer sent, by close code
 	TextIn, BinaryIn, BytesIn uint64
 	MessagesOut, BytesOut     uint64
+	Inflated, Deflated        uint64 // messages that came, and went, compressed
 	Dropped                   uint64 // messages not delivered for a full queue
 	SlowClosed                uint64 // connections closed for a full queue
 	AcceptFailed              uint64
@@ -87,6 +89,8 @@ func (s *Server) Totals() Totals {
 		sum.BytesIn += l.traffic.bytesIn.Load()
 		sum.MessagesOut += l.traffic.messagesOut.Load()
 		sum.BytesOut += l.traffic.bytesOut.Load()
+		sum.Inflated += l.traffic.inflated.Load()
+		sum.Deflated += l.traffic.deflated.Load()
 	}
 	return sum
 }
