@@ -18,7 +18,7 @@ const module = "github.com/nvsess/nvsess/"
 var allowed = map[string][]string{
 	"client":                  {},
 	"cmd/nvsessctl":           {"client", "internal/admin", "internal/config", "internal/gen", "internal/jsinput", "internal/loadtest"},
-	"cmd/nvsessd":             {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "web"},
+	"cmd/nvsessd":             {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "internal/deflate", "web"},
 	"internal/admin":          {"internal/session"},
 	"internal/config":         {},
 	"internal/deflate":        {},
@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"internal/script/inspect": {},
 	"internal/session":        {"internal/ws"},
 	"internal/webhook":        {"internal/session"},
-	"internal/ws":             {},
+	"internal/ws":             {"internal/deflate"},
 	"web":                     {},
 }
 

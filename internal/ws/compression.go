@@ -59,19 +59,10 @@ func (m *Mount) check(slow SlowPolicy) error {
 // negotiate answers a request's offers: nil when none is taken, else the field
 // that says so.
 func (s *Server) negotiate(m *Mount, r *Request) (z *codec, answer string) {
-	if m.Compression.Mode == CompressionOff {
+	if m.Compression.Mode == CompressionOff || r.extensions == 0 {
 		return nil, ""
 	}
-	var offers [][]byte
-	for _, f := range r.Fields {
-		if foldEqual(f.Name, "sec-websocket-extensions") {
-			offers = append(offers, f.Value)
-		}
-	}
-	if offers == nil {
-		return nil, ""
-	}
-	params, answer, ok := deflate.Accept(offers, &m.Compression.Deflate)
+	params, answer, ok := deflate.Accept(r.values(extensionsField), &m.Compression.Deflate)
 	if !ok {
 		return nil, ""
 	}

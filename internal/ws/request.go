@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/nvsess/nvsess/internal/deflate"
 )
 
 // A Request is the head of an opening handshake, parsed without copying: all
@@ -21,7 +23,7 @@ type Request struct {
 
 	host, origin, key, version     []byte
 	hosts, origins, keys, versions int
-	protocols                      int // fields
+	protocols, extensions          int // fields
 	upgrade, connection, body      bool
 }
 
@@ -192,6 +194,10 @@ func (r *Request) note(name, value []byte) {
 		if foldEqual(name, protocolField) {
 			r.protocols++
 		}
+	case len("Sec-WebSocket-Extensions"):
+		if foldEqual(name, extensionsField) {
+			r.extensions++
+		}
 	case len("Sec-WebSocket-Version"):
 		if foldEqual(name, "sec-websocket-version") {
 			r.version = value
@@ -223,23 +229,35 @@ func (r *Request) check() *Response {
 		return refuseKey
 	case r.protocols > 0 && !r.validProtocols():
 		return refuseProtocols
+	case r.extensions > 0 && deflate.Malformed(r.values(extensionsField)): // RFC 6455, section 9.1
+		return refuseExtensions
 	case r.origins > 1:
 		return refuseOrigin
 	}
 	return nil
 }
 
-const protocolField = "sec-websocket-protocol"
+const (
+	protocolField   = "sec-websocket-protocol"
+	extensionsField = "sec-websocket-extensions"
+)
+
+// values are the fields of a name, which is in lower case.
+func (r *Request) values(name string) (list [][]byte) {
+	for _, f := range r.Fields {
+		if len(f.Name) == len(name) && foldEqual(f.Name, name) {
+			list = append(list, f.Value)
+		}
+	}
+	return list
+}
 
 // validProtocols reports whether the subprotocols that are offered are tokens,
 // at least one, and all different (RFC 6455, sections 4.1 and 4.3).
 func (r *Request) validProtocols() bool {
 	seen := make(map[string]bool)
-	for _, f := range r.Fields {
-		if len(f.Name) != len(protocolField) || !foldEqual(f.Name, protocolField) {
-			continue
-		}
-		for item := range bytes.SplitSeq(f.Value, []byte(",")) {
+	for _, value := range r.values(protocolField) {
+		for item := range bytes.SplitSeq(value, []byte(",")) {
 			item = trimBlanks(item)
 			if len(item) == 0 {
 				continue // RFC 9110, section 5.6.1.2

@@ -108,6 +108,10 @@ func TestRefusals(t *testing.T) {
 		{"empty key", requestWith(testKey, ""), 400},
 		{"no key", requestWith(keyLine, ""), 400},
 
+		{"extensions", requestWith("", "Sec-WebSocket-Extensions: a;b=\"c\" ;d, e\r\nSec-WebSocket-Extensions: f\r\n"), 101},
+		{"extensions that are no list", requestWith("", "Sec-WebSocket-Extensions: a;;b\r\n"), 400},
+		{"an extension's quoted value with blanks", requestWith("", "Sec-WebSocket-Extensions: a; b=\"c d\"\r\n"), 400},
+
 		// The rest of the grammar.
 		{"empty line first", "\r\n" + handshake, 400},
 		{"TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400},
@@ -308,7 +312,7 @@ func TestSubprotocols(t *testing.T) {
 		"Sec-WebSocket-Protocol: V1\r\n":        "",
 		"Sec-WebSocket-Protocol: a, v1, ,\r\n":  "v1",
 		"sec-websocket-protocol: x\r\nSEC-WEBSOCKET-PROTOCOL: v2\r\n":              "v2",
-		"Sec-WebSocket-Protocol: v1\r\nSec-WebSocket-Extensions: \x22,;;=\r\n":     "v1",
+		"Sec-WebSocket-Protocol: v1\r\nSec-WebSocket-Extensions: x; y=\"z\"\r\n":   "v1",
 		"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n": "",
 	} {
 		c := s.dialRaw()

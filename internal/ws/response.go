@@ -23,27 +23,28 @@ func (r *Response) Error() string { return strconv.Itoa(r.Status) + " " + r.Deta
 
 // Refusals this package makes (RFC 6455, section 4.2.2; RFC 9110).
 var (
-	refuseMalformed = &Response{http.StatusBadRequest, "malformed request", "", nil}
-	refuseVersion   = &Response{http.StatusHTTPVersionNotSupported, "HTTP/1.1 is required", "", nil}
-	refuseMethod    = &Response{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET request", "Allow: GET\r\n", nil}
-	refuseBody      = &Response{http.StatusBadRequest, "a WebSocket handshake has no body", "", nil}
-	refuseTarget    = &Response{http.StatusBadRequest, "the request target must be a path, or a URL of the Host field's host", "", nil}
-	refuseHost      = &Response{http.StatusBadRequest, "exactly one Host field with a host is required", "", nil}
-	refusePlain     = &Response{http.StatusUpgradeRequired, "this is a WebSocket endpoint", upgradeHeader, nil}
-	refuseConnect   = &Response{http.StatusBadRequest, "Connection must contain Upgrade", "", nil}
-	refuseKey       = &Response{http.StatusBadRequest, "exactly one Sec-WebSocket-Key of 16 bytes in base64 is required", "", nil}
-	refuseWSVersion = &Response{http.StatusUpgradeRequired, "WebSocket version 13 is required", upgradeHeader, nil}
-	refuseNoVersion = &Response{http.StatusBadRequest, "exactly one Sec-WebSocket-Version is required", "Sec-WebSocket-Version: 13\r\n", nil}
-	refuseProtocols = &Response{http.StatusBadRequest, "Sec-WebSocket-Protocol must be a list of different tokens", "", nil}
-	refusePath      = &Response{http.StatusNotFound, "no such path", "", nil}
-	refuseOrigin    = &Response{http.StatusForbidden, "origin is not allowed", "", nil}
-	refuseTimeout   = &Response{http.StatusRequestTimeout, "the handshake took too long", "", nil}
-	refuseURI       = &Response{http.StatusRequestURITooLong, "request line is too long", "", nil}
-	refuseHeaders   = &Response{http.StatusRequestHeaderFieldsTooLarge, "header fields are too large", "", nil}
-	refuseClosed    = &Response{http.StatusServiceUnavailable, "not accepting sessions at the moment", "Retry-After: 1\r\n", nil}
-	refuseUndecided = &Response{http.StatusServiceUnavailable, "it could not be decided in time whether to accept", "", nil}
-	refuseDraining  = &Response{http.StatusServiceUnavailable, "server is shutting down", "Retry-After: 1\r\n", nil}
-	refuseInternal  = &Response{http.StatusInternalServerError, "handshake failed", "", nil}
+	refuseMalformed  = &Response{http.StatusBadRequest, "malformed request", "", nil}
+	refuseVersion    = &Response{http.StatusHTTPVersionNotSupported, "HTTP/1.1 is required", "", nil}
+	refuseMethod     = &Response{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET request", "Allow: GET\r\n", nil}
+	refuseBody       = &Response{http.StatusBadRequest, "a WebSocket handshake has no body", "", nil}
+	refuseTarget     = &Response{http.StatusBadRequest, "the request target must be a path, or a URL of the Host field's host", "", nil}
+	refuseHost       = &Response{http.StatusBadRequest, "exactly one Host field with a host is required", "", nil}
+	refusePlain      = &Response{http.StatusUpgradeRequired, "this is a WebSocket endpoint", upgradeHeader, nil}
+	refuseConnect    = &Response{http.StatusBadRequest, "Connection must contain Upgrade", "", nil}
+	refuseKey        = &Response{http.StatusBadRequest, "exactly one Sec-WebSocket-Key of 16 bytes in base64 is required", "", nil}
+	refuseWSVersion  = &Response{http.StatusUpgradeRequired, "WebSocket version 13 is required", upgradeHeader, nil}
+	refuseNoVersion  = &Response{http.StatusBadRequest, "exactly one Sec-WebSocket-Version is required", "Sec-WebSocket-Version: 13\r\n", nil}
+	refuseExtensions = &Response{http.StatusBadRequest, "Sec-WebSocket-Extensions is malformed", "", nil}
+	refuseProtocols  = &Response{http.StatusBadRequest, "Sec-WebSocket-Protocol must be a list of different tokens", "", nil}
+	refusePath       = &Response{http.StatusNotFound, "no such path", "", nil}
+	refuseOrigin     = &Response{http.StatusForbidden, "origin is not allowed", "", nil}
+	refuseTimeout    = &Response{http.StatusRequestTimeout, "the handshake took too long", "", nil}
+	refuseURI        = &Response{http.StatusRequestURITooLong, "request line is too long", "", nil}
+	refuseHeaders    = &Response{http.StatusRequestHeaderFieldsTooLarge, "header fields are too large", "", nil}
+	refuseClosed     = &Response{http.StatusServiceUnavailable, "not accepting sessions at the moment", "Retry-After: 1\r\n", nil}
+	refuseUndecided  = &Response{http.StatusServiceUnavailable, "it could not be decided in time whether to accept", "", nil}
+	refuseDraining   = &Response{http.StatusServiceUnavailable, "server is shutting down", "Retry-After: 1\r\n", nil}
+	refuseInternal   = &Response{http.StatusInternalServerError, "handshake failed", "", nil}
 )
 
 const upgradeHeader = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
