@@ -145,7 +145,7 @@ func (c *Conn) writeClose(ctx context.Context, code int, reason string) error {
 		body = binary.BigEndian.AppendUint16(nil, uint16(code))
 		body = append(body, reason...)
 	}
-	err := c.writeFrameLocked(ws.OpClose, true, body)
+	err := c.writeFrameLocked(ws.OpClose, true, false, body)
 	c.closeSent = true
 	return err
 }

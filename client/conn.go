@@ -6,7 +6,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
@@ -23,6 +22,7 @@ type Conn struct {
 	nc          net.Conn
 	opt         *options
 	subprotocol string
+	extensions  string
 	id          string // this side's name for the session, sent in ___cfg___
 
 	// The reader's.
@@ -33,8 +33,9 @@ type Conn struct {
 
 	// writer, when full, is held by the one who may write.
 	writer    chan struct{}
-	closeSent bool  // guarded by writer: no frame may follow
-	broken    error // guarded by writer: a write failed, perhaps within a frame
+	closeSent bool      // guarded by writer: no frame may follow
+	broken    error     // guarded by writer: a write failed, perhaps within a frame
+	deflate   *deflater // guarded by writer; nil: messages leave as they are
 
 	inbox     inbox // from the reader to the handlers
 	keepalive keepalive
@@ -113,9 +114,6 @@ func (c *Conn) read() error {
 		case ws.OpBinary:
 			c.enqueue(item{kind: kindBinary, payload: payload})
 		case ws.OpText:
-			if !utf8.Valid(payload) {
-				return violation(CloseInvalid, "text is not UTF-8")
-			}
 			c.text(payload)
 		}
 	}

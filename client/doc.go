@@ -62,6 +62,12 @@
 // So is what the program hands over faster than it leaves: [WithQueue]. Every
 // write has a deadline; so has every wait for a server.
 //
+// # Compression
+//
+// [WithCompression] offers permessage-deflate (RFC 7692). What arrives is
+// bounded while it is inflated; a connection without context takeover keeps no
+// memory for it.
+//
 // # Errors
 //
 // They are one line, wrapped, and matched with errors.Is ([ErrClosed],

@@ -23,16 +23,27 @@ func violation(code int, format string, args ...any) error {
 	return &protocolError{code, fmt.Errorf("%w: %s", ErrProtocol, fmt.Sprintf(format, args...))}
 }
 
+func tooBig(limit int64) error {
+	return &protocolError{CloseTooBig, fmt.Errorf("%w: over %d bytes", ErrTooBig, limit)}
+}
+
+// maxFragments bounds the frames of a message: those without payload would
+// never come to an end.
+const maxFragments = 128 << 10
+
 // frameReader turns bytes into whole messages and control frames. It allocates
 // for bytes that came, not for lengths that were declared.
 type frameReader struct {
 	src        io.Reader
 	maxFrame   int64
 	maxMessage int64
+	inflate    *inflater // nil: no message may be compressed
 
-	fragmented bool      // between the first and the last fragment of a message
+	fragments  int       // of the message so far; 0: between messages
 	op         ws.OpCode // the message's
+	compressed bool      // it is
 	message    []byte    // its fragments so far
+	valid      int       // bytes of it known to be UTF-8
 	head       [8]byte   // of header
 }
 
@@ -45,26 +56,67 @@ func (r *frameReader) next() (ws.OpCode, []byte, error) {
 			return 0, nil, err
 		}
 		if h.OpCode.IsControl() {
-			p, err := r.payload(nil, h.Length)
-			return h.OpCode, p, err
+			p := make([]byte, h.Length)
+			_, err := io.ReadFull(r.src, p)
+			return h.OpCode, p, noEOF(err)
 		}
 		if h.OpCode != ws.OpContinuation {
-			r.op = h.OpCode
+			r.op, r.compressed = h.OpCode, h.Rsv1()
+		}
+		if r.fragments++; r.fragments > maxFragments {
+			return 0, nil, &protocolError{ClosePolicy, fmt.Errorf("%w: more than %d frames", ErrTooBig, maxFragments)}
 		}
 		if int64(len(r.message))+h.Length > r.maxMessage {
-			return 0, nil, &protocolError{CloseTooBig,
-				fmt.Errorf("%w: over %d bytes", ErrTooBig, r.maxMessage)}
+			return 0, nil, tooBig(r.maxMessage)
 		}
-		if r.message, err = r.payload(r.message, h.Length); err != nil {
+		if err := r.payload(h.Length); err != nil {
 			return 0, nil, err
 		}
-		r.fragmented = !h.Fin
 		if h.Fin {
-			message := r.message
-			r.message = nil
-			return r.op, message, nil
+			message, err := r.whole()
+			return r.op, message, err
 		}
 	}
+}
+
+// whole ends a message.
+func (r *frameReader) whole() ([]byte, error) {
+	message, err := r.message, error(nil)
+	if r.compressed {
+		if message, err = r.inflate.message(message, r.maxMessage); err != nil {
+			return nil, err
+		}
+	}
+	if r.op == ws.OpText && !utf8.Valid(message[r.valid:]) {
+		return nil, errNotUTF8
+	}
+	r.message, r.valid, r.fragments = nil, 0, 0
+	return message, nil
+}
+
+var errNotUTF8 = violation(CloseInvalid, "text is not UTF-8")
+
+// utf8 looks at the text that has come: what cannot become UTF-8 any more ends
+// the connection without waiting for the rest (RFC 6455, section 8.1).
+func (r *frameReader) utf8() error {
+	if r.op != ws.OpText || r.compressed {
+		return nil
+	}
+	rest := r.message[r.valid:]
+	n := len(rest)
+	for i := 1; i < utf8.UTFMax && i <= len(rest); i++ {
+		if last := rest[len(rest)-i:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				n -= i
+			}
+			break
+		}
+	}
+	if !utf8.Valid(rest[:n]) {
+		return errNotUTF8
+	}
+	r.valid += n
+	return nil
 }
 
 // header reads a frame header and judges it (RFC 6455, section 5.2).
@@ -80,7 +132,18 @@ func (r *frameReader) header() (ws.Header, error) {
 		Masked: b[1]&0x80 != 0,
 		Length: int64(b[1] & 0x7f),
 	}
-	switch h.Length {
+	state := ws.StateClientSide
+	if r.fragments > 0 {
+		state = state.Set(ws.StateFragmented)
+	}
+	judged := h
+	if r.inflate != nil && h.Rsv == rsv1 && (h.OpCode == ws.OpText || h.OpCode == ws.OpBinary) {
+		judged.Rsv = 0 // it begins a compressed message (RFC 7692, section 6)
+	}
+	if err := ws.CheckHeader(judged, state); err != nil {
+		return h, violation(CloseProtocol, "%v", err)
+	}
+	switch h.Length { // of a control frame none of the two
 	case 126:
 		if _, err := io.ReadFull(r.src, b[:2]); err != nil {
 			return h, noEOF(err)
@@ -101,13 +164,6 @@ func (r *frameReader) header() (ws.Header, error) {
 			return h, violation(CloseProtocol, "length %d in nine bytes", h.Length)
 		}
 	}
-	state := ws.StateClientSide
-	if r.fragmented {
-		state = state.Set(ws.StateFragmented)
-	}
-	if err := ws.CheckHeader(h, state); err != nil {
-		return h, violation(CloseProtocol, "%v", err)
-	}
 	if h.Length > r.maxFrame {
 		return h, &protocolError{CloseTooBig,
 			fmt.Errorf("%w: frame of %d bytes, limit %d", ErrTooBig, h.Length, r.maxFrame)}
@@ -115,20 +171,30 @@ func (r *frameReader) header() (ws.Header, error) {
 	return h, nil
 }
 
-// payload appends n bytes to dst, never reserving much more than has come.
-func (r *frameReader) payload(dst []byte, n int64) ([]byte, error) {
+// rsv1 marks a compressed message, in its first frame.
+const rsv1 = 4
+
+// payload appends n bytes to the message, never reserving much more than has
+// come.
+func (r *frameReader) payload(n int64) error {
 	const chunk = 32 << 10
 	for n > 0 {
-		step := int(min(n, int64(max(chunk, len(dst)))))
-		dst = slices.Grow(dst, step)
-		m, err := io.ReadFull(r.src, dst[len(dst):len(dst)+step])
-		dst = dst[:len(dst)+m]
-		if err != nil {
-			return dst, noEOF(err)
+		have := len(r.message)
+		if have == cap(r.message) {
+			r.message = slices.Grow(r.message, int(min(n, int64(max(chunk, have)))))
 		}
-		n -= int64(step)
+		end := min(int64(cap(r.message)), int64(have)+n)
+		m, err := r.src.Read(r.message[have:end])
+		r.message = r.message[:have+m]
+		n -= int64(m)
+		if bad := r.utf8(); bad != nil {
+			return bad
+		}
+		if err != nil && n > 0 {
+			return noEOF(err)
+		}
 	}
-	return dst, nil
+	return nil
 }
 
 // noEOF: an end within a frame is never a clean one.

@@ -172,10 +172,15 @@ func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, err
 	if err != nil {
 		return nil, err
 	}
+	agreed, err := o.checkExtensions(resp.Header.Values("Sec-Websocket-Extensions"))
+	if err != nil {
+		return nil, err
+	}
 	src.budget = -1
 	front, _ := br.Peek(br.Buffered()) // no error: it is there
 	c := newConn(nc, src, front, o)
 	c.subprotocol = subprotocol
+	c.setCompression(agreed)
 	return c, nil
 }
 
@@ -203,6 +208,9 @@ func handshakeRequest(t target, o *options, key string) []byte {
 	if len(o.subprotocols) > 0 {
 		fmt.Fprintf(&b, "Sec-WebSocket-Protocol: %s\r\n", strings.Join(o.subprotocols, ", "))
 	}
+	if o.compression != nil {
+		fmt.Fprintf(&b, "Sec-WebSocket-Extensions: %s\r\n", o.compression.deflate().Offer())
+	}
 	h.Write(&b) // a buffer takes everything
 	b.WriteString("\r\n")
 	return b.Bytes()
@@ -227,9 +235,6 @@ func checkResponse(resp *http.Response, key string, offered []string) (subprotoc
 	if v := h.Values("Sec-Websocket-Accept"); len(v) != 1 || v[0] != acceptOf(key) {
 		return bad("wrong Sec-WebSocket-Accept %q", v)
 	}
-	if v := h.Values("Sec-Websocket-Extensions"); len(v) > 0 {
-		return bad("extension %q was not offered", v)
-	}
 	v := h.Values("Sec-Websocket-Protocol")
 	if len(v) == 0 {
 		return "", nil
@@ -252,6 +257,8 @@ func clip(s string) string {
 	}
 	return s[:n] + "…"
 }
+
+func clipAll(values []string) string { return clip(strings.Join(values, ", ")) }
 
 // hasListItem looks in comma-separated header values, ignoring case.
 func hasListItem(values []string, item string) bool {

@@ -31,6 +31,7 @@ type Option func(*options)
 type options struct {
 	header           http.Header
 	subprotocols     []string
+	compression      *Compression // nil: not offered
 	tls              *tls.Config
 	handlers         Handlers
 	trace            func(*Conn, Trace)
@@ -180,6 +181,11 @@ func (o *options) check() error {
 		return bad("a queue of %d messages, %d bytes: both are positive", o.queueMessages, o.queueBytes)
 	case o.fragment < 0:
 		return bad("fragment size %d is negative", o.fragment)
+	}
+	if o.compression != nil {
+		if err := o.compression.check(); err != nil {
+			return bad("%v", err)
+		}
 	}
 	for name, values := range o.header {
 		switch canonical := http.CanonicalHeaderKey(name); {

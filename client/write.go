@@ -138,16 +138,25 @@ func (c *Conn) deliver(m *QueuedMessage) error {
 
 // writeMessageLocked sends a data message in fragments or a control frame.
 func (c *Conn) writeMessageLocked(op ws.OpCode, payload []byte) error {
-	if op.IsControl() || c.opt.fragment == 0 {
-		return c.writeFrameLocked(op, true, payload)
+	if op.IsControl() {
+		return c.writeFrameLocked(op, true, false, payload)
+	}
+	if err := c.writableLocked(); err != nil {
+		return err
+	}
+	payload, compressed, done := c.deflate.compress(payload)
+	defer done()
+	size := c.opt.fragment
+	if size == 0 {
+		size = len(payload)
 	}
 	for {
-		n := min(len(payload), c.opt.fragment)
+		n := min(len(payload), size)
 		last := n == len(payload)
-		if err := c.writeFrameLocked(op, last, payload[:n]); err != nil || last {
+		if err := c.writeFrameLocked(op, last, compressed, payload[:n]); err != nil || last {
 			return err
 		}
-		payload, op = payload[n:], ws.OpContinuation
+		payload, op, compressed = payload[n:], ws.OpContinuation, false
 	}
 }
 
@@ -157,7 +166,7 @@ const writeChunk = 16 << 10
 // writeFrameLocked sends one frame, masked (RFC 6455, section 5.3) in a
 // borrowed buffer: the caller's bytes stay as they are. An error ends the connection,
 // because the server may have got half a frame.
-func (c *Conn) writeFrameLocked(op ws.OpCode, fin bool, payload []byte) error {
+func (c *Conn) writeFrameLocked(op ws.OpCode, fin, compressed bool, payload []byte) error {
 	if err := c.writableLocked(); err != nil {
 		return err
 	}
@@ -165,6 +174,9 @@ func (c *Conn) writeFrameLocked(op ws.OpCode, fin bool, payload []byte) error {
 	defer writeBuffers.Put(buffer)
 	b := (*buffer)[:0]
 	b, mask := appendHeader(b, op, fin, len(payload))
+	if compressed {
+		b[0] |= rsv1 << 4
+	}
 	for offset := 0; ; {
 		n := min(len(payload)-offset, writeChunk)
 		start := len(b)

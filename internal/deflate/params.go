@@ -79,7 +79,7 @@ func Accept(fields [][]byte, o *Options) (p Params, answer string, ok bool) {
 			continue
 		}
 		p = o.agree(e)
-		return p, p.answer(e), true
+		return p, p.say(e.serverBits.given, e.clientBits.value != 0), true
 	}
 	return Params{}, "", false
 }
@@ -109,9 +109,12 @@ func (o *Options) agree(e extension) Params {
 	}
 }
 
-// answer says all that differs from the defaults, and what accepting the offer
-// demands to be said.
-func (p Params) answer(e extension) string {
+// String is p in the words of the handshake.
+func (p Params) String() string { return p.say(false, false) }
+
+// say tells all that differs from the defaults, and bits that the offer demands
+// to be told.
+func (p Params) say(serverBits, clientBits bool) string {
 	s := name
 	if p.ServerNoContextTakeover {
 		s += "; " + snct
@@ -119,10 +122,10 @@ func (p Params) answer(e extension) string {
 	if p.ClientNoContextTakeover {
 		s += "; " + cnct
 	}
-	if e.serverBits.given || p.ServerMaxWindowBits < maxBits {
+	if serverBits || p.ServerMaxWindowBits < maxBits {
 		s += "; " + smwb + "=" + strconv.Itoa(int(p.ServerMaxWindowBits))
 	}
-	if e.clientBits.value != 0 || p.ClientMaxWindowBits < maxBits {
+	if clientBits || p.ClientMaxWindowBits < maxBits {
 		s += "; " + cmwb + "=" + strconv.Itoa(int(p.ClientMaxWindowBits))
 	}
 	return s
