@@ -23,14 +23,14 @@ type Session struct {
 	opened   time.Duration // since the server was made, to be reckoned with: the wall clock may be set
 	slot     int           // in the registry's order; guarded by its lock
 	asked    time.Duration // when the peer had last been heard of at the last ping before closing; 0: none was sent; owned by the loop
-	greeted  bool          // it was told its id and the interval; owned by the loop
 	attached atomic.Value  // see Attach
-	quiet    atomic.Bool   // no keepalive
 	inbox    *inbox        // of what a backend handles; nil until there is something; owned by the loop
+	greeted  bool          // it was told its id and the interval; owned by the loop
+	gone     bool          // closed: nothing may be added to waits; guarded by mu
+	quiet    atomic.Bool   // no keepalive
 
 	mu      sync.Mutex // guards what follows
 	waits   *waits     // nil while nobody waits for the peer
-	gone    bool       // closed: nothing may be added to waits
 	goneSig chan struct{}
 }
 
