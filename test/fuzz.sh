@@ -20,7 +20,7 @@ run_one() {
 	log=$(mktemp) || exit 1
 	trap 'rm -f "$log"' EXIT
 	# One worker: two cores are shared by JOBS targets.
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" -parallel 1 "./$pkg" >"$log" 2>&1
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "$1" -fuzzminimizetime 5s -parallel 1 "./$pkg" >"$log" 2>&1
 	if judge "$log" $?; then
 		sed -nE 's/^fuzz: elapsed: .*(execs: [0-9]+) .*new interesting: ([0-9]+) \(total: ([0-9]+)\).*/\1, corpus: \3, new: \2/p' "$log" |
 			tail -1 | sed "s|^|ok    $2: |"
