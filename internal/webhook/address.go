@@ -18,6 +18,9 @@ type address struct {
 	socket string // the unix socket to dial; "" for TCP
 }
 
+// maxSocketPath is what fits sockaddr_un with its final NUL.
+const maxSocketPath = 107
+
 func parseAddress(raw string) (address, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.User != nil || u.Fragment != "" || u.Opaque != "" {
@@ -32,7 +35,7 @@ func parseAddress(raw string) (address, error) {
 	case u.Scheme == "http+unix" && u.Host == "":
 		socket, path, named := strings.Cut(u.EscapedPath(), ":")
 		socket, err := url.PathUnescape(socket)
-		if err != nil || len(socket) < 2 || socket[0] != '/' || named && !strings.HasPrefix(path, "/") {
+		if err != nil || len(socket) < 2 || len(socket) > maxSocketPath || socket[0] != '/' || strings.ContainsRune(socket, 0) || named && !strings.HasPrefix(path, "/") {
 			break
 		}
 		if path == "" {
