@@ -1,9 +1,12 @@
 package admin
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // apiJSON is what a line asks of the API.
@@ -170,6 +173,8 @@ func TestExamplesParse(t *testing.T) {
 	}
 }
 
+// FuzzParseLine: a line is refused in words that may stand on a terminal, or
+// it asks the API for what the API reads as the same arguments.
 func FuzzParseLine(f *testing.F) {
 	for _, c := range Commands() {
 		for _, e := range c.Examples {
@@ -183,16 +188,75 @@ func FuzzParseLine(f *testing.F) {
 		p := NewPrinter(&out)
 		if err != nil {
 			Explain(p, err)
-		} else if inv != nil {
-			if _, err := marshal(inv.apiArgs(nil)); err != nil {
-				t.Errorf("%q: %v", line, err)
-			}
+		} else if inv != nil && !inv.Help {
+			checkAPIArgs(t, line, inv)
 		}
 		Complete(line, noDaemon{})
 		for _, r := range out.String() {
 			if r != '\n' && !harmless(r) {
 				t.Fatalf("%q printed %q", line, out.String())
 			}
+		}
+	})
+}
+
+func checkAPIArgs(t *testing.T, line string, inv *Invocation) {
+	t.Helper()
+	asked := inv.apiArgs(nil)
+	raw, err := marshal(asked)
+	if err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &given); err != nil {
+		t.Fatalf("%q asks for %s: %v", line, raw, err)
+	}
+	if !utf8.ValidString(line) {
+		return // JSON cannot say what was typed
+	}
+	read, err := inv.Command.decodeArgs(given)
+	if inv.NeedsPayload || inv.File != "" || inv.Command.payload() != nil && !inv.Args.Has(inv.Command.payload().Name) {
+		return // there is more to come
+	}
+	if err != nil {
+		t.Fatalf("%q asks for %s, which is refused: %v", line, raw, err)
+	}
+	if again, err := marshal(read); err != nil || !bytes.Equal(again, raw) {
+		t.Fatalf("%q asks for %s, which is read as %s, %v", line, raw, again, err)
+	}
+}
+
+// FuzzCheckJSON: a text is refused when encoding/json refuses it, at the first
+// byte at which no JSON goes on.
+func FuzzCheckJSON(f *testing.F) {
+	for _, s := range []string{``, ` `, `{"a":[1,-2.5e3,"x\u00e9",null]}`, `{'a':1}`, `[1,]`, `{"a" 1}`, `{"a":1 "b"}`, `[1 2]`, `"a`, `{"a":[`, `tru`, `trux`, `01`, `1 2`, "\"\n\"", "[\xff]", "{\n \"a\": x}", `"\x"`, `-`, `1e`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		err := CheckJSON(text)
+		if (err == nil) != (utf8.ValidString(text) && json.Valid([]byte(text))) {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if err == nil {
+			return
+		}
+		var j *JSONError
+		if !errors.As(err, &j) || j.Text != text || j.Offset < 0 || j.Offset > len(text) || j.Reason == "" || strings.Contains(j.Error(), "\n") {
+			t.Fatalf("%q: %#v", text, err)
+		}
+		if !utf8.ValidString(text) {
+			if before := text[:j.Offset]; !utf8.ValidString(before) || utf8.ValidString(text[:j.Offset+1]) && text[j.Offset] < utf8.RuneSelf {
+				t.Fatalf("%q: not UTF-8 at %d", text, j.Offset)
+			}
+			return
+		}
+		if before := CheckJSON(text[:j.Offset]); j.Offset < len(text) && before != nil {
+			if b := (*JSONError)(nil); !errors.As(before, &b) || b.Offset != j.Offset {
+				t.Fatalf("%q breaks at %d, and what is before it: %v", text, j.Offset, before)
+			}
+		}
+		if j.Incomplete() && j.Offset != len(text) {
+			t.Fatalf("%q is incomplete at %d", text, j.Offset)
 		}
 	})
 }

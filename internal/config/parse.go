@@ -1,13 +1,16 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/BurntSushi/toml"
 )
@@ -83,7 +86,7 @@ func decode(name string, data []byte) (document, error) {
 	if err != nil {
 		p := Problem{File: name, What: err.Error()}
 		if pe := (toml.ParseError{}); errors.As(err, &pe) {
-			p.Line, p.What = pe.Position.Line, strings.ReplaceAll(pe.Message, "\n", `\n`)
+			p.Line, p.What = lineOf(pe.Position, data), visible(pe.Message)
 			if strings.Contains(p.What, "leading zeroes") {
 				p.Allowed = `a file mode in quotes: "0660"`
 			}
@@ -98,6 +101,33 @@ func decode(name string, data []byte) (document, error) {
 		}
 	}
 	return d, nil
+}
+
+// lineOf is the line of a position. The decoder counts a line too few for a file
+// that ends where it may not.
+func lineOf(at toml.Position, data []byte) int {
+	if at.Start < len(data)-1 || len(data) == 0 {
+		return max(at.Line, 1)
+	}
+	return 1 + bytes.Count(data[:len(data)-1], []byte("\n"))
+}
+
+// visible writes control characters, which the decoder quotes from the file as
+// they are, with escapes.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, unicode.IsControl) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsControl(r) {
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // walk notes value and line of each key in a table and the tables below.

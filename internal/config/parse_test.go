@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 func TestParseNothing(t *testing.T) {
@@ -115,29 +117,64 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// A file that was cut is refused at its last line.
+func TestParseCutFile(t *testing.T) {
+	for data, line := range map[string]int{"\"\\": 1, "mode = \"echo\"\nlog.level = \"in": 2, "mode = \"echo\"\nlog.level = \"in\n": 2, "a = [\n1,\n": 2, "x": 1, "\n\n[a": 3} {
+		_, err := Parse("f", []byte(data))
+		if ps := (Problems{}); !errors.As(err, &ps) || ps[0].Line != line {
+			t.Errorf("%q: %v, want line %d", data, err, line)
+		}
+	}
+}
+
+// FuzzParse: a file is refused at a line it has, for a key that stands there, or
+// it gives a configuration that is right, and that written as a file again reads
+// the same.
 func FuzzParse(f *testing.F) {
 	data, err := os.ReadFile(shipped)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte("[[close]]\n\"\" = 1\na.b.c = [{}]\n[a.\"\"]\nx = 1"))
+	for _, s := range []string{"[[close]]\n\"\" = 1\na.b.c = [{}]\n[a.\"\"]\nx = 1", "listen = [\"tcp:[::1]:0\", \"unix:/a b\"]\nhandshake.origins = []", "outbound = {policy = \"drop_oldest\"}",
+		"[keepalive]\ninterval = \"1h0m0s\"\ngrace = \"1.5s\"", "socket.mode = \"0660\"\nwebhook = \"http+unix:///a:/b\"", "mode = 'echo'\nmode = 'echo'", "x = 0660", "handlers = \"\\u0085.js\""} {
+		f.Add([]byte(s))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := Parse("f", data)
-		if err == nil {
-			err = c.Validate()
-		} else if ps := (Problems{}); !errors.As(err, &ps) {
-			t.Errorf("%T", err)
-		} else {
-			for _, p := range ps {
-				if p.Line < 1 || p.What == "" || strings.Contains(p.String(), "\n") {
-					t.Errorf("%#v", p)
-				}
-			}
+		if err != nil {
+			checkProblems(t, data, err)
 			return
 		}
-		if err != nil {
-			t.Errorf("accepted, but %v", err)
+		if err := c.Validate(); err != nil {
+			t.Fatalf("%q was accepted, but %v", data, err)
+		}
+		var b strings.Builder
+		for _, k := range keys {
+			b.WriteString(k.name + " = " + k.format(&c) + "\n")
+		}
+		if again, err := Parse("f", []byte(b.String())); err != nil || !reflect.DeepEqual(again, c) {
+			t.Fatalf("%q was written as\n%s\nwhich is %+v, %v", data, b.String(), again, err)
 		}
 	})
 }
+
+func checkProblems(t *testing.T, data []byte, err error) {
+	t.Helper()
+	lines := strings.Split(string(data), "\n")
+	var ps Problems
+	if !errors.As(err, &ps) || len(ps) == 0 {
+		t.Fatalf("%q: %T", data, err)
+	}
+	for _, p := range ps {
+		if p.Line < 1 || p.Line > len(lines) || p.What == "" || strings.ContainsFunc(p.String(), unicode.IsControl) {
+			t.Fatalf("%q: %#v", data, p)
+		}
+		if last := p.Key[strings.LastIndexByte(p.Key, '.')+1:]; nameOnly.MatchString(last) && !strings.ContainsAny(string(data), "\"'") && !strings.Contains(lines[p.Line-1], last) {
+			t.Fatalf("%q: %s is not in line %d", data, last, p.Line)
+		}
+	}
+}
+
+// nameOnly is a key that is written as it is.
+var nameOnly = regexp.MustCompile("^[a-z_]+$")

@@ -75,67 +75,64 @@ func nginxTokens(s string) ([]string, error) {
 	}
 }
 
-func FuzzQuoteNginx(f *testing.F) {
+// FuzzQuote: what is quoted for a language is read by it as it was, or refused.
+func FuzzQuote(f *testing.F) {
 	for _, s := range nasty {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		q, err := QuoteNginx(s)
-		if refuse := plain(s) != nil || strings.Contains(s, "$"); refuse != (err != nil) {
-			t.Fatalf("%q: %v", s, err)
-		}
-		if err != nil {
-			return
-		}
-		got, err := nginxTokens("x " + q + ";")
-		if err != nil || !slices.Equal(got, []string{"x", s}) {
-			t.Errorf("%q is written %s, which nginx reads as %q, %v", s, q, got, err)
-		}
+		checkQuoteNginx(t, s)
+		checkQuoteJS(t, s)
+		checkQuoteTOML(t, s)
 	})
 }
 
-func FuzzQuoteJS(f *testing.F) {
-	for _, s := range nasty {
-		f.Add(s)
+func checkQuoteNginx(t *testing.T, s string) {
+	q, err := QuoteNginx(s)
+	if refuse := plain(s) != nil || strings.Contains(s, "$"); refuse != (err != nil) {
+		t.Fatalf("%q: %v", s, err)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		q, err := QuoteJS(s)
-		if (err == nil) != utf8.ValidString(s) {
-			t.Fatalf("%q: %v", s, err)
-		}
-		if err != nil {
-			return
-		}
-		if strings.ContainsAny(q, "<\n\r\u2028\u2029") {
-			t.Errorf("%q is written %s, which does not stand on one line of a page", s, q)
-		}
-		v, err := goja.New().RunString("[" + q + "]")
-		if err != nil {
-			t.Fatalf("%q is written %s: %v", s, q, err)
-		}
-		if got, ok := v.Export().([]any); !ok || len(got) != 1 || got[0] != s {
-			t.Errorf("%q is written %s, which is %q", s, q, v.Export())
-		}
-	})
+	if err != nil {
+		return
+	}
+	got, err := nginxTokens("x " + q + ";")
+	if err != nil || !slices.Equal(got, []string{"x", s}) {
+		t.Errorf("%q is written %s, which nginx reads as %q, %v", s, q, got, err)
+	}
 }
 
-func FuzzQuoteTOML(f *testing.F) {
-	for _, s := range nasty {
-		f.Add(s)
+func checkQuoteJS(t *testing.T, s string) {
+	q, err := QuoteJS(s)
+	if (err == nil) != utf8.ValidString(s) {
+		t.Fatalf("%q: %v", s, err)
 	}
-	f.Fuzz(func(t *testing.T, s string) {
-		q, err := QuoteTOML(s)
-		if (err == nil) != utf8.ValidString(s) {
-			t.Fatalf("%q: %v", s, err)
-		}
-		if err != nil {
-			return
-		}
-		var got map[string]any
-		if _, err := toml.Decode("k = "+q+"\n", &got); err != nil || len(got) != 1 || got["k"] != s {
-			t.Errorf("%q is written %s, which is %q, %v", s, q, got, err)
-		}
-	})
+	if err != nil {
+		return
+	}
+	if strings.ContainsAny(q, "<\n\r\u2028\u2029") {
+		t.Errorf("%q is written %s, which does not stand on one line of a page", s, q)
+	}
+	v, err := goja.New().RunString("[" + q + "]")
+	if err != nil {
+		t.Fatalf("%q is written %s: %v", s, q, err)
+	}
+	if got, ok := v.Export().([]any); !ok || len(got) != 1 || got[0] != s {
+		t.Errorf("%q is written %s, which is %q", s, q, v.Export())
+	}
+}
+
+func checkQuoteTOML(t *testing.T, s string) {
+	q, err := QuoteTOML(s)
+	if (err == nil) != utf8.ValidString(s) {
+		t.Fatalf("%q: %v", s, err)
+	}
+	if err != nil {
+		return
+	}
+	var got map[string]any
+	if _, err := toml.Decode("k = "+q+"\n", &got); err != nil || len(got) != 1 || got["k"] != s {
+		t.Errorf("%q is written %s, which is %q, %v", s, q, got, err)
+	}
 }
 
 func TestQuoteShell(t *testing.T) {

@@ -109,13 +109,55 @@ func TestFilterNeedsRequest(t *testing.T) {
 	}
 }
 
+// FuzzParseFilter: a filter holds when each of its terms does, and a term holds
+// when its opposite does not.
 func FuzzParseFilter(f *testing.F) {
 	f.Add(`host=localhost origin~^https query.user="7 8"`)
 	f.Add(`idle>30s remote=10.0.0.0/8`)
+	f.Add(`messages_in>=10 age<2d header.user-agent!~"a\\"b" bytes_out<=64KiB`)
+	f.Add(`remote!=::ffff:10.1.2.3 id="" cookie.sid~. port<1`)
 	f.Fuzz(func(t *testing.T, expr string) {
-		if filter, err := ParseFilter(expr); err == nil {
-			filter.Match(filterSample())
-			filter.Match(&FilterRecord{})
+		filter, err := ParseFilter(expr)
+		if err != nil {
+			if filter != nil || err.Error() == "" {
+				t.Fatalf("%q: %v, %v", expr, filter, err)
+			}
+			return
+		}
+		words, err := splitTerms(expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*FilterRecord{filterSample(), {}} {
+			all := true
+			for _, w := range words {
+				holds := matches(t, w, r)
+				all = all && holds
+				at := strings.IndexAny(w, "=!~<>")
+				for _, pair := range [][2]string{{"!=", "="}, {"!~", "~"}, {"<=", ">"}, {">=", "<"}} {
+					for i, op := range pair {
+						if value, ok := strings.CutPrefix(w[at:], op); ok && !(len(op) == 1 && op != "=" && op != "~" && strings.HasPrefix(value, "=")) {
+							if opposite := w[:at] + pair[1-i] + value; matches(t, opposite, r) == holds {
+								t.Fatalf("%q and %q: both %v", w, opposite, holds)
+							}
+						}
+					}
+				}
+			}
+			if filter.Match(r) != all {
+				t.Fatalf("%q: %v, its terms %q: %v", expr, filter.Match(r), words, all)
+			}
 		}
 	})
+}
+
+// matches tries one term, whatever blanks and quotes it has.
+func matches(t *testing.T, term string, r *FilterRecord) bool {
+	t.Helper()
+	quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(term) + `"`
+	f, err := ParseFilter(quoted)
+	if err != nil || len(f.terms) != 1 {
+		t.Fatalf("%q, written %s: %v", term, quoted, err)
+	}
+	return f.Match(r)
 }

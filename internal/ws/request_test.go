@@ -491,6 +491,11 @@ func FuzzRequest(f *testing.F) {
 			return
 		}
 		r, ref := parseAndCheck(bytes.Clone(b[:n]))
+		for i := 1; i < n && ref == nil; i += 1 + i/9 {
+			if hopeless(b[:i]) {
+				t.Fatalf("%q is given up at byte %d", b[:n], i)
+			}
+		}
 		if ref != nil {
 			if ref.Status < 400 {
 				t.Fatal(ref)
