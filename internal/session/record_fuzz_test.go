@@ -115,7 +115,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		// Values as the head has them: without blanks around.
 		cookie, extensions, host = string(r.Get("Cookie")), string(r.Get("Sec-WebSocket-Extensions")), string(r.Get("X-Host"))
-		rec := new(Server).record(head, ws.Peer{Network: "unix"})
+		rec := new(Server).record(head, ws.Peer{Network: "unix"}, nil)
 		raw, err := json.Marshal(rec)
 		if err != nil || !utf8.Valid(raw) || !json.Valid(raw) {
 			t.Fatalf("%q is %s, %v", head, raw, err)
@@ -151,7 +151,9 @@ func checkCookies(t *testing.T, field string, got []Cookie) {
 		if s, err := url.PathUnescape(value); err == nil {
 			value = s
 		}
-		i := slices.IndexFunc(got[at:], func(c Cookie) bool { return c.Name == want.Name && strings.TrimSpace(c.Value) == strings.TrimSpace(value) })
+		i := slices.IndexFunc(got[at:], func(c Cookie) bool {
+			return c.Name == want.Name && strings.TrimSpace(c.Value) == strings.TrimSpace(value)
+		})
 		if i < 0 {
 			if want.Value == "" {
 				continue // a name alone is a cookie for net/http

@@ -492,7 +492,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		r, ref := parseAndCheck(bytes.Clone(b[:n]))
 		for i := 1; i < n && ref == nil; i += 1 + i/9 {
-			if hopeless(b[:i]) {
+			if hopeless(b[:i], 0) || hopeless(b[:i], i/2) {
 				t.Fatalf("%q is given up at byte %d", b[:n], i)
 			}
 		}
