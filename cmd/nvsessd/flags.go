@@ -38,8 +38,9 @@ In a path, %t is the runtime directory. Sockets that systemd passes replace both
 kinds: those named "nvsess" are for clients, those named "nvsess-admin" for
 operators.
 
-SIGHUP loads the handlers again. SIGTERM and SIGINT close every session with 1001 and end the daemon; a second
-one ends it at once.
+SIGHUP loads the handlers again.
+SIGTERM and SIGINT close every session with 1001 and end the daemon; a second
+one ends it at once, with exit code 1.
 `
 
 // flags is what the command line says.

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"os"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -13,11 +14,12 @@ import (
 
 // newLogger writes to stderr: for people on a terminal, as JSON elsewhere
 // ("auto"). Its level can be changed while it runs. Both encodings escape
-// control characters, so what a peer sent never reaches a terminal raw.
-func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, error) {
+// control characters, so what a peer sent never reaches a terminal raw. The
+// queue is to be closed at the end.
+func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, *logQueue, error) {
 	level, err := zap.ParseAtomicLevel(c.Level)
 	if err != nil {
-		return nil, level, err
+		return nil, level, nil, err
 	}
 	format := c.Format
 	if format == "auto" {
@@ -36,5 +38,14 @@ func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, e
 		ec.EncodeLevel = zapcore.CapitalLevelEncoder
 		enc = zapcore.NewConsoleEncoder(ec)
 	}
-	return zap.New(zapcore.NewCore(enc, zapcore.Lock(zapcore.AddSync(stderr)), level)), level, nil
+	queue := newLogQueue(stderr, func(n uint64) []byte {
+		e := zapcore.Entry{Level: zap.WarnLevel, Time: time.Now(), Message: "lines of the log were lost before this one"}
+		line, err := enc.Clone().EncodeEntry(e, []zap.Field{zap.Uint64("lines", n)})
+		if err != nil {
+			return nil
+		}
+		defer line.Free()
+		return append([]byte(nil), line.Bytes()...)
+	})
+	return zap.New(zapcore.NewCore(enc, queue, level)), level, queue, nil
 }

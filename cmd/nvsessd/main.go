@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 )
 
 func main() {
@@ -15,10 +16,23 @@ func main() {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, "nvsessd:", err)
+		complain(err)
 		os.Exit(2)
 	default:
-		fmt.Fprintln(os.Stderr, "nvsessd:", err)
+		complain(err)
 		os.Exit(1)
+	}
+}
+
+// complain says why the daemon ends, unless nobody takes it.
+func complain(err error) {
+	said := make(chan struct{})
+	go func() {
+		fmt.Fprintln(os.Stderr, "nvsessd:", err)
+		close(said)
+	}()
+	select {
+	case <-said:
+	case <-time.After(logPatience):
 	}
 }

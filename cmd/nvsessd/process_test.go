@@ -127,6 +127,21 @@ func (p *process) logged(msg string) line {
 	}
 }
 
+// until looks until something has happened.
+func (p *process) until(what string, happened func() bool) {
+	p.t.Helper()
+	for limit := time.Now().Add(patience); !happened(); {
+		select {
+		case <-p.ended:
+			p.t.Fatalf("the daemon ended with %d, and not %s", p.code, what)
+		case <-time.After(10 * time.Millisecond):
+		}
+		if time.Now().After(limit) {
+			p.t.Fatalf("never: %s", what)
+		}
+	}
+}
+
 func (p *process) signal(sig os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(sig); err != nil {

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -56,11 +57,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	// A line lost is no reason to drop the sessions.
 	signal.Ignore(syscall.SIGPIPE)
 
-	log, level, err := newLogger(&cfg.Log, stderr)
+	log, level, lines, err := newLogger(&cfg.Log, stderr)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = log.Sync() }()
+	defer lines.close()
 	// Idle sessions dominate the heap and the hot paths do not allocate, so
 	// collecting a little more often costs next to nothing and keeps the memory
 	// per session near its real size.
@@ -77,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer socks.close(log)
 
-	d := &daemon{cfg: &cfg, log: log, level: level, sockets: socks, byHand: term.IsTerminal(int(os.Stdin.Fd()))}
+	d := &daemon{cfg: &cfg, log: log, lines: lines, level: level, sockets: socks, byHand: term.IsTerminal(int(os.Stdin.Fd()))}
 	if err := d.start(); err != nil {
 		return err
 	}
@@ -91,6 +92,7 @@ const gcPercent = 50
 type daemon struct {
 	cfg      *config.Config
 	log      *zap.Logger
+	lines    *logQueue
 	level    zap.AtomicLevel
 	sockets  *sockets
 	sessions *session.Server
@@ -137,7 +139,8 @@ func (d *daemon) start() (err error) {
 	gids = append(gids, groups...)
 	d.admin = admin.NewServer(admin.Options{
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
-		Config:      func() any { return d.cfg },
+		Config:      func() any { return d.effective() },
+		LogLost:     d.lines.Lost,
 		LogLevel:    func() string { return d.level.String() },
 		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
 		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
@@ -205,12 +208,13 @@ func (d *daemon) hungUp() bool {
 }
 
 // stop closes every session with 1001, within the deadline. A second signal
-// cuts it short.
+// cuts it short, which is an error.
 func (d *daemon) stop(signals <-chan os.Signal) error {
 	deadline := d.cfg.Shutdown.Deadline.Std()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	done := make(chan struct{})
+	var cut atomic.Bool
 	defer close(done)
 	go func() {
 		for {
@@ -220,6 +224,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 					continue
 				}
 				d.log.Warn("ending at once", zap.Stringer("signal", sig))
+				cut.Store(true)
 				cancel()
 			case <-done:
 			}
@@ -241,5 +246,18 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	}
 	d.serving.Wait()
 	d.log.Info("stopped", zap.Int("sessions", n), zap.Duration("took", time.Since(began)))
+	if cut.Load() {
+		return errCutShort
+	}
 	return nil
 }
+
+// effective is the configuration as it is in force: with the addresses that are
+// listened at.
+func (d *daemon) effective() *config.Config {
+	c := *d.cfg
+	c.Listen, c.Admin.Listen = d.sockets.addresses()
+	return &c
+}
+
+var errCutShort = errors.New("ended at once by a second signal")

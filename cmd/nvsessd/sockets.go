@@ -124,6 +124,20 @@ func (s *sockets) adminGroups() (gids []uint32, err error) {
 	return gids, nil
 }
 
+// addresses are where the sockets are; of several for operators, the first.
+func (s *sockets) addresses() (public []string, operators string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	public = []string{} // never null
+	for _, sock := range s.public {
+		public = append(public, sock.String())
+	}
+	if len(s.admin) > 0 {
+		operators = s.admin[0].String()
+	}
+	return public, operators
+}
+
 // closePublic makes the public sockets refuse, or leaves what arrives to
 // systemd. The loops stop listening by themselves.
 func (s *sockets) closePublic(log *zap.Logger) {

@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -342,4 +343,23 @@ func openFiles(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// What cfg shows is where the daemon listens, not how that was written.
+func TestConfigurationInEffectNamesTheSockets(t *testing.T) {
+	t.Parallel()
+	p := launch(t, configured(t, "listen = [\"unix:%t/a.sock\", \"tcp:127.0.0.1:0\"]\n"))
+	ready := p.logged("ready")
+	var cfg struct {
+		Listen []string `json:"listen"`
+		Admin  struct {
+			Listen string `json:"listen"`
+		} `json:"admin"`
+	}
+	p.call("cfg", nil, &cfg)
+	if !slices.Equal(cfg.Listen, ready.Listen) || cfg.Admin.Listen != "unix:"+p.socket("admin.sock") {
+		t.Errorf("%+v, listening at %v", cfg, ready.Listen)
+	}
+	p.signal(syscall.SIGTERM)
+	p.ends(0)
 }

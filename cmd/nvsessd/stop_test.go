@@ -57,7 +57,7 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	p.signal(syscall.SIGHUP) // means nothing without a terminal
 	p.signal(syscall.SIGINT)
 	m.cut(t)
-	p.ends(0)
+	p.ends(1)
 	p.logged("ending at once")
 	p.noSockets()
 }

@@ -107,7 +107,7 @@ func TestArrivalsDuringShutdownWait(t *testing.T) {
 		t.Errorf("%v of CPU in 500 ms of waiting", used)
 	}
 	p.signal(syscall.SIGTERM)
-	p.ends(0)
+	p.ends(1)
 	if strings.Contains(p.said(), "cannot accept") {
 		t.Error(p.said())
 	}

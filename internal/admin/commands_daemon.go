@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"time"
+
+	"github.com/nvsess/nvsess/internal/session"
 )
 
 func daemonCommands() []*Command {
@@ -15,7 +17,7 @@ func daemonCommands() []*Command {
 			Name: "stats", Group: group, ReadOnly: true,
 			Summary:  "show totals since the daemon started",
 			Examples: []Example{{"stats", ""}},
-			Run:      func(_ context.Context, c *Call) (any, error) { return c.Sessions.Stats(), nil },
+			Run:      runStats,
 			Print:    printStats,
 		},
 		{
@@ -87,6 +89,20 @@ func daemonCommands() []*Command {
 
 type restarted struct {
 	Closed int `json:"closed"`
+}
+
+// Stats is the answer of stats.
+type Stats struct {
+	session.Stats
+	LogLost uint64 `json:"log_lost"` // lines of the log that could not be written
+}
+
+func runStats(_ context.Context, c *Call) (any, error) {
+	s := Stats{Stats: c.Sessions.Stats()}
+	if c.Daemon.LogLost != nil {
+		s.LogLost = c.Daemon.LogLost()
+	}
+	return s, nil
 }
 
 // Version is the answer of version.
