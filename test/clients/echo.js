@@ -1,9 +1,11 @@
 'use strict';
-// node echo.js LIBRARY URL: against a daemon in echo mode.
+// node echo.js LIBRARY URL [EXTENSIONS OPTIONS]: against a daemon in echo mode. OPTIONS
+// are the library's, in JSON; EXTENSIONS is what must be agreed on.
 const { assert, libraries, run } = require('./harness');
 
-run(async ([library, url]) => {
-  const c = await libraries[library](url);
+run(async ([library, url, extensions, options]) => {
+  const c = await libraries[library](url, options && JSON.parse(options));
+  if (extensions !== undefined) assert.equal(c.sock.extensions, extensions);
 
   // Text, JSON and binary come back as they went.
   for (const text of ['hello', 'héllo ☃ 😀', '5', '"quoted"', 'null', '{"broken":', '']) {

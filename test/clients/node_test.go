@@ -65,6 +65,31 @@ func TestNodeEcho(t *testing.T) {
 	})
 }
 
+// ws compresses with Node's zlib.
+func TestNodeCompression(t *testing.T) {
+	needNode(t)
+	for _, tt := range []struct{ config, options, name string }{
+		{"", "{}", ""},
+		{`compression = "on"`, "{}", "permessage-deflate"},
+		{`compression = "on"`, `{"perMessageDeflate":{"threshold":0}}`, "permessage-deflate"},
+		{`compression = "on"`, `{"perMessageDeflate":{"threshold":0,"serverMaxWindowBits":9}}`, "permessage-deflate"},
+		{`compression = "on"`, `{"perMessageDeflate":false}`, ""},
+		{"compression = \"on\"\n[deflate]\nthreshold_bytes = 0\nserver_context_takeover = true\nclient_context_takeover = true", `{"perMessageDeflate":{"threshold":0}}`, "permessage-deflate"},
+		{"compression = \"on\"\n[deflate]\nthreshold_bytes = 0\nserver_context_takeover = true\nclient_context_takeover = true\nserver_max_window_bits = 9\nclient_max_window_bits = 10",
+			`{"perMessageDeflate":{"threshold":0,"clientMaxWindowBits":true}}`, "permessage-deflate"},
+		{`compression = "receive_only"`, `{"perMessageDeflate":{"threshold":0}}`, "permessage-deflate"},
+	} {
+		t.Run(tt.config+tt.options, func(t *testing.T) {
+			d := start(t, "echo", tt.config)
+			node(t, nil, "echo.js", "ws", d.url, tt.name, tt.options)
+			stats := d.ctl("--json", "stats")
+			if strings.Contains(stats, `"inflated":0,`) != (tt.name == "") || strings.Contains(stats, `"deflated":0,`) != (tt.name == "" || strings.Contains(tt.config, "receive_only")) {
+				t.Errorf("stats: %s", stats)
+			}
+		})
+	}
+}
+
 func TestNodeForward(t *testing.T) {
 	needNode(t)
 	d := start(t, "forward", "")
