@@ -77,13 +77,16 @@ func (e *Error) Status() int {
 	return http.StatusInternalServerError
 }
 
+// maxMessage bounds an Error's message, in characters: it may quote an argument, which may have megabytes.
+const maxMessage = 1000
+
 func errorf(code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+	return &Error{Code: code, Message: clip(fmt.Sprintf(format, args...), maxMessage)}
 }
 
 func badArg(name, format string, args ...any) *Error {
 	e := errorf(CodeBadArgument, format, args...)
-	e.Argument = name
+	e.Argument = clip(name, 100)
 	return e
 }
 
