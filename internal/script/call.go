@@ -1,7 +1,6 @@
 package script
 
 import (
-	"errors"
 	"time"
 
 	"github.com/dop251/goja"
@@ -103,11 +102,7 @@ func (w *world) arguments(id handlerID, c *session.Call) ([]goja.Value, error) {
 	case onOpen:
 		return nil, nil
 	}
-	text := string(c.Payload)
-	if depth(text) > maxDepth {
-		return nil, errors.New("the JSON is nested too deeply")
-	}
-	j, err := w.parse(goja.Undefined(), w.rt.ToValue(text))
+	j, err := w.parse(goja.Undefined(), w.rt.ToValue(string(c.Payload)))
 	return []goja.Value{j}, err
 }
 

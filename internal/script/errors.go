@@ -155,8 +155,15 @@ func (w *world) problem(err error) problem {
 
 func (w *world) problemOf(reason goja.Value) problem { return w.explainValue(reason).problem() }
 
+// maxProblem bounds what is logged of an error, in bytes: it may quote what a
+// peer has sent.
+const maxProblem = 4096
+
 func (e *Error) problem() problem {
 	p := problem{text: e.Text}
+	if len(p.text) > maxProblem {
+		p.text = strings.ToValidUTF8(p.text[:maxProblem], "") + "..."
+	}
 	if e.Line > 0 {
 		p.at = fmt.Sprintf("%s:%d:%d", e.File, e.Line, e.Column)
 	}

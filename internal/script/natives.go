@@ -23,6 +23,8 @@ func (w *world) natives() *goja.Object {
 		"clearTimer": w.clearTimer,
 		"write":      w.e.out.write,
 		"depth":      func(s string) int { return depth(s) },
+		"infinity":   infinity,
+		"readable":   readableValue,
 		"nesting":    func(s string) int { return nesting(s) },
 		"count":      strings.Count,
 		"indent":     indent,
@@ -30,7 +32,7 @@ func (w *world) natives() *goja.Object {
 		"charge":     w.charge,
 		"resume":     w.resume,
 		"limits": map[string]any{
-			"string": maxString, "bits": maxBits, "elements": maxElements, "buffer": maxBuffer, "nesting": maxNesting, "brackets": maxBrackets, "depth": maxDepth,
+			"string": maxString, "bits": maxBits, "elements": maxElements, "buffer": maxBuffer, "nesting": maxNesting, "brackets": maxBrackets,
 		},
 		"handlers": handlerNames[:],
 		"register": func(c goja.FunctionCall) goja.Value {

@@ -118,7 +118,7 @@ func (w *world) furnish() error {
 		to   *goja.Callable
 		of   *goja.Object
 	}{
-		{"parse", &w.parse, w.rt.Get("JSON").(*goja.Object)}, {"stringify", &w.stringify, w.rt.Get("JSON").(*goja.Object)},
+		{"stringify", &w.stringify, w.rt.Get("JSON").(*goja.Object)},
 		{"inspect", &w.inspect, insp}, {"format", &w.format, insp},
 	} {
 		*f.to, _ = goja.AssertFunction(f.of.Get(f.name))
@@ -141,6 +141,7 @@ func (w *world) furnish() error {
 		}
 	}
 	out := made.(*goja.Object)
+	w.parse, _ = goja.AssertFunction(w.rt.Get("JSON").(*goja.Object).Get("parse")) // as limits.js has left it
 	w.srv, w.require = out.Get("srv").(*goja.Object), out.Get("require")
 	for name, to := range map[string]*goja.Callable{
 		"sess": &w.makeSess, "then": &w.chain, "error": &w.newError, "response": &w.newResponse, "properties": &w.properties,

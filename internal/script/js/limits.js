@@ -147,9 +147,20 @@
 
   // ---- what is parsed, and generators that delegate ----
 
-  limit(JSON, 'parse', (self, args) => {
-    if (native.depth(args[0] = String(args[0])) > limits.depth) throw new SyntaxError('the JSON is nested too deeply');
-  });
+  const { parse } = JSON;
+  replace(JSON, 'parse', {
+    parse(text, reviver) {
+      const fit = native.readable(text = String(text));
+      if (fit === null) throw new SyntaxError('the JSON is nested too deeply');
+      if (fit === true) return parse(text, reviver);
+      const { infinity } = native;
+      return parse(fit, function (key, value) {
+        if (value === infinity) value = Infinity;
+        else if (value === '-' + infinity) value = -Infinity;
+        return typeof reviver === 'function' ? apply(reviver, this, [key, value]) : value;
+      });
+    },
+  }.parse);
 
   // goja counts no frames of generators that are inside each other.
   const generator = getPrototypeOf((function* () {}).prototype);
