@@ -228,6 +228,22 @@ func (d *daemon) must(name string, args, result any) {
 	}
 }
 
+// js evaluates JavaScript and gives the value as the console shows it.
+func (d *daemon) js(code string) string {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	answer, err := d.ctl.Stream(ctx, "js", map[string]string{"code": code}, nil, func(*admin.Line) error { return nil })
+	if err != nil {
+		d.t.Fatalf("%s: %v", code, err)
+	}
+	var v admin.Value
+	if err := json.Unmarshal(answer.Result, &v); err != nil {
+		d.t.Fatal(err)
+	}
+	return v.Text
+}
+
 func (d *daemon) stats() (s session.Stats) {
 	d.t.Helper()
 	d.must("stats", nil, &s)

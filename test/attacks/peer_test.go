@@ -2,6 +2,7 @@ package attacks
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -286,4 +287,9 @@ func (p *peer) rest() string {
 		p.t.Fatalf("the connection does not end: %v", err)
 	}
 	return string(b)
+}
+
+// dialer is for HTTP on a unix socket.
+func dialer(path string) func(context.Context, string, string) (net.Conn, error) {
+	return func(context.Context, string, string) (net.Conn, error) { return dial("unix", path) }
 }
