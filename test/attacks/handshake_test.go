@@ -1,6 +1,7 @@
 package attacks
 
 import (
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -145,6 +146,8 @@ func (d *daemon) answersTo(bytes string) (n int) {
 	defer p.Close()
 	_, _ = p.Conn.Write([]byte(bytes)) // the other side may have enough
 	_ = p.halfClose()
-	all := p.rest()
-	return strings.Count(all, "HTTP/1.")
+	return len(statusLine.FindAllString(p.rest(), -1))
 }
+
+// statusLine begins an answer.
+var statusLine = regexp.MustCompile(`HTTP/1\.\d \d{3} `)
