@@ -35,10 +35,15 @@ func chromium(t *testing.T) string {
 	return ""
 }
 
-// daemon starts nvsessd in forward mode and gives its address.
+// daemon starts nvsessd in forward mode and gives its address. It compresses all
+// it can: browsers always offer to.
 func daemon(t *testing.T, bin, admin string) *url.URL {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(bin, "nvsessd"), "-mode", "forward", "-listen", "tcp:127.0.0.1:0", "-admin", admin)
+	file := filepath.Join(t.TempDir(), "nvsess.toml")
+	if err := os.WriteFile(file, []byte("compression = \"on\"\n[deflate]\nthreshold_bytes = 0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, "nvsessd"), "-config", file, "-mode", "forward", "-listen", "tcp:127.0.0.1:0", "-admin", admin)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	stdout, err := cmd.StdoutPipe()
