@@ -39,15 +39,16 @@ func (r receiver) greet(b *ws.Batch, s *Session) {
 // any WebSocket library answers by itself; and when the grace brings nothing
 // either, the end.
 func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
-	if !r.opt.Keepalive {
-		return
-	}
 	s := c.Data().(*Session)
-	if !s.greeted {
+	if r.opt.Keepalive && !s.greeted {
 		r.greet(b, s)
 		return
 	}
-	if s.quiet.Load() {
+	if r.tooIdle(b, s) {
+		return
+	}
+	if !r.opt.Keepalive || s.quiet.Load() {
+		r.watchIdle(c)
 		return
 	}
 	interval, idle := r.opt.Interval, c.IdleFor()

@@ -200,30 +200,59 @@ func (s *Session) Port() int { return int(s.conn.Peer().Addr.Port()) }
 // then the socket's peer.
 func (p *proxies) remote(r *ws.Request, peer ws.Peer) (addr string, chain []string) {
 	chain = []string{}
-	trusted := peer.Network == "unix" && p.unix || peer.Network != "unix" && p.trusts(peer.Addr.Addr())
-	addr = addrString(peer.Addr.Addr())
-	if trusted {
+	if p.trustsPeer(peer) {
 		chain = listItems(joined(r, "x-forwarded-for", ", "))
 		if len(chain) == 0 {
 			if real := string(r.Get("X-Real-IP")); real != "" {
 				chain = append(chain, real)
 			}
 		}
-		for i := len(chain) - 1; i >= 0; i-- {
-			hop, ok := parseHop(chain[i])
-			if !ok {
-				break // whoever wrote that, the rest before it is worth no more
-			}
-			addr = hop.String()
-			if !p.trusts(hop) {
-				break
-			}
-		}
 	}
 	if peer.Addr.IsValid() {
 		chain = append(chain, addrString(peer.Addr.Addr()))
 	}
-	return addr, chain
+	return addrString(p.client(peer, r)), chain
+}
+
+// client is the address part of remote, without the rest; see
+// ws.Admission.Client for a nil request.
+func (p *proxies) client(peer ws.Peer, r *ws.Request) netip.Addr {
+	addr := peer.Addr.Addr()
+	if !p.trustsPeer(peer) {
+		return addr
+	}
+	if r == nil {
+		return netip.Addr{}
+	}
+	hops := 0
+	for i := len(r.Fields) - 1; i >= 0; i-- {
+		f := &r.Fields[i]
+		if len(f.Name) != len("X-Forwarded-For") || !strings.EqualFold(string(f.Name), "X-Forwarded-For") {
+			continue
+		}
+		for list := f.Value; len(list) > 0; {
+			j := bytes.LastIndexByte(list, ',')
+			item := bytes.TrimSpace(list[j+1:])
+			list = list[:max(j, 0)]
+			if len(item) == 0 {
+				continue
+			}
+			hops++
+			hop, ok := parseHop(string(item))
+			if !ok {
+				return addr // whoever wrote that, the rest before it is worth no more
+			}
+			if addr = hop; !p.trusts(hop) {
+				return addr
+			}
+		}
+	}
+	if hops == 0 {
+		if hop, ok := parseHop(string(r.Get("X-Real-IP"))); ok {
+			return hop
+		}
+	}
+	return addr
 }
 
 // parseHop reads an entry of X-Forwarded-For, which may have a port. A zone,

@@ -35,6 +35,7 @@ func (s *Session) expect(r *request) error {
 	}
 	w := s.waitsLocked()
 	if most := s.srv.opt.MaxPending; most > 0 && len(w.requests) >= most {
+		s.srv.limited.requests.Add(1)
 		return ErrTooManyPending
 	}
 	w.requests = append(w.requests, r)

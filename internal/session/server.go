@@ -30,6 +30,8 @@ type Options struct {
 	TrustedProxies []string      // "unix", addresses or prefixes
 	Inbox          InboxOptions  // of messages for backends
 	VerifyTimeout  time.Duration // for verifiers; 0: 5 s
+	MaxVerifying   int           // handshakes that are being decided about; 0: 4096
+	Idle           time.Duration // of silence after which a session is closed, keepalive or not; 0: no limit
 	Auth           Authenticator // required unless AuthMode is AuthOff
 	AuthMode       AuthMode
 
@@ -56,6 +58,7 @@ type Server struct {
 	wrongWay  atomic.Uint64 // envelopes of a type only we may send
 	unknownID atomic.Uint64 // answers to nothing
 	timedOut  atomic.Uint64 // sessions closed for silence
+	limited   limited
 
 	unauthenticated authCounts
 }
@@ -67,6 +70,7 @@ func NewServer(opt Options) (*Server, error) {
 		registry: newRegistry(), cfgMS: opt.Interval.Milliseconds(),
 		inboxes: inboxes{opt: opt.Inbox.withDefaults()},
 	}
+	s.opt.MaxVerifying = cmp.Or(opt.MaxVerifying, 4096)
 	s.opt.VerifyTimeout = cmp.Or(opt.VerifyTimeout, 5*time.Second)
 	if s.log == nil {
 		s.log = zap.NewNop()
@@ -85,6 +89,7 @@ func NewServer(opt Options) (*Server, error) {
 		return nil, errNoAuthenticator
 	}
 	opt.WS.Handler = receiver{s}
+	opt.WS.Admission.Client = s.proxies.client
 	opt.WS.Log = s.log
 	s.ws, err = ws.NewServer(opt.WS)
 	return s, err
@@ -152,6 +157,8 @@ func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
 	r.registry.add(s)
 	if r.opt.Keepalive {
 		c.SetTimer(greetDelay)
+	} else {
+		r.watchIdle(c)
 	}
 	r.handlers.call(r.Server, s, KindOpen, nil)
 	if r.watchers.any() {
@@ -202,6 +209,14 @@ func parseProxies(list []string) (p proxies, err error) {
 		p.prefixes = append(p.prefixes, prefix.Masked())
 	}
 	return p, nil
+}
+
+// trustsPeer reports whether a socket's peer is one of them.
+func (p *proxies) trustsPeer(peer ws.Peer) bool {
+	if peer.Network == "unix" {
+		return p.unix
+	}
+	return p.trusts(peer.Addr.Addr())
 }
 
 func (p *proxies) trusts(addr netip.Addr) bool {

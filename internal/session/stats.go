@@ -28,6 +28,8 @@ type Stats struct {
 	WrongDirection uint64            `json:"wrong_direction"`
 	UnknownReplies uint64            `json:"unknown_replies"`
 	AcceptFailed   uint64            `json:"accept_failed"`
+	Limited        map[string]uint64 `json:"limited"`         // how often somebody ran into a limit, by its name
+	Addresses      int               `json:"addresses"`       // of clients, kept in mind for limits
 	Starved        uint64            `json:"kernel_memory"`   // times that the kernel was short of memory for a connection
 	HandlerWaiting int64             `json:"handler_waiting"` // messages that handlers have not done with
 	HandlerDropped uint64            `json:"handler_dropped"` // messages that came faster than they were handled
@@ -47,6 +49,7 @@ func (s *Server) Stats() Stats {
 		TextIn:      t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
 		Inflated: t.Inflated, Deflated: t.Deflated,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
+		Limited: s.limited.totals(t.Limited), Addresses: t.Addresses,
 		Starved:        t.Starved,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),

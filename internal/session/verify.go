@@ -21,9 +21,6 @@ type Verifier interface {
 	Verify(h *Handshake)
 }
 
-// maxVerifying bounds the handshakes that are being decided about.
-const maxVerifying = 4096
-
 // verifiers are asked one after the other; all must accept.
 type verifiers struct {
 	mu      sync.Mutex // serialises changes
@@ -122,8 +119,9 @@ func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
 	if list == nil || len(*list) == 0 {
 		return nil
 	}
-	if r.verify.pending.Add(1) > maxVerifying {
+	if r.verify.pending.Add(1) > int64(r.opt.MaxVerifying) {
 		r.verify.pending.Add(-1)
+		r.limited.verifying.Add(1)
 		return &ws.Response{Status: http.StatusServiceUnavailable, Detail: "too many handshakes at once", Header: "Retry-After: 1\r\n"}
 	}
 	d := &deciding{srv: r.Server, conn: c, head: string(req.Head), id: identityOf(c)}

@@ -213,10 +213,9 @@ func TestVerifierDeadline(t *testing.T) {
 }
 
 func TestTooManyHandshakes(t *testing.T) {
-	h := start(t)
+	h := start(t, func(o *Options) { o.MaxVerifying = 1 })
 	g := make(gate, 10)
 	h.SetVerifier("gate", g)
-	h.verify.pending.Add(maxVerifying - 1) // as many more would cost 8,000 descriptors
 	last := h.knock(t)
 	shake := g.next(t)
 	answer := h.http(t, "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
@@ -225,7 +224,9 @@ func TestTooManyHandshakes(t *testing.T) {
 	}
 	shake.Accept()
 	status(t, last, 101)
-	h.verify.pending.Add(1 - maxVerifying)
+	if n := h.Stats().Limited["undecided_handshakes"]; n != 1 {
+		t.Errorf("counted %d", n)
+	}
 	if n := h.undecided(); n != 0 {
 		t.Errorf("%d undecided", n)
 	}

@@ -20,8 +20,6 @@ type acceptor struct {
 	stopped   bool          // for good
 	paused    bool          // listeners are out of the epoll set until resumeAt
 	resumeAt  time.Duration // loop clock
-	tokens    float64       // of the pacing, see Options.HandshakeRate
-	filled    time.Duration
 }
 
 const (
@@ -93,24 +91,6 @@ func (a *acceptor) nextDeadline(now time.Duration) time.Duration {
 	return a.resumeAt
 }
 
-// take reports whether the pacing lets one more handshake in; when not, it
-// pauses until it will.
-func (a *acceptor) take() bool {
-	rate := a.loop.srv.opt.HandshakeRate / float64(len(a.loop.srv.loops))
-	if rate <= 0 {
-		return true
-	}
-	now := a.loop.now
-	a.tokens = min(a.tokens+rate*(now-a.filled).Seconds(), max(1, rate/10))
-	a.filled = now
-	if a.tokens < 1 {
-		a.pause(time.Duration((1 - a.tokens) / rate * float64(time.Second)))
-		return false
-	}
-	a.tokens--
-	return true
-}
-
 func (a *acceptor) ready(fd int32) {
 	var ln *Listener
 	for _, x := range a.listeners {
@@ -127,18 +107,24 @@ func (a *acceptor) ready(fd int32) {
 			a.exhausted(syscall.EMFILE)
 			return
 		}
-		if !a.take() {
+		if wait := srv.pace.left(srv.clock()); wait > 0 {
+			a.pause(wait)
 			return
 		}
 		nfd, peer, errno := accept(ln)
 		switch errno {
 		case 0:
-			srv.adopt(nfd, peer, a.loop)
+			srv.pace.spend(srv.clock())
+			place, ok := srv.connect(peer)
+			if !ok {
+				cut(nfd)
+				continue
+			}
+			srv.adopt(nfd, peer, place, a.loop)
 			if int(nfd) >= srv.fdLimit-srv.fdReserve {
 				srv.tight.Store(true)
 			}
 		case syscall.EAGAIN:
-			a.tokens++
 			return
 		case syscall.EINTR, syscall.ECONNABORTED, syscall.EPROTO, syscall.ENETDOWN, syscall.ENOPROTOOPT, syscall.EHOSTDOWN,
 			syscall.ENONET, syscall.EHOSTUNREACH, syscall.EOPNOTSUPP, syscall.ENETUNREACH:

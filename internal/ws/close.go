@@ -77,6 +77,7 @@ func (c *Conn) armClose(b *Batch) {
 // armEnd gives the connection's end, or its next step, CloseTimeout.
 func (l *loop) armEnd(c *Conn) {
 	c.ending = true
+	l.hurry(c)
 	l.arm(c, l.srv.opt.CloseTimeout)
 }
 
@@ -223,6 +224,9 @@ func (l *loop) destroy(c *Conn, err error) {
 	c.mu.Unlock()
 
 	l.wheel.stop(c)
+	l.unhold(c)
+	l.settled(c)
+	l.depart(c)
 	c.in.Reset()
 	c.head.free()
 	c.head = nil

@@ -15,17 +15,23 @@ import (
 type Conn struct {
 	loop  *loop  // immutable
 	peer  *Peer  // immutable; shared by all connections of a unix listener
-	gen   int32  // immutable; tells the descriptor's users apart
 	mount *Mount // set once, by the loop, when the request is judged
 
 	// Owned by the loop.
 	in       Decoder
 	timer    timer
-	head     *buffer // the handshake as far as it came; nil before and after
-	opened   bool    // the handler has been told of it, and not yet of its end
-	shut     bool    // the write side is, after a last answer
-	ending   bool    // the deadline in the wheel is that of the end
-	lingered int32   // bytes thrown away
+	head     *buffer  // the handshake as far as it came; nil before and after
+	opened   bool     // the handler has been told of it, and not yet of its end
+	admitted bool     // it has a session's place
+	counted  bool     // among its address's connections
+	excess   bool     // what was read last came too fast, and is dropped
+	begun    bool     // a message of it is in loop.unfinished
+	shut     bool     // the write side is, after a last answer
+	ending   bool     // the deadline in the wheel is that of the end
+	lingered int32    // bytes thrown away
+	gen      int32    // immutable; tells the descriptor's users apart
+	place    *address // whose place it takes; nil: not known, yet or at all
+	flow     flow
 
 	// Written by the loop, read by anybody.
 	data     any
@@ -47,6 +53,7 @@ type Conn struct {
 	starved bool  // the kernel was short of memory; its loop tries again by the clock
 	armed   bool  // the kernel's buffer is full; epoll tells when there is room (or starved)
 	broken  bool  // a write failed; the loop will see the socket's end
+	held    bool  // nothing is read from it for the time being, see flow.go
 }
 
 // connState is where a connection is in its life. States only go forward.
@@ -125,7 +132,8 @@ func (c *Conn) Mount() *Mount { return c.mount }
 func (c *Conn) Subprotocol() string { return c.protocol }
 
 // IdleFor is the time since the peer last sent anything at all. While the
-// process stands still, nobody's silence grows.
+// process stands still, nobody's silence grows, and nor does that of a peer that
+// is not listened to, for sending too fast.
 func (c *Conn) IdleFor() time.Duration {
 	return max(0, c.loop.clock()-time.Duration(c.lastRead.Load()))
 }
@@ -331,7 +339,7 @@ func (c *Conn) writeLocked() {
 	}
 	if want := c.out.size > 0; want != c.armed {
 		c.armed = want
-		if c.loop.poll.modify(c.fd, c.gen, want) != 0 {
+		if c.loop.poll.modify(c.fd, c.gen, !c.held, want) != 0 {
 			c.starveLocked()
 		}
 	}

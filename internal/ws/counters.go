@@ -36,6 +36,7 @@ type counters struct {
 	slow         atomic.Uint64
 	acceptFailed atomic.Uint64
 	starved      atomic.Uint64
+	limited      limited
 
 	mu         sync.Mutex // guards the maps
 	byCode     map[int]uint64
@@ -56,7 +57,9 @@ type Totals struct {
 	Dropped                   uint64 // messages not delivered for a full queue
 	SlowClosed                uint64 // connections closed for a full queue
 	AcceptFailed              uint64
-	Starved                   uint64 // times that a connection met the kernel short of memory
+	Starved                   uint64            // times that a connection met the kernel short of memory
+	Limited                   map[string]uint64 // who ran into which limit, by its name
+	Addresses                 int               // kept in mind at the moment, for limits
 }
 
 func bump(mu *sync.Mutex, m *map[int]uint64, key int) {
@@ -82,6 +85,7 @@ func (s *Server) Totals() Totals {
 		Closes: maps.Clone(t.byCode), Refused: maps.Clone(t.byStatus), Violations: maps.Clone(t.violations),
 		Dropped: t.dropped.Load(), SlowClosed: t.slow.Load(), AcceptFailed: t.acceptFailed.Load(),
 		Starved: t.starved.Load(),
+		Limited: t.limited.totals(), Addresses: s.admission.table.tracked(s.clock()),
 	}
 	for _, l := range s.loops {
 		sum.TextIn += l.traffic.textIn.Load()

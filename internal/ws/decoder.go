@@ -85,6 +85,15 @@ func (p *partial) idle() bool {
 	return p.done || (p.nhead == 0 && !p.inFrame && p.messageOp == OpContinuation)
 }
 
+// Size is the number of bytes that have come of the message or frame that is not
+// whole yet.
+func (d *Decoder) Size() int {
+	if d.p == nil || d.p.done {
+		return 0
+	}
+	return d.p.message.len()
+}
+
 // Reset gives back all that the decoder holds. What was incomplete is lost.
 func (d *Decoder) Reset() {
 	if d.p != nil {

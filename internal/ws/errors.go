@@ -47,6 +47,8 @@ var (
 	ErrFrameTooBig         = &ProtocolError{CloseTooBig, "frame exceeds the limit"}                          // 10.4
 	ErrMessageTooBig       = &ProtocolError{CloseTooBig, "message exceeds the limit"}                        // 10.4
 	ErrTooManyFragments    = &ProtocolError{ClosePolicy, "message has too many fragments"}                   // 10.4
+	ErrUnfinished          = &ProtocolError{ClosePolicy, "message took too long to become whole"}            // 10.4
+	errRate                = &ProtocolError{ClosePolicy, "rate limit"}                                       // 10.4
 	errSlowConsumer        = &ProtocolError{CloseTryAgainLater, "slow consumer: the outbound queue is full"} // 7.4.1
 )
 

@@ -8,7 +8,6 @@ import (
 
 	gobwas "github.com/gobwas/ws"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 )
 
 // collect takes bytes of a handshake. When the head is whole it is answered,
@@ -47,7 +46,7 @@ func (l *loop) collect(c *Conn, b []byte) {
 		return
 	}
 	if l.settle(c, r, resp) && len(b) > n {
-		l.feed(c, b[n:])
+		l.receive(c, b[n:])
 	}
 	held.free()
 }
@@ -64,6 +63,11 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 		return resp
 	case l.srv.draining.Load():
 		return refuseDraining
+	}
+	if slow := l.pace(c, r); slow != nil {
+		return slow
+	}
+	switch {
 	case resp == refusePlain:
 		if answer := opt.Handler.Plain(c, r); answer != nil {
 			return answer
@@ -78,7 +82,10 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 	if !c.mount.admits(r) {
 		return refuseOrigin
 	}
-	return opt.Handler.Check(c, r)
+	if resp = l.enter(c); resp == nil {
+		resp = opt.Handler.Check(c, r)
+	}
+	return resp
 }
 
 // settle answers a judged request and reports whether the connection is open.
@@ -120,7 +127,7 @@ func (l *loop) await(c *Conn) {
 	c.mu.Lock()
 	c.setStateLocked(stateDeciding)
 	c.mu.Unlock()
-	l.poll.ctl(unix.EPOLL_CTL_MOD, c.fd, c.gen, unix.EPOLLRDHUP)
+	l.poll.modify(c.fd, c.gen, false, false)
 	l.arm(c, l.srv.opt.HandshakeTimeout)
 }
 
@@ -147,13 +154,13 @@ func (l *loop) decided(c *Conn, resp *Response) {
 	case l.srv.closed.Load():
 		resp = refuseClosed
 	}
-	if l.poll.modify(c.fd, c.gen, false) != 0 {
+	if l.poll.modify(c.fd, c.gen, true, false) != 0 {
 		c.mu.Lock()
 		c.starveLocked()
 		c.mu.Unlock()
 	}
 	if l.settle(c, r, resp) && len(held.b) > n {
-		l.feed(c, held.b[n:])
+		l.receive(c, held.b[n:])
 	}
 	held.free()
 }
@@ -182,6 +189,7 @@ func (l *loop) logRefusal(c *Conn, ref *Response, r *Request) {
 func (l *loop) refuse(c *Conn, resp *Response) { l.respond(c, resp, false) }
 
 func (l *loop) respond(c *Conn, resp *Response, head bool) {
+	l.leave(c)
 	if resp.Status >= 400 {
 		l.srv.count.refused(resp.Status)
 	}

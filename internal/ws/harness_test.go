@@ -300,6 +300,20 @@ func (s *testServer) gone() {
 			}
 		}
 	}
+	for i, l := range s.loops {
+		if len(l.waiting) != 0 || len(l.open.m) != 0 {
+			s.t.Errorf("loop %d has %d connections held and %d with a message under way", i, len(l.waiting), len(l.open.m))
+		}
+	}
+	adm := s.admission
+	if adm.sessions != 0 || len(adm.table.m) != adm.table.n {
+		s.t.Errorf("%d sessions are counted, %d addresses of which %d are idle", adm.sessions, len(adm.table.m), adm.table.n)
+	}
+	for k, a := range adm.table.m {
+		if a.refs != 0 || a.conns != 0 || a.sessions != 0 {
+			s.t.Errorf("%s: %+v", k, a)
+		}
+	}
 	s.h.mu.Lock()
 	defer s.h.mu.Unlock()
 	if len(s.h.live) != 0 {

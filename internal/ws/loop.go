@@ -26,6 +26,8 @@ type loop struct {
 	behind   int           // passes for which deadlines wait for what is to be read
 	stop     bool
 	accept   acceptor
+	waiting  waiting    // connections that are not read from
+	open     unfinished // connections with a message that is not whole
 	request  Request
 	exchange exchange
 	upgrader gobwas.Upgrader
@@ -128,7 +130,9 @@ func (l *loop) run() {
 		l.feedStarved()
 		if l.caughtUp(n) {
 			l.wheel.advance(int64(l.now/wheelTick), l.expire)
+			l.sweep()
 		}
+		l.resume()
 		l.accept.resume()
 		l.batch.flush()
 	}
@@ -160,7 +164,7 @@ func (l *loop) nextDeadline() time.Duration {
 	if l.behind > 0 {
 		ticks = 0
 	}
-	next := min(time.Duration(l.wheel.now+ticks)*wheelTick, l.accept.nextDeadline(l.now))
+	next := min(time.Duration(l.wheel.now+ticks)*wheelTick, l.accept.nextDeadline(l.now), l.waiting.next(), l.open.next())
 	if len(l.starved) > 0 {
 		next = min(next, l.thirst)
 	}
@@ -198,6 +202,10 @@ func (l *loop) handle(ev *unix.EpollEvent) {
 	if ev.Events&^unix.EPOLLOUT != 0 && !c.gone() {
 		if c.state() == stateDeciding {
 			l.destroy(c, nil) // the peer did not wait
+			return
+		}
+		if c.flow.wait.held() {
+			l.peerLeft(c, ev.Events)
 			return
 		}
 		l.readable(c)
@@ -243,7 +251,7 @@ func (l *loop) readable(c *Conn) {
 	case stateHandshake:
 		l.collect(c, b)
 	case stateOpen, stateClosing:
-		l.feed(c, b)
+		l.receive(c, b)
 	default:
 		if c.lingered += int32(n); c.lingered > maxLinger {
 			l.destroy(c, nil)
@@ -267,6 +275,9 @@ func (l *loop) feed(c *Conn, b []byte) {
 		lim = &c.codec.limits
 	}
 	for {
+		if c.mount.pace != nil && l.mustWait(c, b) {
+			return
+		}
 		ev, n, err := c.in.Next(b, lim)
 		if ev.Compressed && c.state() == stateOpen { // else it is thrown away
 			ev.Payload, err = l.inflate(c, ev)
@@ -276,6 +287,9 @@ func (l *loop) feed(c *Conn, b []byte) {
 			return
 		}
 		b = b[n:]
+		if c.mount.pace != nil && ev.Op != OpContinuation && !l.charge(c, &ev) {
+			continue
+		}
 		switch ev.Op {
 		case OpContinuation:
 			return

@@ -27,11 +27,13 @@ type Mount struct {
 	Subprotocols []string
 
 	Limits      Limits // of what a peer sends
+	Rates       Rates  // and how fast
 	Compression Compression
 	Header      []byte // further fields of a 101, each with its CRLF
 	Data        any    // the handler's own
 
 	rules []originRule // of Origins
+	pace  *pace        // of Rates; nil: no limit
 }
 
 // mounts finds the mount of a path.
@@ -53,6 +55,7 @@ func newMounts(list []*Mount) (ms mounts, err error) {
 		if err := m.readOrigins(); err != nil {
 			return ms, err
 		}
+		m.pace = newPace(m.Rates)
 		if len(m.Paths) == 0 && ms.rest == nil {
 			ms.rest = m
 		}

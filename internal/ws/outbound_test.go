@@ -251,7 +251,7 @@ func recordSocket(t *testing.T, s *testServer, l *loop) *os.File {
 	f := os.NewFile(uintptr(fds[1]), "records")
 	t.Cleanup(func() { f.Close() })
 	_ = f.SetDeadline(deadline())
-	l.post(func() { s.adopt(int32(fds[0]), &Peer{Network: "unix"}, l) })
+	l.post(func() { s.adopt(int32(fds[0]), &Peer{Network: "unix"}, nil, l) })
 	return f
 }
 

@@ -69,15 +69,24 @@ func (p *poll) add(fd, tag int32, events uint32) error {
 	return nil
 }
 
-// modify asks for readability, and for writability when out is set. Level
-// triggered and only while something waits: asked for always, every message
-// that a peer reads would be an event.
-func (p *poll) modify(fd, gen int32, out bool) syscall.Errno {
-	events := uint32(unix.EPOLLIN)
+// interest is what to be told of: readability when in is set, else the peer's end
+// only; and writability when out is. That is level triggered and only while
+// something waits: asked for always, every message that a peer reads would be an
+// event.
+func interest(in, out bool) uint32 {
+	events := uint32(unix.EPOLLRDHUP)
+	if in {
+		events = unix.EPOLLIN
+	}
 	if out {
 		events |= unix.EPOLLOUT
 	}
-	return p.ctl(unix.EPOLL_CTL_MOD, fd, gen, events)
+	return events
+}
+
+// modify changes the interest in a descriptor.
+func (p *poll) modify(fd, gen int32, in, out bool) syscall.Errno {
+	return p.ctl(unix.EPOLL_CTL_MOD, fd, gen, interest(in, out))
 }
 
 func (p *poll) remove(fd int32) { p.ctl(unix.EPOLL_CTL_DEL, fd, 0, 0) }

@@ -27,6 +27,8 @@ type Options struct {
 	MaxFields        int           // header fields in it; 0: 100
 	HandshakeTimeout time.Duration // from accept to whole head; 0: 10 s
 	HandshakeRate    float64       // connections accepted per second in all; 0: no limit
+	Admission        Admission     // who may connect
+	MessageTimeout   time.Duration // for a message that has begun to come, see unfinished.go; 0: no limit
 
 	Fragmentation Fragmentation // of what is sent
 	QueueBytes    int           // unsent bytes per connection; 0: no limit but 1 GiB
@@ -61,6 +63,7 @@ type Server struct {
 	// Connections leave fdReserve of the process's fdLimit descriptors to
 	// others: to the operator who wants to know what is going on, say.
 	fdLimit, fdReserve int
+	admission          *admission
 
 	loops []*loop
 	count counters
@@ -69,6 +72,7 @@ type Server struct {
 	warned   atomic.Int64 // when a refused origin was last warned of, on the clock
 	tight    atomic.Bool  // an accepted descriptor was of the reserve
 	nextGen  atomic.Int32
+	pace     pacer        // of accepting, see Options.HandshakeRate
 	failing  atomic.Int64 // when accepting last failed, see acceptFailed
 	draining atomic.Bool
 	closed   atomic.Bool // handshakes are refused for the time being
@@ -117,13 +121,16 @@ func NewServer(opt Options) (*Server, error) {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
 		return nil, err
 	}
-	return &Server{
+	s := &Server{
 		opt: opt, log: opt.Log, start: time.Now(),
 		mounts: mounts, compresses: compresses,
 		table:     newFDTable(int(min(lim.Max, 1<<30))),
 		fdLimit:   int(min(lim.Cur, 1<<30)),
 		fdReserve: int(min(max(lim.Cur/8, 4), 64)),
-	}, nil
+	}
+	s.pace.bucket = newBucket(opt.HandshakeRate, int(opt.HandshakeRate/10))
+	s.admission = newAdmission(opt.Admission, s.fdLimit-s.fdReserve)
+	return s, nil
 }
 
 // clock is the time since the server was made: monotonic, and small numbers.
@@ -187,8 +194,9 @@ func (s *Server) closeLoops() {
 }
 
 // adopt makes a connection of an accepted socket and gives it to a loop: to
-// here, the accepting one, unless another has much less to do.
-func (s *Server) adopt(fd int32, peer *Peer, here *loop) {
+// here, the accepting one, unless another has much less to do. place is what
+// connect returned.
+func (s *Server) adopt(fd int32, peer *Peer, place *address, here *loop) {
 	l := here
 	mine := here.conns.Load()
 	for _, other := range s.loops {
@@ -197,7 +205,7 @@ func (s *Server) adopt(fd int32, peer *Peer, here *loop) {
 		}
 	}
 	// Whichever loop: a stale event must not find the same number again.
-	c := &Conn{loop: l, peer: peer, fd: fd, gen: s.nextGen.Add(1) & (1<<30 - 1)}
+	c := &Conn{loop: l, peer: peer, fd: fd, gen: s.nextGen.Add(1) & (1<<30 - 1), place: place, counted: place != nil}
 	s.conns.Add(1)
 	l.conns.Add(1)
 	if !s.table.set(fd, c) {

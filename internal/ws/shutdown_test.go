@@ -184,7 +184,7 @@ func TestHandOverTooLate(t *testing.T) {
 			for _, l := range s.loops {
 				fd, f := pair()
 				half = append(half, f)
-				onLoop(t, l, func() { s.adopt(fd, &Peer{Network: "unix"}, l) })
+				onLoop(t, l, func() { s.adopt(fd, &Peer{Network: "unix"}, nil, l) })
 			}
 			ctx, cut := context.WithCancel(context.Background())
 			defer cut()
@@ -208,7 +208,7 @@ func TestHandOverTooLate(t *testing.T) {
 				holdA <- true
 				<-handOver
 				a.conns.Add(1000) // b has much less to do
-				s.adopt(fd, &Peer{Network: "unix"}, a)
+				s.adopt(fd, &Peer{Network: "unix"}, nil, a)
 				a.conns.Add(-1000)
 				holdA <- true
 			})

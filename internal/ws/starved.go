@@ -3,8 +3,6 @@ package ws
 import (
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // The kernel may be short of memory for a moment (ENOBUFS, ENOMEM). That says
@@ -53,10 +51,7 @@ func (l *loop) feedStarved() {
 			continue
 		}
 		c.mu.Lock()
-		events := uint32(unix.EPOLLIN)
-		if c.state() == stateDeciding {
-			events = unix.EPOLLRDHUP // see await
-		}
+		events := interest(!c.held && c.state() != stateDeciding, false)
 		c.starved = false
 		if err := l.poll.add(c.fd, c.gen, events); err != nil {
 			c.starveLocked()

@@ -68,5 +68,13 @@ func sendQueue(fd int32, o *outbound) (n int, all bool, err syscall.Errno) {
 // closeFD closes a socket; without SO_LINGER that does not wait.
 func closeFD(fd int32) { _, _, _ = syscall.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
+// cut closes a TCP socket with a reset, after which the kernel keeps nothing of
+// it: closed in order, each of a flood's connections would be remembered for a
+// minute.
+func cut(fd int32) {
+	_ = unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	closeFD(fd)
+}
+
 func shutdownBoth(fd int32)  { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) }
 func shutdownWrite(fd int32) { _ = unix.Shutdown(int(fd), unix.SHUT_WR) }

@@ -84,6 +84,13 @@ func (t *tlsListener) track(nc net.Conn) (forget func(), ok bool) {
 func (t *tlsListener) run() {
 	defer t.wg.Wait()
 	for {
+		// As on the loops, more than may come in wait in the backlog.
+		if wait := t.srv.pace.left(t.srv.clock()); wait > 0 {
+			if !t.sleep(wait) {
+				return
+			}
+			continue
+		}
 		nc, err := t.ln.Accept()
 		if err != nil {
 			if t.ctx.Err() != nil {
@@ -92,19 +99,48 @@ func (t *tlsListener) run() {
 			if t.srv.acceptFailed() {
 				t.srv.log.Error("cannot accept TLS connections; retrying until there is room", zap.Error(err))
 			}
-			select {
-			case <-t.ctx.Done():
+			if !t.sleep(acceptRetry) {
 				return
-			case <-time.After(acceptRetry):
 			}
 			continue
 		}
-		t.wg.Go(func() { t.serve(nc) })
+		t.srv.pace.spend(t.srv.clock())
+		addr, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
+		peer := &Peer{Network: "tcp", Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), tls: nc}
+		place, ok := t.srv.connect(peer)
+		if !ok {
+			if tc, ok := nc.(*net.TCPConn); ok {
+				_ = tc.SetLinger(0) // see cut
+			}
+			_ = nc.Close()
+			continue
+		}
+		t.wg.Go(func() { t.serve(peer, place) })
 	}
 }
 
-func (t *tlsListener) serve(nc net.Conn) {
+// sleep reports whether the listener still serves after d.
+func (t *tlsListener) sleep(d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-t.ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// serve serves the connection of peer, which connect has counted at place.
+func (t *tlsListener) serve(peer *Peer, place *address) {
+	nc := peer.tls
 	defer nc.Close()
+	mine := true // place; later it is the loop's
+	defer func() {
+		if mine {
+			t.srv.disconnect(place)
+		}
+	}()
 	forget, ok := t.track(nc)
 	if !ok {
 		return
@@ -131,10 +167,9 @@ func (t *tlsListener) serve(nc net.Conn) {
 		return
 	}
 	defer inner.Close()
-	addr, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
-	peer := &Peer{Network: "tcp", Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), tls: nc}
 	l := t.srv.loops[0]
-	if !l.post(func() { t.srv.adopt(int32(fds[0]), peer, l) }) {
+	mine = !l.post(func() { t.srv.adopt(int32(fds[0]), peer, place, l) })
+	if mine {
 		closeFD(int32(fds[0]))
 		return
 	}
