@@ -18,8 +18,9 @@ const module = "github.com/nvsess/nvsess/"
 var allowed = map[string][]string{
 	"client":                  {"internal/deflate"},
 	"cmd/nvsessctl":           {"client", "internal/admin", "internal/config", "internal/gen", "internal/jsinput", "internal/loadtest"},
-	"cmd/nvsessd":             {"internal/admin", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "internal/deflate", "web"},
+	"cmd/nvsessd":             {"internal/admin", "internal/auth", "internal/config", "internal/listen", "internal/script", "internal/session", "internal/webhook", "internal/ws", "internal/deflate", "web"},
 	"internal/admin":          {"internal/session"},
+	"internal/auth":           {"internal/session", "internal/ws"},
 	"internal/config":         {},
 	"internal/deflate":        {},
 	"internal/gen":            {"web"},

@@ -65,13 +65,14 @@ const (
 	AuthNotYetValid
 	AuthAudience
 	AuthIssuer
+	AuthClaims // one is missing, or of the wrong type
 	authReasons
 )
 
 // String is the reason's name in Stats.
 func (r AuthReason) String() string {
 	return [authReasons]string{"missing", "malformed", "ambiguous", "unknown_token", "algorithm", "unknown_key", "signature",
-		"expired", "not_yet_valid", "audience", "issuer"}[r]
+		"expired", "not_yet_valid", "audience", "issuer", "claims"}[r]
 }
 
 // authCounts counts refusals by reason.

@@ -1,0 +1,153 @@
+package auth
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/nvsess/nvsess/internal/session"
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// fuzzed is what FuzzToken's tokens are judged by. The secret never changes, so
+// that the corpus stays worth something.
+func fuzzed(t testing.TB) (*Authenticator, []byte) {
+	secret := []byte(strings.Repeat("0123456789abcdef", 4))
+	return authenticator(t, Options{SecretFile: file(t, string(secret)), RequireExp: true, Audience: []string{"chat"}}), secret
+}
+
+// Whatever a token is, it is judged without a panic; and it is accepted only if
+// another implementation verifies it, and its claims say what they must.
+func FuzzToken(f *testing.F) {
+	a, secret := fuzzed(f)
+	c := claims{"sub": "ada", "aud": "chat", "exp": noon.Add(time.Hour).Unix()}
+	for _, alg := range Algorithms[:3] {
+		f.Add(sign(f, alg, secret, c, "kid", "k"))
+	}
+	f.Add(signRaw(f, "HS256", secret, `{"alg":"HS256"}`, `{"aud":["x","chat"],"exp":1780400000.5,"sub":""}`))
+	f.Add(signRaw(f, "HS256", secret, `{"alg":"HS256"}`, `{"aud":"chat","exp":1780400000,"aud":"x"}`))
+	f.Add(signRaw(f, "HS256", secret, `{"alg":"HS256","crit":[]}`, `{"aud":"chat","exp":1e300}`))
+	f.Add(signRaw(f, "HS256", secret, `{"alg":"none"}`, `[[[[{}]]]]`))
+	f.Add("eyJhbGciOiJub25lIn0.e30.")
+	f.Add("a.b.c")
+	f.Fuzz(func(t *testing.T, token string) {
+		id, refusal := a.trust.Load().jwts.judge(token)
+		if (id == nil) == (refusal == nil) {
+			t.Fatalf("%v, %v", id, refusal)
+		}
+		if refusal != nil {
+			_ = refusal.Reason.String()
+			return
+		}
+		signed, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.HS256, jose.HS384, jose.HS512})
+		if err != nil {
+			t.Fatalf("%s: %v", token, err)
+		}
+		payload, err := signed.Verify(secret)
+		if err != nil {
+			t.Fatalf("%s: %v", token, err)
+		}
+		var says struct {
+			Sub *string
+			Aud any
+			Exp float64
+		}
+		if err := json.Unmarshal(payload, &says); err != nil {
+			t.Fatalf("%s: %v", payload, err)
+		}
+		if says.Exp <= float64(noon.Unix()) || says.Exp > lastDate || says.Sub != nil && *says.Sub != id.Name || id.Method != session.AuthJWT || !json.Valid(id.Claims) {
+			t.Fatalf("%s: %+v", payload, id)
+		}
+	})
+}
+
+// The reader of JSON objects takes nothing that encoding/json does not, and
+// nothing where that reads a name twice.
+func FuzzClaims(f *testing.F) {
+	for _, s := range []string{
+		`{}`, `{"a":{"b":[1,2.5e3,null,true,"\u0061"]}}`, `{"a":1,"a":2}`, `{"a":1,"\u0061":2}`, `[]`, `{"a":` + strings.Repeat("[", 40), `{"a":1} x`, "{\"\xff\":1}",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		o, err := object(text)
+		if err != nil {
+			return
+		}
+		var same map[string]any
+		if err := json.Unmarshal(text, &same); err != nil || same == nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		a, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := object(a); err != nil || len(again) != len(same) {
+			t.Fatalf("%q: %v", a, err)
+		}
+	})
+}
+
+// A token that is found is one that can be compared and logged about, and no
+// other is in the request.
+func FuzzSources(f *testing.F) {
+	for _, s := range []string{
+		"/?access_token=abc|Authorization: Bearer abc", "/|Cookie: sid=\"a%20b\"; sid=", "/|Sec-WebSocket-Protocol: chat, t.abc,t.", "/?access%5ftoken=%zz&&=&access_token",
+	} {
+		target, line, _ := strings.Cut(s, "|")
+		f.Add(target, line)
+	}
+	var sources []source
+	for _, s := range []string{"header", "query:access_token", "cookie:sid", "protocol:t."} {
+		src, err := parseSource(s)
+		if err != nil {
+			f.Fatal(err)
+		}
+		sources = append(sources, src)
+	}
+	f.Fuzz(func(t *testing.T, target, line string) {
+		var r ws.Request
+		if r.Parse([]byte("GET "+target+" HTTP/1.1\r\n"+line+"\r\n\r\n"), 0) != nil {
+			return
+		}
+		token, refusal := findToken(sources, &r)
+		if refusal != nil {
+			return
+		}
+		if !validToken(token) || len(token) > maxToken {
+			t.Fatalf("%q", token)
+		}
+		for _, s := range sources {
+			if other, refusal := findToken([]source{s}, &r); refusal == nil && other != token {
+				t.Fatalf("%q and %q", token, other)
+			} else if refusal != nil && refusal.Reason != session.AuthMissing {
+				t.Fatalf("%s: %v", s.kind, refusal)
+			}
+		}
+	})
+}
+
+// Files of keys are the operator's, and may be anything all the same.
+func FuzzKeys(f *testing.F) {
+	is := issuers()[0]
+	f.Add([]byte(pemOf(f, is.ed.Public())))
+	f.Add([]byte(jwks(f, jose.JSONWebKey{Key: is.ec["ES256"].Public(), KeyID: "a"}, jose.JSONWebKey{Key: is.secret})))
+	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","x5c":["AAAA"]}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		list, err := parsePEM(text)
+		if err != nil {
+			list, err = parseJWKS(text)
+		}
+		if err != nil {
+			return
+		}
+		for _, k := range list {
+			if len(k.algs) == 0 {
+				t.Fatalf("%+v", k)
+			}
+		}
+	})
+}
