@@ -116,3 +116,26 @@ func TestRFC6455_6_2_LargeMessagesInSmallWrites(t *testing.T) {
 	c.expect(OpText, big[:fragments])
 	c.closes(s, 1000)
 }
+
+// 16 MiB of text fed to the decoder byte by byte: the work for each byte does not
+// grow with what came before it.
+func TestRFC6455_6_2_16MiBByteByByte(t *testing.T) {
+	size := 16 << 20
+	if raceEnabled {
+		size >>= 4
+	}
+	want := strings.Repeat("\u20acb", size/4)
+	wire, lim := text(want), Limits{Frame: int64(size), Message: int64(size)}
+	var d Decoder
+	defer d.Reset()
+	begin := time.Now()
+	for i := range wire {
+		ev, n, err := d.Next(wire[i:i+1], &lim)
+		if last := i == len(wire)-1; err != nil || n != 1 || (ev.Op == OpText) != last || last && string(ev.Payload) != want {
+			t.Fatalf("byte %d: opcode %d, %d consumed, %v", i, ev.Op, n, err)
+		}
+	}
+	if d := time.Since(begin); d > patience {
+		t.Fatalf("took %v", d)
+	}
+}
