@@ -478,6 +478,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add([]byte(requestWith("example.com", host)))
 	}
 	f.Add([]byte(requestWith("HTTP/1.1", "HTTP/1.9")))
+	f.Add([]byte(requestWith("", "X: "+strings.Repeat("y", 1000)+"\r\n")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		n := headEnd(b, 0)
 		for i := 1; i < len(b) && n > 0; i += 1 + i/3 { // however it came
