@@ -150,6 +150,9 @@ func checkCookies(t *testing.T, field string, got []Cookie) {
 	r := http.Request{Header: http.Header{"Cookie": {field}}}
 	at := 0
 	for _, want := range r.Cookies() {
+		if want.Value == "" {
+			continue // a name alone is a cookie for net/http
+		}
 		value := strings.TrimSpace(want.Value)
 		if s, err := url.PathUnescape(value); err == nil {
 			value = s
@@ -158,9 +161,6 @@ func checkCookies(t *testing.T, field string, got []Cookie) {
 			return c.Name == want.Name && strings.TrimSpace(c.Value) == strings.TrimSpace(value)
 		})
 		if i < 0 {
-			if want.Value == "" {
-				continue // a name alone is a cookie for net/http
-			}
 			t.Fatalf("%q: no cookie %q of value %q in %q", field, want.Name, value, got)
 		}
 		at += i + 1
