@@ -57,6 +57,9 @@ func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
 			return got, CloseTooBig
 		}
 		if uint64(len(b)-hn) < size {
+			if (opcode == 1 || opcode == 0 && op == 1) && !startsText(append(slices.Clip(message), b[hn:]...)) {
+				return got, CloseInvalid
+			}
 			return got, 0
 		}
 		payload := b[hn:][:size]
@@ -66,6 +69,9 @@ func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
 				op = opcode
 			}
 			message, open = append(message, payload...), !fin
+			if op == 1 && !startsText(message) || op == 1 && fin && !utf8.Valid(message) {
+				return got, CloseInvalid
+			}
 			if fin {
 				got = append(got, fmt.Sprintf("%x:%s", op, message))
 				message = nil
@@ -92,6 +98,16 @@ func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
 		return append(got, fmt.Sprintf("%d %s", n, payload[2:])), 0
 	}
 	return got, 0
+}
+
+// startsText reports whether bytes can be the beginning of UTF-8.
+func startsText(b []byte) bool {
+	for _, end := range []string{"", "\x80", "\x80\x80", "\x80\x80\x80", "\xbf", "\xbf\xbf", "\xbf\xbf\xbf", "\x90\x80", "\x90\x80\x80"} {
+		if utf8.Valid(append(slices.Clip(b), end...)) {
+			return true
+		}
+	}
+	return false
 }
 
 // FuzzFrames: what a server sends means what RFC 6455 says, however it is cut.

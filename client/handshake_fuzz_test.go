@@ -83,7 +83,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		resp, httpErr := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
 		if httpErr != nil || resp.StatusCode != 101 || resp.ProtoMajor*10+resp.ProtoMinor < 11 || strings.Count(answer, resp.Header.Get("Sec-WebSocket-Accept")) < 1 ||
-			len(resp.Header["Sec-Websocket-Accept"]) != 1 || !strings.EqualFold(resp.Header.Get("Upgrade"), "websocket") ||
+			len(resp.Header["Sec-Websocket-Accept"]) != 1 || !strings.EqualFold(strings.Join(resp.Header["Upgrade"], ","), "websocket") ||
 			!strings.Contains(strings.ToLower(strings.Join(resp.Header["Connection"], ",")), "upgrade") || len(resp.Header["Sec-Websocket-Extensions"]) > 0 ||
 			!strings.Contains(text, "ACCEPT") {
 			t.Fatalf("%q was taken: %v", head, httpErr)

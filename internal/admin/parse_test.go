@@ -255,6 +255,12 @@ func FuzzCheckJSON(f *testing.F) {
 				t.Fatalf("%q breaks at %d, and what is before it: %v", text, j.Offset, before)
 			}
 		}
+		if _, n := utf8.DecodeRuneInString(text[j.Offset:]); n > 0 {
+			var after *JSONError
+			if !errors.As(CheckJSON(text[:j.Offset+n]), &after) || strings.HasPrefix(after.Reason, endsTooEarly) {
+				t.Fatalf("%q breaks at %d, but not when it ends there", text, j.Offset)
+			}
+		}
 		if j.Incomplete() && j.Offset != len(text) {
 			t.Fatalf("%q is incomplete at %d", text, j.Offset)
 		}

@@ -19,7 +19,7 @@ import (
 // reads the same.
 func FuzzResponse(f *testing.F) {
 	for _, body := range []string{
-		``, `{}`, `null`, `[]`, `{"accept":true}`, `{"accept":false,"status":402,"detail":" pay\r\nfirst "}`, `{"reply":{"a":1}}`, `{"reply":null}`, `{"reply_text":"x"}`,
+		``, `{}`, `null`, `[]`, `{"accept":true}`, `{"accept":false,"status":600}`, `{"accept":false,"status":399}`, `{"accept":false,"status":402,"detail":" pay\r\nfirst "}`, `{"reply":{"a":1}}`, `{"reply":null}`, `{"reply_text":"x"}`,
 		`{"replies":[{"text":"a"},{"data":[1]},{"base64":"AP8="}],"broadcast":{"data":{"n":1},"except_sender":true,"to":["x"]},"close":{"code":4001,"reason":"bye"}}`,
 		`{"reply":1,"reply_text":"x"}`, `{"Reply":1}`, `{"close":{"code":1006}}`, `{"close":{}}`, `{"close":null,"broadcast":null}`, `{"broadcast":{"text":"a","to":[]}}`,
 		`{"replies":[{"text":"\ud800"}]}`, `{"reply":1,"reply":2}`, `{"reply_base64":"*"}`, "{\"x\x1b[2J\":1}", `{"accept":1e0,"status":4.01e2}`,
@@ -46,6 +46,17 @@ func FuzzResponse(f *testing.F) {
 			return
 		}
 		if len(strings.TrimSpace(string(body))) > 0 && (!json.Valid(body) || strings.TrimLeft(string(body), " \t\r\n")[0] != '{') {
+			t.Fatalf("%q was taken", body)
+		}
+		var fields map[string]any
+		replies := 0
+		_ = json.Unmarshal(body, &fields) // an empty body has none
+		for _, name := range []string{"reply", "reply_text", "reply_base64"} {
+			if fields[name] != nil {
+				replies++
+			}
+		}
+		if replies > 1 {
 			t.Fatalf("%q was taken", body)
 		}
 		checkResponse(t, e, r)
