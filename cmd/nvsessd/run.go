@@ -20,6 +20,7 @@ import (
 
 	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/webhook"
@@ -100,8 +101,9 @@ type daemon struct {
 	script   *script.Engine
 	admin    *admin.Server
 	adminErr chan error
-	serving  sync.WaitGroup // what feeds adminErr
-	byHand   bool           // started from a terminal
+	serving  sync.WaitGroup    // what feeds adminErr
+	missing  map[string]string // what is wrong with sockets that are gone, by address
+	byHand   bool              // started from a terminal
 }
 
 func (d *daemon) start() (err error) {
@@ -146,6 +148,7 @@ func (d *daemon) start() (err error) {
 		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
 		AllowUIDs: uids, AllowGIDs: gids,
 	})
+	d.adminErr, d.missing = make(chan error, 1), map[string]string{}
 	var operators []net.Listener
 	for _, s := range d.sockets.admin {
 		ln, err := s.NetListener()
@@ -159,9 +162,8 @@ func (d *daemon) start() (err error) {
 		closeAll(operators)
 		return fmt.Errorf("cannot start the event loops: %w", err)
 	}
-	d.adminErr = make(chan error, len(operators))
-	for _, ln := range operators {
-		d.serving.Go(func() { d.adminErr <- d.admin.Serve(ln) })
+	for i, ln := range operators {
+		d.serveOperators(d.sockets.admin[i], ln)
 	}
 	return nil
 }
@@ -172,6 +174,19 @@ func closeAll(list []net.Listener) {
 	}
 }
 
+// serveOperators answers on a socket for as long as it is open.
+func (d *daemon) serveOperators(sock *listen.Socket, ln net.Listener) {
+	d.sockets.operators[sock] = ln
+	d.serving.Go(func() {
+		if err := d.admin.Serve(ln); err != nil {
+			select {
+			case d.adminErr <- err:
+			default: // another failed already
+			}
+		}
+	})
+}
+
 // serve waits for the end.
 func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 	stopWatchdog := notifyReady(d.sessions, d.log)
@@ -179,6 +194,8 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 	d.log.Info("ready", zap.String("version", versionString()), zap.Int("pid", os.Getpid()),
 		zap.Stringers("listen", d.sockets.public), zap.Stringers("admin", d.sockets.admin), zap.String("mode", d.sessions.Mode()))
 
+	check := time.NewTicker(socketCheck)
+	defer check.Stop()
 	var failed error
 	for serving := true; serving; {
 		select {
@@ -187,10 +204,13 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 		case sig := <-signals:
 			if sig == syscall.SIGHUP && !d.hungUp() {
 				d.reload()
+				d.mendSockets()
 				continue
 			}
 			d.log.Info("stopping", zap.Stringer("signal", sig))
 			serving = false
+		case <-check.C:
+			d.mendSockets()
 		case failed = <-d.adminErr:
 			d.log.Error("the admin socket failed", zap.Error(failed))
 			serving = false

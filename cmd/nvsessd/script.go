@@ -86,7 +86,7 @@ func (d *daemon) listenAt(address string, cert *tls.Config) error {
 	if addr.IsUnix() && cert != nil {
 		return errors.New("TLS is for TCP; a unix socket needs none")
 	}
-	sock, err := listen.Open(addr, listen.Options{Mode: d.cfg.Socket.Mode, Owner: d.cfg.Socket.Owner, Group: d.cfg.Socket.Group})
+	sock, err := listen.Open(addr, d.sockets.publicAs)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"syscall"
 
@@ -15,7 +16,10 @@ import (
 
 // sockets are what the daemon listens on.
 type sockets struct {
-	admin []*listen.Socket
+	publicAs, adminAs listen.Options // how they are made
+
+	admin     []*listen.Socket
+	operators map[*listen.Socket]net.Listener // of admin
 
 	mu     sync.Mutex // guards what follows: scripts may add to it
 	public []*listen.Socket
@@ -57,7 +61,11 @@ func openSockets(c *config.Config, log *zap.Logger) (*sockets, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &sockets{public: public, admin: operators}
+	s := &sockets{
+		public: public, admin: operators, operators: map[*listen.Socket]net.Listener{},
+		publicAs: listen.Options{Mode: c.Socket.Mode, Owner: c.Socket.Owner, Group: c.Socket.Group},
+		adminAs:  listen.Options{Mode: c.Admin.Mode, Owner: c.Admin.Owner, Group: c.Admin.Group},
+	}
 	if err := s.open(c); err != nil {
 		s.close(log)
 		return nil, err
@@ -72,7 +80,7 @@ func (s *sockets) open(c *config.Config) error {
 			return err
 		}
 		for _, a := range addrs {
-			sock, err := listen.Open(a, listen.Options{Mode: c.Socket.Mode, Owner: c.Socket.Owner, Group: c.Socket.Group})
+			sock, err := listen.Open(a, s.publicAs)
 			if err != nil {
 				return err
 			}
@@ -84,7 +92,7 @@ func (s *sockets) open(c *config.Config) error {
 		if err != nil {
 			return err
 		}
-		sock, err := listen.Open(addr, listen.Options{Mode: c.Admin.Mode, Owner: c.Admin.Owner, Group: c.Admin.Group})
+		sock, err := listen.Open(addr, s.adminAs)
 		if err != nil {
 			return err
 		}

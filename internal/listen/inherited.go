@@ -67,6 +67,9 @@ func adopt(f *os.File) (*Socket, error) {
 	if err == nil {
 		err = unix.SetNonblock(s.FD, true)
 	}
+	if st, serr := lstat(s.Addr.Address); serr == nil && s.Addr.IsUnix() && st.Mode&unix.S_IFMT == unix.S_IFSOCK {
+		s.made = identityOf(st)
+	}
 	if err != nil {
 		s.Close()
 		return nil, err

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -24,7 +25,7 @@ type Socket struct {
 	Name      string // FileDescriptorName= of the unit it came from
 	Inherited bool   // it came from outside: its path is not ours to remove
 
-	made identity // the socket file, when this package made one
+	made identity // the socket's file, as it was at first; none: it could not be seen
 }
 
 // identity is what tells a file from another that takes its name.
@@ -54,6 +55,16 @@ func (s *Socket) Close() error {
 		return fmt.Errorf("listen: %s: closing: %w", s, err)
 	}
 	return nil
+}
+
+// Reachable reports whether a unix socket's path still leads to it: nobody has removed or replaced the file. Of any other socket, and of
+// one whose file could never be seen, it says so always.
+func (s *Socket) Reachable() bool {
+	if s.made == (identity{}) {
+		return true
+	}
+	st, err := lstat(s.Addr.Address)
+	return err == nil && identityOf(st) == s.made || errors.Is(err, unix.EACCES)
 }
 
 // File gives another descriptor of the same socket, for the caller to close.

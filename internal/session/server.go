@@ -144,6 +144,9 @@ func (s *Server) SetClosed(closed bool) { s.ws.SetClosed(closed) }
 // Listen serves one more listener until the server ends.
 func (s *Server) Listen(ln *ws.Listener) error { return s.ws.Listen(ln) }
 
+// Unlisten ends the serving of a listener; see ws.Server.Unlisten.
+func (s *Server) Unlisten(fd int) { s.ws.Unlisten(fd) }
+
 // DefaultAskTimeout is the deadline of requests that name none.
 func (s *Server) DefaultAskTimeout() time.Duration { return s.opt.AskTimeout }
 

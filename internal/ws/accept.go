@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"slices"
 	"syscall"
 	"time"
 	"unsafe"
@@ -47,6 +48,17 @@ func (a *acceptor) join(ln *Listener) error {
 		return nil
 	}
 	return a.add(ln)
+}
+
+// leave takes a listener out while the loop runs.
+func (a *acceptor) leave(fd int) {
+	for i, ln := range a.listeners {
+		if ln.FD == fd {
+			a.listeners = slices.Delete(a.listeners, i, i+1)
+			a.loop.poll.remove(int32(fd)) // while paused it is not there
+			return
+		}
+	}
 }
 
 func (a *acceptor) stop() {

@@ -327,6 +327,19 @@ func (s *Server) Listen(ln *Listener) error {
 	return failed
 }
 
+// Unlisten ends the serving of a listener without TLS, by its descriptor, which
+// may be closed when it returns. Its connections go on.
+func (s *Server) Unlisten(fd int) {
+	var left sync.WaitGroup
+	for _, l := range s.loops {
+		left.Add(1)
+		if !l.post(func() { l.accept.leave(fd); left.Done() }) {
+			left.Done()
+		}
+	}
+	left.Wait()
+}
+
 // post runs f on every loop.
 func (s *Server) post(f func(*loop)) {
 	for _, l := range s.loops {
