@@ -50,7 +50,7 @@ type wire struct {
 func (p *peer) whole(bits int, w *deflate.Window) (m wire, err error) {
 	var payload []byte
 	for {
-		f, err := ws.ReadFrame(p.br)
+		f, err := p.anyFrame()
 		if err != nil {
 			return m, err
 		}
@@ -62,7 +62,7 @@ func (p *peer) whole(bits int, w *deflate.Window) (m wire, err error) {
 		if f.Header.Rsv != 0 && m.frames > 1 {
 			return m, fmt.Errorf("reserved bits %d in fragment %d", f.Header.Rsv, m.frames)
 		}
-		payload = append(payload, ws.UnmaskFrameInPlace(f).Payload...)
+		payload = append(payload, f.Payload...)
 		if f.Header.Fin {
 			break
 		}

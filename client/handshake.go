@@ -148,7 +148,7 @@ func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, err
 	br := handshakeReaders.Get().(*bufio.Reader)
 	br.Reset(src)
 	defer func() { br.Reset(nil); handshakeReaders.Put(br) }()
-	resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodGet})
+	resp, err := readResponse(br)
 	if err != nil {
 		if src.budget == 0 { // net/http takes the end for a broken line
 			return nil, errHandshakeTooBig
@@ -182,6 +182,17 @@ func upgrade(ctx context.Context, nc net.Conn, t target, o *options) (*Conn, err
 	c.subprotocol = subprotocol
 	c.setCompression(agreed)
 	return c, nil
+}
+
+// readResponse reads the final answer. Informational ones may precede it (RFC
+// 9110, section 15.2); the budget bounds them.
+func readResponse(br *bufio.Reader) (*http.Response, error) {
+	for {
+		resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodGet})
+		if err != nil || resp.StatusCode/100 != 1 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return resp, err
+		}
+	}
 }
 
 // handshakeReaders lends what net/http reads a response with.

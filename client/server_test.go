@@ -91,13 +91,23 @@ func (p *peer) upgrade() bool {
 
 // frame reads one frame of the client and checks that it is masked.
 func (p *peer) frame() (ws.Frame, error) {
-	h, err := ws.ReadHeader(p.br)
+	f, err := p.anyFrame()
 	if err != nil {
-		return ws.Frame{}, err
+		return f, err
 	}
+	h := f.Header
 	if err := ws.CheckHeader(ws.Header{OpCode: h.OpCode, Fin: h.Fin, Masked: h.Masked, Length: h.Length, Rsv: h.Rsv},
 		ws.StateServerSide|fragmentState(h)); err != nil {
 		p.t.Errorf("client sent an illegal frame: %v", err)
+	}
+	return f, nil
+}
+
+// anyFrame is frame without the check.
+func (p *peer) anyFrame() (ws.Frame, error) {
+	h, err := ws.ReadHeader(p.br)
+	if err != nil {
+		return ws.Frame{}, err
 	}
 	payload := make([]byte, h.Length)
 	if _, err := io.ReadFull(p.br, payload); err != nil {

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"internal/config":         {},
 	"internal/deflate":        {},
 	"internal/gen":            {"web"},
+	"internal/hostile":        {},
 	"internal/jsinput":        {},
 	"internal/listen":         {"internal/config"},
 	"internal/loadtest":       {"client"},
