@@ -26,10 +26,10 @@ func furthest(t testing.TB, payload []byte) int {
 func furthestAfter(t testing.TB, payload, window []byte) int {
 	t.Helper()
 	far := 0
-	i := new(inflater)
+	i := new(reference)
 	for low, high := 0, 1<<15; low <= high; {
 		back := (low + high) / 2
-		*i = inflater{in: payload, back: back, limit: math.MaxInt, window: window}
+		*i = reference{in: payload, back: back, limit: math.MaxInt, window: window}
 		if i.message() == nil {
 			far, high = back, back-1
 		} else {

@@ -1,8 +1,8 @@
 // Package deflate is permessage-deflate (RFC 7692) as functions: what is agreed
 // upon in the handshake, and payloads to and from DEFLATE. It does no I/O.
 //
-// No state of an algorithm is kept per connection. Compressors and Huffman
-// tables are pooled; a direction with context takeover keeps a [Window] of at
+// No state of an algorithm is kept per connection. Compressors and inflaters
+// are pooled; a direction with context takeover keeps a [Window] of at
 // most 32 KiB, one without keeps nothing. The price is that a window is indexed
 // anew for each message compressed with context takeover.
 //

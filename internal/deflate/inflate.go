@@ -1,324 +1,133 @@
 package deflate
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
-	"math"
+	"io"
+	"slices"
 	"sync"
+
+	"github.com/klauspost/compress/flate"
 )
 
 var (
 	// ErrTooBig is a message that is longer than allowed when inflated.
 	ErrTooBig = errors.New("deflate: message too big")
 	// ErrCorrupt is a payload that is not a message as RFC 7692, 7.2.1, makes
-	// them, or that reaches back further than was agreed.
+	// them, or that reaches back to bytes which are not in the window.
 	ErrCorrupt = errors.New("deflate: payload is corrupt")
 )
 
 // Inflate appends the message that the payload of one is the compressed form of
 // (RFC 7692, 7.2.2) to dst. It stops with ErrTooBig as soon as the message is
-// known to exceed limit bytes; dst never grows beyond that. w is the direction's window, of which bits is the size, or nil
-// without context takeover. After an error the window is of no use.
-//
-// It is an inflater of its own since it must refuse a match that reaches
-// further back than 1<<bits, which those at hand do not, and since it needs
-// neither a 32 KiB history of its own nor to copy the window into it.
+// known to exceed limit bytes; dst never holds more. w is the direction's
+// window, of which bits is the size, or nil without context takeover. After an
+// error the window is of no use.
 //
 // An empty payload, which zlib makes of an empty message that follows another,
 // is an empty message.
 func Inflate(dst, payload []byte, bits int, limit int64, w *Window) ([]byte, error) {
+	if limit < 0 {
+		return dst, ErrTooBig
+	}
+	if len(payload) == 0 {
+		return dst, nil
+	}
 	i := inflaters.Get().(*inflater)
-	i.in, i.at, i.b, i.n = payload, 0, 0, 0
-	i.out, i.start, i.back, i.window = dst, len(dst), 1<<bits, w.bytes()
-	i.limit = math.MaxInt
-	if limit < int64(math.MaxInt-len(dst)) {
-		i.limit = len(dst) + int(limit)
-	}
-	err := i.message()
-	dst = i.out
-	i.in, i.out, i.window = nil, nil, nil
-	inflaters.Put(i)
-	if err == nil {
-		w.add(dst[i.start:], 1<<bits)
-	}
-	return dst, err
-}
-
-var inflaters = sync.Pool{New: func() any { return new(inflater) }}
-
-type inflater struct {
-	in []byte
-	at int    // of in has gone into b
-	b  uint64 // bits to come, the lowest first
-	n  uint   // how many
-
-	out    []byte
-	start  int    // where the message begins in out
-	limit  int    // len(out) may come to
-	back   int    // bytes a match may reach back
-	window []byte // what was before the message
-
-	lit, dist huffman // of a dynamic block
-	lengths   [numLit + numDist]uint8
-}
-
-// message decodes blocks up to the empty one whose last four octets were cut
-// off, which is how each message ends (RFC 7692, 7.2.1).
-func (i *inflater) message() error {
-	if len(i.in) == 0 {
-		return nil
-	}
-	for {
-		i.refill()
-		if i.n < 3 {
-			return ErrCorrupt
+	defer i.put()
+	i.begin(payload)
+	start, history := len(dst), w.bytes()
+	for streams := 1; ; streams++ {
+		_ = i.flate.(flate.Resetter).Reset(&i.in, history)
+		var err error
+		if dst, err = i.read(dst, start, limit); err != nil {
+			return dst, err
 		}
-		head := i.take(3)
-		end, err := false, ErrCorrupt
-		switch head >> 1 {
-		case 0:
-			end, err = i.stored()
-		case 1:
-			err = i.coded(fixedLit, fixedDist)
-		case 2:
-			if i.codes() {
-				err = i.coded(&i.lit, &i.dist)
-			}
+		if i.in.Len() == 0 {
+			break
 		}
-		if err != nil || end {
-			return err
+		// That was a last block in the middle (7.2.3.4), for which the inflater
+		// has to begin anew, with what it has made so far behind it.
+		if streams == maxStreams {
+			return dst, ErrCorrupt
 		}
-		// A last block is not the message's last, but the next one follows at
-		// a byte's boundary (7.2.1, 7.2.3.4).
-		if head&1 != 0 && i.take(i.n%8) != 0 {
-			return ErrCorrupt
-		}
+		i.history = append(append(i.history[:0], w.bytes()...), dst[max(start, len(dst)-maxHistory):]...)
+		history = i.history[max(0, len(i.history)-maxHistory):]
 	}
+	w.add(dst[start:], 1<<bits)
+	return dst, nil
 }
 
-// refill makes n at least 56, or all that is left.
-func (i *inflater) refill() {
-	if i.at+8 <= len(i.in) {
-		i.b |= binary.LittleEndian.Uint64(i.in[i.at:]) << i.n
-		i.at += int((63 - i.n) >> 3)
-		i.n |= 56
-		return
-	}
-	for i.n <= 56 && i.at < len(i.in) {
-		i.b |= uint64(i.in[i.at]) << i.n
-		i.at++
-		i.n += 8
-	}
-}
-
-// take returns the next bits; there must be so many.
-func (i *inflater) take(n uint) uint64 {
-	v := i.b & (1<<n - 1)
-	i.b >>= n
-	i.n -= n
-	return v
-}
-
-// stored copies an uncompressed block. end: it is the one that ends a message.
-func (i *inflater) stored() (end bool, err error) {
-	i.take(i.n % 8)
-	i.at -= int(i.n / 8) // back to whole bytes
-	i.b, i.n = 0, 0
-	rest := i.in[i.at:]
-	if len(rest) == 0 {
-		return true, nil
-	}
-	if len(rest) < 4 {
-		return false, ErrCorrupt
-	}
-	size := int(binary.LittleEndian.Uint16(rest))
-	if uint16(size) != ^binary.LittleEndian.Uint16(rest[2:]) || size > len(rest)-4 {
-		return false, ErrCorrupt
-	}
-	if size > i.limit-len(i.out) {
-		return false, ErrTooBig
-	}
-	i.room(size)
-	i.out = append(i.out, rest[4:4+size]...)
-	i.at += 4 + size
-	return false, nil
-}
-
-// room makes sure that n more bytes can be appended. It doubles what there is,
-// up to the limit.
-func (i *inflater) room(n int) {
-	if cap(i.out)-len(i.out) >= n {
-		return
-	}
-	size := min(2*len(i.out)+len(i.in)+512, i.limit)
-	i.out = append(make([]byte, 0, max(size, len(i.out)+n)), i.out...)
-}
-
-var codeOrder = [19]uint8{16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15}
-
-// codes reads the codes of a dynamic block (RFC 1951, 3.2.7).
-func (i *inflater) codes() bool {
-	i.refill()
-	if i.n < 14 {
-		return false
-	}
-	lits, dists, n := int(i.take(5))+257, int(i.take(5))+1, int(i.take(4))+4
-	if lits > 286 || dists > 30 {
-		return false
-	}
-	clear(i.lengths[:len(codeOrder)])
-	for _, c := range codeOrder[:n] {
-		if i.refill(); i.n < 3 {
-			return false
-		}
-		i.lengths[c] = uint8(i.take(3))
-	}
-	return i.lit.init(i.lengths[:len(codeOrder)]) && i.readLengths(lits+dists) &&
-		i.lengths[endBlock] != 0 &&
-		i.lit.init(i.lengths[:lits]) && i.dist.init(i.lengths[lits:lits+dists])
-}
-
-// readLengths reads the lengths of n codes, which the code in lit is for.
-func (i *inflater) readLengths(n int) bool {
-	for at := 0; at < n; {
-		i.refill()
-		c := i.code(&i.lit)
-		if c == 0 {
-			return false
-		}
-		s, again := uint8(c>>4), 0
-		extra := [3]uint{2, 3, 7}
-		if s >= 16 && i.n < extra[s-16] {
-			return false
-		}
-		switch s {
-		case 16:
-			if again = 3 + int(i.take(2)); at == 0 {
-				return false
-			}
-			s = i.lengths[at-1]
-		case 17:
-			s, again = 0, 3+int(i.take(3))
-		case 18:
-			s, again = 0, 11+int(i.take(7))
-		default:
-			again = 1
-		}
-		if again > n-at {
-			return false
-		}
-		for ; again > 0; again-- {
-			i.lengths[at] = s
-			at++
-		}
-	}
-	return true
-}
-
-// code takes the next code: its symbol<<4 | length, or 0 if the bits are none
-// or have ended.
-func (i *inflater) code(h *huffman) uint32 {
-	c := uint32(h.fast[i.b&(1<<fastBits-1)])
-	if c == 0 {
-		c = h.long(i.b)
-	}
-	n := uint(c & 15)
-	if n > i.n {
-		return 0
-	}
-	i.b >>= n
-	i.n -= n
-	return c
-}
-
-// What a symbol for a length or a distance stands for (RFC 1951, 3.2.5).
-type span struct {
-	base  uint16
-	extra uint8 // bits that follow, to be added
-}
-
-var (
-	lengthOf   = spans(3, 4, 28)
-	distanceOf = spans(1, 2, 30)
+const (
+	// maxStreams is how many last blocks a message may have. Nobody makes more
+	// than one, and each costs as much as many small messages.
+	maxStreams = 16
+	// maxHistory is how far a match can reach.
+	maxHistory = 32 << 10
+	// maxKept is the largest copy of a payload whose memory is used again.
+	maxKept = 1 << 20
 )
 
-// spans makes the table of n symbols, the first of them without extra bits for
-// two groups of the given size, and with one more for each following group.
-func spans(base, group, n int) (t [32]span) {
-	for s := range n {
-		extra := max(0, s/group-1)
-		t[s] = span{uint16(base), uint8(extra)}
-		base += 1 << extra
-	}
-	if n == 28 {
-		t[28] = span{258, 0}
-	}
-	return t
+// ending makes of a message's payload a stream that ends: the tail that was cut
+// off, and a last block, of nothing.
+var ending = append(tail[:len(tail):len(tail)], 0x01, 0x00, 0x00, 0xff, 0xff)
+
+// inflater is pooled: it has about 50 KiB of state.
+type inflater struct {
+	flate   io.ReadCloser
+	in      bytes.Reader // for which flate has a way of its own
+	stream  []byte
+	history []byte
+	more    [1]byte // see expectEnd
 }
 
-// coded decodes a compressed block up to its end.
-func (i *inflater) coded(lit, dist *huffman) error {
+var inflaters = sync.Pool{New: func() any { return &inflater{flate: flate.NewReader(bytes.NewReader(nil))} }}
+
+func (i *inflater) begin(payload []byte) {
+	i.stream = append(append(i.stream[:0], payload...), ending...)
+	i.in.Reset(i.stream)
+}
+
+func (i *inflater) put() {
+	i.in.Reset(nil)
+	if cap(i.stream) > maxKept {
+		i.stream = nil
+	}
+	inflaters.Put(i)
+}
+
+// read appends what a stream inflates to.
+func (i *inflater) read(dst []byte, start int, limit int64) ([]byte, error) {
 	for {
-		i.refill() // enough for all of a match: 15+5+15+13
-		c := i.code(lit)
-		s := int(c >> 4)
+		size := int64(len(dst) - start)
+		if size == limit {
+			return dst, i.expectEnd()
+		}
+		if len(dst) == cap(dst) {
+			dst = slices.Grow(dst, int(min(max(size, 512), limit-size)))
+		}
+		room := dst[len(dst):cap(dst)]
+		n, err := i.flate.Read(room[:min(int64(len(room)), limit-size)])
+		dst = dst[:len(dst)+n]
 		switch {
-		case c == 0 || s > 285:
-			return ErrCorrupt
-		case s == endBlock:
-			return nil
-		case s < endBlock:
-			if len(i.out) >= i.limit {
-				return ErrTooBig
-			}
-			if len(i.out) == cap(i.out) {
-				i.room(1)
-			}
-			i.out = append(i.out, byte(s))
-			continue
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return dst, ErrCorrupt
 		}
-		length, ok := i.span(lengthOf[s-257])
-		if !ok {
-			return ErrCorrupt
-		}
-		d := i.code(dist)
-		if d == 0 || d>>4 > 29 {
-			return ErrCorrupt
-		}
-		distance, ok := i.span(distanceOf[d>>4])
-		if !ok || distance > i.back || distance > len(i.out)-i.start+len(i.window) {
-			return ErrCorrupt
-		}
-		if length > i.limit-len(i.out) {
+	}
+}
+
+// expectEnd is called when the limit is reached: not one byte may follow.
+func (i *inflater) expectEnd() error {
+	for {
+		switch n, err := i.flate.Read(i.more[:]); {
+		case n > 0:
 			return ErrTooBig
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return ErrCorrupt
 		}
-		i.match(length, distance)
-	}
-}
-
-func (i *inflater) span(s span) (v int, ok bool) {
-	n := uint(s.extra)
-	if n > i.n {
-		return 0, false
-	}
-	return int(s.base) + int(i.take(n)), true
-}
-
-// match appends what is there the distance back, which may run into what it
-// appends.
-func (i *inflater) match(length, distance int) {
-	i.room(length)
-	if before := distance - (len(i.out) - i.start); before > 0 {
-		n := min(length, before)
-		from := len(i.window) - before
-		i.out = append(i.out, i.window[from:from+n]...)
-		length -= n
-	}
-	for length > 0 {
-		from := len(i.out) - distance
-		n := min(length, distance)
-		i.out = append(i.out, i.out[from:from+n]...)
-		length -= n
-		distance += n
 	}
 }
