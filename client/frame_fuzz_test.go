@@ -40,6 +40,11 @@ func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
 	open, op, message := false, byte(0), []byte(nil)
 	for len(b) >= 2 {
 		head, mask, size, hn := b[0], b[1]&0x80, uint64(b[1]&0x7f), 2
+		opcode, fin := head&0x0f, head&0x80 != 0
+		control := opcode >= 8
+		if head&0x70 != 0 || mask != 0 || opcode > 2 && opcode < 8 || opcode > 10 || control && (!fin || size > 125) || !control && (opcode == 0) != open {
+			return got, CloseProtocol
+		}
 		switch {
 		case size == 126 && len(b) < 4, size == 127 && len(b) < 10:
 			return got, 0
@@ -48,10 +53,8 @@ func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
 		case size == 127:
 			size, hn = binary.BigEndian.Uint64(b[2:]), 10
 		}
-		opcode, fin := head&0x0f, head&0x80 != 0
-		switch control := opcode >= 8; {
-		case head&0x70 != 0, mask != 0, hn == 4 && size < 126, hn == 10 && (size < 1<<16 || size >= 1<<63),
-			opcode > 2 && opcode < 8 || opcode > 10, control && (!fin || size > 125), !control && (opcode == 0) != open:
+		switch {
+		case hn == 4 && size < 126, hn == 10 && (size < 1<<16 || size >= 1<<63):
 			return got, CloseProtocol
 		case size > maxFrame, !control && uint64(len(message))+size > maxMessage:
 			return got, CloseTooBig
