@@ -13,9 +13,9 @@ import (
 )
 
 // newLogger writes to stderr: for people on a terminal, as JSON elsewhere
-// ("auto"). Its level can be changed while it runs. Both encodings escape
-// control characters, so what a peer sent never reaches a terminal raw. The
-// queue is to be closed at the end.
+// ("auto"). Its level can be changed while it runs. What a peer sent never
+// reaches a terminal raw: the encodings escape the C0 controls, and printableLog
+// the rest. The queue is to be closed at the end.
 func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, *logQueue, error) {
 	level, err := zap.ParseAtomicLevel(c.Level)
 	if err != nil {
@@ -47,5 +47,5 @@ func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, *
 		defer line.Free()
 		return append([]byte(nil), line.Bytes()...)
 	})
-	return zap.New(zapcore.NewCore(enc, queue, level)), level, queue, nil
+	return zap.New(zapcore.NewCore(enc, printableLog{queue}, level)), level, queue, nil
 }
