@@ -23,6 +23,7 @@ want gcc gcc 'the race detector'
 want curl curl 'the API examples of docs/admin.md'
 want less less "the console's pager"
 want nginx nginx-light 'sessions through a real nginx'
+want tmux tmux 'what an operator sees in a real terminal'
 want systemd systemd 'the units under a real systemd'
 want dbus-daemon dbus 'the units under a real systemd'
 want unshare util-linux 'the units under a real systemd'

@@ -65,7 +65,7 @@ func stringEnd(text string, i int) int {
 
 // standIn is what stands for a number that is too large; "" for any other.
 func standIn(number string) string {
-	if len(number) < 300 && strings.IndexAny(number, "eE") < 0 {
+	if len(number) < 300 && !strings.ContainsAny(number, "eE") {
 		return ""
 	}
 	f, _ := strconv.ParseFloat(number, 64)
