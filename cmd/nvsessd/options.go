@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -34,7 +35,6 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 	return session.Options{
 		WS: ws.Options{
 			Loops:            c.Loops,
-			Mounts:           mounts(c),
 			MaxHeadBytes:     c.Handshake.MaxBytes,
 			MaxFields:        c.Handshake.MaxHeaders,
 			HandshakeTimeout: c.Handshake.Timeout.Std(),
@@ -45,7 +45,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			CloseTimeout:     c.Close.Timeout.Std(),
 		},
 		Log:            log,
-		Mode:           c.Mode,
+		Mounts:         mounts(c),
 		Keepalive:      c.Keepalive.Enabled,
 		Interval:       c.Keepalive.Interval.Std(),
 		Drop:           c.Keepalive.Drop,
@@ -62,22 +62,39 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 	}, nil
 }
 
-// mounts are the paths that are served.
-func mounts(c *config.Config) []*ws.Mount {
-	return []*ws.Mount{{
-		Paths: c.Paths, Origins: c.Handshake.Origins, Subprotocols: c.Subprotocols,
-		Compression: ws.Compression{
-			Mode: map[string]ws.CompressionMode{
-				config.CompressionOn: ws.CompressionOn, config.CompressionReceiveOnly: ws.CompressionReceiveOnly,
-			}[c.Compression],
-			Threshold: c.Deflate.ThresholdBytes,
-			Deflate: deflate.Options{
-				ServerContextTakeover: c.Deflate.ServerContextTakeover, ClientContextTakeover: c.Deflate.ClientContextTakeover,
-				ServerWindowBits: c.Deflate.ServerMaxWindowBits, ClientWindowBits: c.Deflate.ClientMaxWindowBits,
-			},
+// mounts are the paths of sessions, the top level's first.
+func mounts(c *config.Config) (list []session.Mount) {
+	for _, m := range c.AllMounts() {
+		list = append(list, session.Mount{Mode: m.Mode, Mount: &ws.Mount{
+			Paths: m.Paths, Origins: m.Origins, Subprotocols: m.Subprotocols, MaxConns: m.Sessions,
+			Limits:      ws.Limits{Frame: int64(m.MaxFrameBytes), Message: int64(m.MaxMessageBytes), Fragments: m.MaxFragments},
+			Header:      headerLines(m.Headers),
+			Compression: compression(c, m.Compression),
+		}})
+	}
+	return list
+}
+
+func compression(c *config.Config, mode string) ws.Compression {
+	return ws.Compression{
+		Mode: map[string]ws.CompressionMode{
+			config.CompressionOn: ws.CompressionOn, config.CompressionReceiveOnly: ws.CompressionReceiveOnly,
+		}[mode],
+		Threshold: c.Deflate.ThresholdBytes,
+		Deflate: deflate.Options{
+			ServerContextTakeover: c.Deflate.ServerContextTakeover, ClientContextTakeover: c.Deflate.ClientContextTakeover,
+			ServerWindowBits: c.Deflate.ServerMaxWindowBits, ClientWindowBits: c.Deflate.ClientMaxWindowBits,
 		},
-		Limits: ws.Limits{Frame: int64(c.Message.MaxFrameBytes), Message: int64(c.Message.MaxMessageBytes), Fragments: c.Message.MaxFragments},
-	}}
+	}
+}
+
+// headerLines encodes "Name: value" fields.
+func headerLines(fields []string) (lines []byte) {
+	for _, f := range fields {
+		name, value, _ := strings.Cut(f, ":")
+		lines = append(lines, name+": "+strings.TrimSpace(value)+"\r\n"...)
+	}
+	return lines
 }
 
 // check looks at what a valid configuration names: -check opens nothing.

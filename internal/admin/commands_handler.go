@@ -15,7 +15,8 @@ func handlerCommands() []*Command {
 			Name: "handlers", Group: group, ReadOnly: true,
 			Summary: "list what happens to messages of each kind, or set it for one kind",
 			Help: "Without arguments it lists the handlers: how often each was called, how often it failed or took too long, where it comes from, its last error, and what may be set.\n\n" +
-				"js is what JavaScript has registered for the kind, and webhook the URL in the configuration, where there is one.",
+				"js is what JavaScript has registered for the kind, and webhook the URL in the configuration, where there is one.\n\n" +
+				"Where there are [[mount]]s, this is about the top level and the mounts in mode handlers; one in mode forward or echo keeps that for messages.",
 			Args: []Arg{
 				{Name: "kind", Type: TypeString, Choices: kindNames(), Help: "the kind of message"},
 				{Name: "name", Type: TypeString, Changes: true, Help: "the handler to set: none, forward, echo, log, js or webhook, where the kind allows it"},
@@ -26,7 +27,7 @@ func handlerCommands() []*Command {
 		},
 		{
 			Name: "enable_forward", Group: group,
-			Summary:  "send every string, JSON and binary message to every other session",
+			Summary:  "send every string, JSON and binary message to every other session of its mount",
 			Examples: []Example{{"enable_forward", ""}},
 			Run: func(_ context.Context, c *Call) (any, error) {
 				c.Sessions.EnableForward()

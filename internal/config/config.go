@@ -54,9 +54,13 @@ type Config struct {
 	Webhooks  Webhooks
 	Inbox     Inbox
 	Verify    Verify
+	HTTP      HTTP
 	Web       Web
 	Shutdown  Shutdown
 	Log       Log
+
+	Mounts []Mount // besides the top level's: see AllMounts
+	Routes []Route
 }
 
 // Socket is how the unix listeners the daemon creates itself look in the file system.
@@ -84,6 +88,7 @@ type Handshake struct {
 	Rate           int // per second; 0: unlimited
 	Origins        []string
 	TrustedProxies []string
+	Headers        []string // of the answer, "Name: value"
 }
 
 // Message bounds what is received and shapes what is sent.
@@ -165,6 +170,16 @@ type Verify struct {
 	Timeout Duration
 }
 
+// HTTP bounds requests that ask for no upgrade.
+type HTTP struct {
+	HealthPath   string // empty: none
+	MaxRequests  int    // to routes, at a time
+	MaxBodyBytes int    // of a request to a route
+	IdleTimeout  Duration
+	StallTimeout Duration
+	ProxyTimeout Duration
+}
+
 // Web is what the daemon serves to browsers.
 type Web struct {
 	ClientPath string // ends in "/"; empty: the client is not served
@@ -203,6 +218,7 @@ func Default() Config {
 			MaxHeaders:     100,
 			Origins:        []string{OriginSame},
 			TrustedProxies: []string{ProxyUnix},
+			Headers:        []string{},
 		},
 		Message: Message{
 			MaxFrameBytes:          1 << 20,
@@ -233,8 +249,16 @@ func Default() Config {
 			OpenAfter:   10,
 			OpenFor:     10 * second,
 		},
-		Inbox:    Inbox{Messages: 256, QueueBytes: 1 << 20, TotalBytes: 64 << 20, Policy: PolicyClose},
-		Verify:   Verify{Timeout: 5 * second},
+		Inbox:  Inbox{Messages: 256, QueueBytes: 1 << 20, TotalBytes: 64 << 20, Policy: PolicyClose},
+		Verify: Verify{Timeout: 5 * second},
+		HTTP: HTTP{
+			HealthPath:   "/healthz",
+			MaxRequests:  256,
+			MaxBodyBytes: 1 << 20,
+			IdleTimeout:  60 * second,
+			StallTimeout: 30 * second,
+			ProxyTimeout: 30 * second,
+		},
 		Web:      Web{ClientPath: "/nvsess/"},
 		Shutdown: Shutdown{Deadline: 10 * second},
 		Log:      Log{Level: "info", Format: "auto"},

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// MarshalJSON gives the configuration as the file has it: the same tables and keys, in the same order.
+// MarshalJSON gives the configuration as the file has it: the same tables and keys, in the same order, and in the lists
+// of tables what is in effect.
 func (c Config) MarshalJSON() ([]byte, error) {
 	var b bytes.Buffer
 	table := ""
@@ -35,6 +36,13 @@ func (c Config) MarshalJSON() ([]byte, error) {
 	}
 	if table != "" {
 		b.WriteByte('}')
+	}
+	for _, l := range lists {
+		value, err := json.Marshal(l.value(&c))
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(&b, ",%q:%s", l.name, value)
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil

@@ -1,15 +1,15 @@
 package config
 
 // keys is the whole file, in the order configs/nvsess.toml has it.
-var keys = []key{
+var keys = []key[Config]{
 	bind("listen", func(c *Config) *[]string { return &c.Listen }, list(1, text(allowedAddr, checkAddr))),
-	bind("mode", func(c *Config) *string { return &c.Mode }, choice(ModeHandlers, ModeForward, ModeEcho)),
-	bind("subprotocols", func(c *Config) *[]string { return &c.Subprotocols }, list(0, text("a token such as \"chat.v1\"", checkToken))),
-	bind("paths", func(c *Config) *[]string { return &c.Paths }, list(0, text(`"/exact/path" or "/prefix/*"`, checkPath))),
+	bind("mode", func(c *Config) *string { return &c.Mode }, modes()),
+	bind("subprotocols", func(c *Config) *[]string { return &c.Subprotocols }, subprotocols()),
+	bind("paths", func(c *Config) *[]string { return &c.Paths }, paths(0)),
 	bind("tls_cert", func(c *Config) *string { return &c.TLSCert }, text(`a file, or ""`, checkFile)),
 	bind("tls_key", func(c *Config) *string { return &c.TLSKey }, text(`a file, or ""`, checkFile)),
 	bind("loops", func(c *Config) *int { return &c.Loops }, integer(0, 1024)),
-	bind("compression", func(c *Config) *string { return &c.Compression }, choice(CompressionOff, CompressionOn, CompressionReceiveOnly)),
+	bind("compression", func(c *Config) *string { return &c.Compression }, compressions()),
 	bind("handlers", func(c *Config) *string { return &c.Handlers }, text(`a file, or ""`, checkText)),
 	bind("webhook", func(c *Config) *string { return &c.Webhook },
 		text(`"http://HOST/PATH", "https://HOST/PATH", "http+unix:///SOCKET:/PATH" or ""`, checkWebhook)),
@@ -29,14 +29,14 @@ var keys = []key{
 	bind("handshake.max_bytes", func(c *Config) *int { return &c.Handshake.MaxBytes }, integer(1<<10, 1<<20)),
 	bind("handshake.max_headers", func(c *Config) *int { return &c.Handshake.MaxHeaders }, integer(8, 1000)),
 	bind("handshake.rate", func(c *Config) *int { return &c.Handshake.Rate }, integer(0, 1_000_000)),
-	bind("handshake.origins", func(c *Config) *[]string { return &c.Handshake.Origins },
-		list(0, text(`"same", "*", "https://example.com" or "https://*.example.com"`, checkOrigin))),
+	bind("handshake.origins", func(c *Config) *[]string { return &c.Handshake.Origins }, origins()),
 	bind("handshake.trusted_proxies", func(c *Config) *[]string { return &c.Handshake.TrustedProxies },
 		list(0, text(`"unix", an IP address or a CIDR such as "10.0.0.0/8"`, checkProxy))),
+	bind("handshake.headers", func(c *Config) *[]string { return &c.Handshake.Headers }, headers()),
 
-	bind("message.max_frame_bytes", func(c *Config) *int { return &c.Message.MaxFrameBytes }, integer(125, 1<<30)),
-	bind("message.max_message_bytes", func(c *Config) *int { return &c.Message.MaxMessageBytes }, integer(125, 1<<30)),
-	bind("message.max_fragments", func(c *Config) *int { return &c.Message.MaxFragments }, integer(1, 1<<20)),
+	bind("message.max_frame_bytes", func(c *Config) *int { return &c.Message.MaxFrameBytes }, messageBytes()),
+	bind("message.max_message_bytes", func(c *Config) *int { return &c.Message.MaxMessageBytes }, messageBytes()),
+	bind("message.max_fragments", func(c *Config) *int { return &c.Message.MaxFragments }, fragments()),
 	bind("message.fragment_outgoing", func(c *Config) *bool { return &c.Message.FragmentOutgoing }, boolean()),
 	bind("message.fragment_threshold_bytes", func(c *Config) *int { return &c.Message.FragmentThresholdBytes }, integer(125, 1<<30)),
 
@@ -84,6 +84,13 @@ var keys = []key{
 	bind("inbox.policy", func(c *Config) *string { return &c.Inbox.Policy }, choice(PolicyClose, PolicyDropNewest, PolicyDropOldest)),
 
 	bind("verify.timeout", func(c *Config) *Duration { return &c.Verify.Timeout }, duration(10*millisecond, 10*minute)),
+
+	bind("http.health_path", func(c *Config) *string { return &c.HTTP.HealthPath }, text(`"/exact/path" or ""`, checkHealthPath)),
+	bind("http.max_requests", func(c *Config) *int { return &c.HTTP.MaxRequests }, integer(1, 100_000)),
+	bind("http.max_body_bytes", func(c *Config) *int { return &c.HTTP.MaxBodyBytes }, integer(0, 1<<40)),
+	bind("http.idle_timeout", func(c *Config) *Duration { return &c.HTTP.IdleTimeout }, duration(100*millisecond, hour)),
+	bind("http.stall_timeout", func(c *Config) *Duration { return &c.HTTP.StallTimeout }, duration(100*millisecond, hour)),
+	bind("http.proxy_timeout", func(c *Config) *Duration { return &c.HTTP.ProxyTimeout }, duration(10*millisecond, hour)),
 
 	bind("web.client_path", func(c *Config) *string { return &c.Web.ClientPath }, text(`"/", "/directory/" or ""`, checkDirectory)),
 	bind("web.demo_path", func(c *Config) *string { return &c.Web.DemoPath }, text(`"/", "/directory/" or ""`, checkDirectory)),

@@ -45,6 +45,7 @@ var values = []struct {
 		`[""]`, `["https://a b"]`, `["null"]`, `["https://münchen.de"]`, `["https://a.com:0443"]`, `["https://a.com:99999"]`, `["https://a.com:*"]`, `["https://[::1"]`, `["https://[::g]"]`, `["https://a..com"]`,
 		`["https://*.com"]`, `["https://*.co.uk"]`, `["https://*.github.io"]`, `["https://*.0.0.1"]`, `["https://*.[::1]"]`, `["chrome-extension://*.abc"]`, `["https://*.com."]`}},
 	{"handshake.trusted_proxies", `["unix", "::1", "10.0.0.0/8"]`, []string{`["10.0.0.1/8"]`, `["localhost"]`, `["10.0.0.0/33"]`, `["tcp"]`}},
+	{"handshake.headers", `["X-Frame-Options: DENY", "Set-Cookie: a=b"]`, []string{`["X"]`, `[": x"]`, `["a b: c"]`, `["X: a\r\nY: b"]`, `["Upgrade: x"]`, `["Sec-WebSocket-Protocol: x"]`, `["content-length: 1"]`, `["X: é"]`}},
 	{"message.max_frame_bytes", `125`, []string{`124`, `1073741825`}},
 	{"message.max_message_bytes", `1073741824`, []string{`124`, `1073741825`}},
 	{"message.max_fragments", `1`, []string{`0`, `1048577`}},
@@ -84,6 +85,12 @@ var values = []struct {
 	{"inbox.total_bytes", `2097152`, []string{`1023`, `1099511627777`}},
 	{"inbox.policy", `"drop_newest"`, []string{`"drop"`, `""`}},
 	{"verify.timeout", `"1s"`, []string{`"9ms"`, `"11m"`}},
+	{"http.health_path", `"/up"`, []string{`"up"`, `"/up/*"`, `"/a?b"`}},
+	{"http.max_requests", `1`, []string{`0`, `100001`}},
+	{"http.max_body_bytes", `0`, []string{`-1`, `1099511627777`}},
+	{"http.idle_timeout", `"1s"`, []string{`"99ms"`, `"61m"`}},
+	{"http.stall_timeout", `"1s"`, []string{`"99ms"`, `"61m"`}},
+	{"http.proxy_timeout", `"1s"`, []string{`"9ms"`, `"61m"`}},
 	{"web.client_path", `"/"`, []string{`"nvsess/"`, `"/nvsess"`, `"/a?b/"`}},
 	{"web.demo_path", `"/demo/"`, []string{`"demo"`, `"/*/"`}},
 	{"shutdown.deadline", `"1s"`, []string{`"9ms"`, `"11m"`}},
@@ -176,11 +183,13 @@ func leaves(v reflect.Value, prefix string) map[string]any {
 	out := map[string]any{}
 	for i := range v.NumField() {
 		name := prefix + strings.ToLower(v.Type().Field(i).Name)
-		if f := v.Field(i); f.Kind() == reflect.Struct {
+		switch f := v.Field(i); {
+		case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Struct: // a list of tables, see tables_test.go
+		case f.Kind() == reflect.Struct:
 			for n, x := range leaves(f, name+".") {
 				out[n] = x
 			}
-		} else {
+		default:
 			out[name] = f.Interface()
 		}
 	}

@@ -17,31 +17,32 @@ type kind[T any] struct {
 	format  func(T) string // as TOML
 }
 
-// A key is one key of the file.
-type key struct {
+// A key is one key of the file, or of a table T that the file has a list of.
+type key[T any] struct {
 	name    string // dotted
 	allowed string
-	set     func(*Config, any) error // the value is as the TOML decoder gives it
-	check   func(*Config) error
-	format  func(*Config) string
-	value   func(*Config) any
+	set     func(*T, any) error // the value is as the TOML decoder gives it
+	check   func(*T) error
+	format  func(*T) string
+	value   func(*T) any
+	inherit func(t, top *T) // what it does not say; nil: it has a value of its own
 }
 
 // bind makes a key of a kind and the field that keeps it.
-func bind[T any](name string, field func(*Config) *T, k kind[T]) key {
-	return key{
+func bind[C, T any](name string, field func(*C) *T, k kind[T]) key[C] {
+	return key[C]{
 		name:    name,
 		allowed: k.allowed,
-		set: func(c *Config, v any) error {
+		set: func(c *C, v any) error {
 			t, err := k.decode(v)
 			if err == nil {
 				*field(c) = t
 			}
 			return err
 		},
-		check:  func(c *Config) error { return k.check(*field(c)) },
-		format: func(c *Config) string { return k.format(*field(c)) },
-		value:  func(c *Config) any { return *field(c) },
+		check:  func(c *C) error { return k.check(*field(c)) },
+		format: func(c *C) string { return k.format(*field(c)) },
+		value:  func(c *C) any { return *field(c) },
 	}
 }
 

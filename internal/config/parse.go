@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -47,7 +48,12 @@ func Parse(name string, data []byte) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	ps := d.apply(&c)
+	tables, ps := d.tables(data)
+	d.withoutLists()
+	ps = append(ps, apply(&d, &c, keys, topNames())...)
+	for _, l := range lists {
+		ps = append(ps, l.apply(&c, tables[l.name])...)
+	}
 	ps = append(ps, c.problems(ps, d.lines)...)
 	for i := range ps {
 		ps[i].File = name
@@ -147,16 +153,17 @@ func (d *document) walk(md *toml.MetaData, table map[string]toml.Primitive, pref
 	}
 }
 
-// apply sets in c what d says, and tells what it could not.
-func (d *document) apply(c *Config) (ps Problems) {
+// apply sets in c, a Config or a table of a list, what d says of its keys, and tells what it could not. names is what the outermost
+// table may have.
+func apply[C any](d *document, c *C, keys []key[C], names string) (ps Problems) {
 	for _, tk := range d.keys {
 		name := tk.String()
 		if slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == name || strings.HasPrefix(name, p.Key+".") }) {
 			continue // refused already, itself or its table
 		}
 		p := Problem{Line: d.lines[name], Key: name}
-		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
-		siblings := namesIn(name + ".")
+		i := slices.IndexFunc(keys, func(k key[C]) bool { return k.name == name })
+		siblings := namesIn(keys, name+".")
 		_, isTable := d.values[name].(map[string]any)
 		switch {
 		case i >= 0:
@@ -165,9 +172,9 @@ func (d *document) apply(c *Config) (ps Problems) {
 				ps = append(ps, p)
 			}
 		case siblings == "":
-			p.What, p.Allowed = "unknown key", namesIn(parent(name))
-			if p.Allowed == "" {
-				p.Allowed = namesIn("")
+			p.What, p.Allowed = "unknown key", names
+			if in := parent(name); in != "" {
+				p.Allowed = cmp.Or(namesIn(keys, in), names)
 			}
 			ps = append(ps, p)
 		case !isTable:
@@ -178,13 +185,22 @@ func (d *document) apply(c *Config) (ps Problems) {
 	return ps
 }
 
+// topNames lists the keys and tables of a whole file.
+func topNames() string {
+	names := namesIn(keys, "")
+	for _, l := range lists {
+		names += ", [[" + l.name + "]]"
+	}
+	return names
+}
+
 // parent is the dotted prefix of a key: "admin." of "admin.mode".
 func parent(name string) string {
 	return name[:strings.LastIndexByte(name, '.')+1]
 }
 
 // namesIn lists the keys and tables right below a prefix.
-func namesIn(prefix string) string {
+func namesIn[C any](keys []key[C], prefix string) string {
 	var names []string
 	for _, k := range keys {
 		rest, ok := strings.CutPrefix(k.name, prefix)

@@ -53,6 +53,14 @@ func (ps Problems) has(key string) bool {
 	return slices.ContainsFunc(ps, func(p Problem) bool { return p.Key == key })
 }
 
+// in says whether a key of the lists of tables is among the problems.
+func (ps Problems) in(lists []tableList) bool {
+	return slices.ContainsFunc(ps, func(p Problem) bool {
+		name, _, _ := strings.Cut(p.Key, "[")
+		return slices.ContainsFunc(lists, func(l tableList) bool { return l.name == name })
+	})
+}
+
 // err is ps as an error, nil when there is none.
 func (ps Problems) err() error {
 	if len(ps) == 0 {

@@ -85,6 +85,9 @@ func (c *Config) problems(known Problems, lines map[string]int) Problems {
 			ps = append(ps, Problem{Line: lines[k.name], Key: k.name, What: err.Error(), Allowed: k.allowed})
 		}
 	}
+	for _, l := range lists {
+		ps = append(ps, l.check(c, known, lines)...)
+	}
 	for _, r := range rules {
 		if slices.ContainsFunc(r.keys, func(k string) bool { return ps.has(k) || known.has(k) }) {
 			continue
@@ -93,6 +96,9 @@ func (c *Config) problems(known Problems, lines map[string]int) Problems {
 			at := max(0, slices.IndexFunc(r.keys, func(k string) bool { return lines[k] > 0 }))
 			ps = append(ps, Problem{Line: lines[r.keys[at]], Key: r.keys[at], What: err.Error(), Allowed: r.allowed})
 		}
+	}
+	if !ps.in(lists) && !known.in(lists) {
+		ps = append(ps, c.tableProblems(lines)...)
 	}
 	return ps
 }

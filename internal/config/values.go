@@ -7,8 +7,33 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
+
+// Values that more than one key has: a mount's are like the top level's.
+
+func modes() kind[string] { return choice(ModeHandlers, ModeForward, ModeEcho) }
+
+func origins() kind[[]string] {
+	return list(0, text(`"same", "*", "https://example.com" or "https://*.example.com"`, checkOrigin))
+}
+
+func subprotocols() kind[[]string] { return list(0, text("a token such as \"chat.v1\"", checkToken)) }
+
+func path() kind[string] { return text(`"/exact/path" or "/prefix/*"`, checkPath) }
+
+func paths(lowest int) kind[[]string] { return list(lowest, path()) }
+
+func compressions() kind[string] {
+	return choice(CompressionOff, CompressionOn, CompressionReceiveOnly)
+}
+
+func messageBytes() kind[int] { return integer(125, 1<<30) }
+
+func fragments() kind[int] { return integer(1, 1<<20) }
+
+func headers() kind[[]string] { return list(0, text(`"Name: value"`, checkHeader)) }
 
 func checkAddr(s string) error {
 	_, err := addrOf(s)
@@ -43,6 +68,25 @@ func checkToken(s string) error {
 	}
 	return nil
 }
+
+// checkHeader accepts a field of a response that does not say how the response, or the protocol after it, is to be read.
+func checkHeader(s string) error {
+	name, value, ok := strings.Cut(s, ":")
+	low := strings.ToLower(name)
+	switch {
+	case !ok || !token.MatchString(name):
+		return fmt.Errorf("%q does not begin with a field's name and a colon", s)
+	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r > '~' }):
+		return fmt.Errorf("%q has something else than printable ASCII", s)
+	case slices.Contains(hopByHop, low), strings.HasPrefix(low, "sec-websocket-"), strings.HasPrefix(low, "content-") && low != "content-security-policy":
+		return fmt.Errorf("%q is not for a configuration to set", name)
+	}
+	return nil
+}
+
+// hopByHop are the fields of one connection (RFC 9110, section 7.6.1).
+var hopByHop = []string{"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
+	"transfer-encoding", "upgrade"}
 
 func checkPath(s string) error {
 	exact, _ := strings.CutSuffix(s, "/*")
@@ -135,6 +179,16 @@ func checkHost(s string) error {
 		return fmt.Errorf("%q is not a host", s)
 	}
 	return nil
+}
+
+func checkHealthPath(s string) error {
+	if s == "" {
+		return nil
+	}
+	if strings.HasSuffix(s, "/*") {
+		return fmt.Errorf("%q is a prefix", s)
+	}
+	return checkPath(s)
 }
 
 // checkDirectory accepts a URL path that ends in a slash.

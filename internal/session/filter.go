@@ -14,6 +14,7 @@ import (
 // FilterRecord is what a Filter looks at. Those of its members that come from the request are only needed when Filter.NeedsRequest.
 type FilterRecord struct {
 	ID, Remote, Protocol     string
+	Mount                    string
 	Port                     int
 	Age, Idle                time.Duration
 	MessagesIn, MessagesOut  uint64
@@ -60,6 +61,7 @@ var filterFields = []field{
 	{name: "id", text: func(r *FilterRecord) string { return r.ID }},
 	{name: "remote", text: func(r *FilterRecord) string { return r.Remote }},
 	{name: "port", count: func(r *FilterRecord) uint64 { return uint64(r.Port) }},
+	{name: "mount", text: func(r *FilterRecord) string { return r.Mount }},
 	{name: "host", request: true, text: func(r *FilterRecord) string { return r.Host }},
 	{name: "origin", request: true, text: func(r *FilterRecord) string { return r.Origin }},
 	{name: "path", request: true, text: func(r *FilterRecord) string { return r.Path }},

@@ -50,7 +50,7 @@ func ParseKind(name string) (Kind, error) {
 // Names of the built-in handlers.
 const (
 	HandlerNone    = "none"    // does nothing
-	HandlerForward = "forward" // sends the message to every other session
+	HandlerForward = "forward" // sends the message to every other session of the mount
 	HandlerEcho    = "echo"    // sends the message back; answers a creq with its own data
 	HandlerLog     = "log"     // writes it to the log
 )
@@ -86,43 +86,51 @@ type handler struct {
 	backend Backend // nil: built in
 }
 
-// handlers is which handler each kind has. It is replaced while messages are
-// being handled: a message goes to the old or to the new one.
+// table is which handler each kind has.
+type table [numKinds]handler
+
+// handlers is what the mounts' tables have in common.
 type handlers struct {
-	current  atomic.Pointer[[numKinds]handler]
+	mounts   []*mount // the top level's first; immutable
 	backends atomic.Pointer[[]Backend]
 	calls    [numKinds]atomic.Uint64
 	mu       sync.Mutex // serialises changes
 }
 
-func (h *handlers) set(change func(*[numKinds]handler)) {
+// set changes the tables of all mounts, but for what a mount's mode has taken.
+func (h *handlers) set(change func(*table)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	next := *h.current.Load()
-	change(&next)
-	h.current.Store(&next)
+	for _, m := range h.mounts {
+		now := m.table.Load()
+		next := *now
+		change(&next)
+		for _, k := range m.taken {
+			next[k] = now[k]
+		}
+		m.table.Store(&next)
+	}
 }
 
-func (h *handlers) setMode(mode string) error {
-	all := [numKinds]handler{}
-	for i := range all {
-		all[i].name = HandlerNone
+// tableOf is what a mode begins with, and the kinds that it is about.
+func tableOf(mode string) (t table, about []Kind, err error) {
+	for i := range t {
+		t[i].name = HandlerNone
 	}
+	name := ""
 	switch mode {
-	case "", "handlers":
-	case "forward":
-		for _, k := range messageKinds {
-			all[k].name = HandlerForward
-		}
-	case "echo":
-		for _, k := range append(messageKinds[:], KindCreq) {
-			all[k].name = HandlerEcho
-		}
+	case "", ModeHandlers:
+	case ModeForward:
+		name, about = HandlerForward, messageKinds[:]
+	case ModeEcho:
+		name, about = HandlerEcho, append(messageKinds[:], KindCreq)
 	default:
-		return fmt.Errorf("session: no such mode: %q; allowed: handlers, forward, echo", mode)
+		err = fmt.Errorf("session: no such mode: %q; allowed: handlers, forward, echo", mode)
 	}
-	h.current.Store(&all)
-	return nil
+	for _, k := range about {
+		t[k].name = name
+	}
+	return t, about, err
 }
 
 // messageKinds are the kinds that a mode is about.
@@ -144,9 +152,9 @@ func (s *Server) backends() []Backend {
 	return nil
 }
 
-// Handlers lists the handlers in force.
+// Handlers lists the handlers in force for the first mount, the top level's.
 func (s *Server) Handlers() []HandlerInfo {
-	now := s.handlers.current.Load()
+	now := s.handlers.mounts[0].table.Load()
 	list := make([]HandlerInfo, 0, numKinds)
 	for _, k := range Kinds {
 		info := HandlerInfo{Kind: k, Name: now[k].name, Calls: s.handlers.calls[k].Load()}
@@ -168,7 +176,8 @@ func (s *Server) HandlerNames(k Kind) []string {
 	return names
 }
 
-// SetHandler replaces the handler of a kind by a built-in one, or by a backend.
+// SetHandler replaces the handler of a kind by a built-in one, or by a backend,
+// for the first mount and for those whose mode leaves that kind to handlers.
 func (s *Server) SetHandler(k Kind, name string) error {
 	if k >= numKinds {
 		return fmt.Errorf("no such kind of handler: %s", k)
@@ -182,38 +191,31 @@ func (s *Server) SetHandler(k Kind, name string) error {
 	if next.backend == nil && !slices.Contains(HandlerNames(k), name) {
 		return fmt.Errorf("no such handler for %s: %q; allowed: %s", k, name, strings.Join(s.HandlerNames(k), ", "))
 	}
-	s.handlers.set(func(h *[numKinds]handler) { h[k] = next })
+	s.handlers.set(func(t *table) { t[k] = next })
 	return nil
 }
 
 // EnableForward makes string, JSON and binary messages go to every other
-// session.
+// session of the mount, as SetHandler does.
 func (s *Server) EnableForward() { s.setMessages(HandlerForward) }
 
 // DisableForward puts the empty handlers back.
 func (s *Server) DisableForward() { s.setMessages(HandlerNone) }
 
 func (s *Server) setMessages(name string) {
-	s.handlers.set(func(h *[numKinds]handler) {
+	s.handlers.set(func(t *table) {
 		for _, k := range messageKinds {
-			h[k] = handler{name: name}
+			t[k] = handler{name: name}
 		}
 	})
 }
 
-// Mode is "forward" or "echo" when all messages are handled so, otherwise
-// "handlers".
-func (s *Server) Mode() string {
-	now := s.handlers.current.Load()
-	name := now[KindString].name
-	if name == now[KindJSON].name && name == now[KindBinary].name && (name == HandlerForward || name == HandlerEcho) {
-		return name
-	}
-	return "handlers"
-}
+// Mode is "forward" or "echo" when all messages of the first mount are handled
+// so, otherwise "handlers".
+func (s *Server) Mode() string { return s.handlers.mounts[0].mode() }
 
 // message gives a string, JSON or binary message to its handler among now.
-func (h *handlers) message(now *[numKinds]handler, r receiver, b *ws.Batch, s *Session, k Kind, op ws.OpCode, payload []byte) {
+func (h *handlers) message(now *table, r receiver, b *ws.Batch, s *Session, k Kind, op ws.OpCode, payload []byte) {
 	h.calls[k].Add(1)
 	switch now[k].name {
 	case HandlerNone:
@@ -228,10 +230,11 @@ func (h *handlers) message(now *[numKinds]handler, r receiver, b *ws.Batch, s *S
 	}
 }
 
-// forward sends a message to every session but its sender. It is encoded once.
+// forward sends a message to every session of the mount but its sender. It is
+// encoded once.
 func (r receiver) forward(b *ws.Batch, from *Session, op ws.OpCode, payload []byte) {
 	f := r.ws.NewFrame(op, payload)
-	for _, x := range r.Sessions() {
+	for _, x := range r.registry.members(from.mount) {
 		if x != from {
 			b.SendFrame(x.conn, f)
 		}
@@ -259,7 +262,7 @@ func (h *handlers) creq(r receiver, b *ws.Batch, s *Session, env *envelope, payl
 // name.
 func (h *handlers) call(srv *Server, s *Session, k Kind, payload []byte) string {
 	h.calls[k].Add(1)
-	to := h.current.Load()[k]
+	to := s.mount.table.Load()[k]
 	switch {
 	case to.backend != nil:
 		srv.deliver(s, &Call{Session: s, Kind: k, Payload: bytes.Clone(payload), backend: to.backend})
@@ -273,7 +276,7 @@ func (h *handlers) call(srv *Server, s *Session, k Kind, payload []byte) string 
 
 func (h *handlers) closed(srv *Server, s *Session, info ws.CloseInfo) {
 	h.calls[KindClose].Add(1)
-	to := h.current.Load()[KindClose]
+	to := s.mount.table.Load()[KindClose]
 	switch {
 	case to.backend != nil:
 		srv.deliver(s, &Call{Session: s, Kind: KindClose, Close: info, backend: to.backend})

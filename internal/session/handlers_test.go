@@ -51,9 +51,11 @@ func TestKindsAreToldApart(t *testing.T) {
 					set(t, h, k, HandlerLog)
 				}
 			default:
-				if err := h.handlers.setMode(mode); err != nil {
+				all, _, err := tableOf(mode)
+				if err != nil {
 					t.Fatal(err)
 				}
+				h.handlers.set(func(t *table) { *t = all })
 			}
 			p := h.dial(t)
 			for _, s := range []string{"x", "1", `"quoted"`, "null", "{broken", "[1,", "", " "} {

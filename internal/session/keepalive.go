@@ -82,7 +82,7 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 func (s *Session) StopKeepalive() { s.quiet.Store(true) }
 
 // Keepalive reports whether the session has one.
-func (s *Session) Keepalive() bool { return s.srv.opt.Keepalive && !s.quiet.Load() }
+func (s *Session) Keepalive() bool { return s.mount.srv.opt.Keepalive && !s.quiet.Load() }
 
 // pingAlong sends the next ping with an answer that is being sent anyway, when
 // it would be due within a quarter of the interval: stock clients ping at least

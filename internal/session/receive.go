@@ -10,7 +10,8 @@ import (
 // bytes are parsed only as far as that needs: forwarding and echoing never
 // parse JSON that is no envelope.
 func (r receiver) Message(b *ws.Batch, c *ws.Conn, op ws.OpCode, payload []byte) {
-	s, now := c.Data().(*Session), r.handlers.current.Load()
+	s := c.Data().(*Session)
+	now := s.mount.table.Load()
 	r.greet(b, s)
 	if op == ws.OpBinary {
 		r.watchers.message(s, KindBinary, "in", payload)

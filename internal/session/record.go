@@ -152,7 +152,9 @@ func (o *Object) add(name, value string) {
 }
 
 // Request reads the session's request record.
-func (s *Session) Request() *RequestRecord { return s.srv.record(s.head, s.conn.Peer(), s.identity) }
+func (s *Session) Request() *RequestRecord {
+	return s.mount.srv.record(s.head, s.conn.Peer(), s.identity)
+}
 
 // record reads a request record from the head of a request that was parsed
 // before.
@@ -189,7 +191,7 @@ func (srv *Server) record(head string, peer ws.Peer, id *Identity) *RequestRecor
 func (s *Session) RemoteAddr() string {
 	var r ws.Request
 	_ = r.Parse([]byte(s.head), 0)
-	addr, _ := s.srv.proxies.remote(&r, s.conn.Peer())
+	addr, _ := s.mount.srv.proxies.remote(&r, s.conn.Peer())
 	return addr
 }
 

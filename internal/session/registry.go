@@ -25,9 +25,9 @@ func (r *registry) add(s *Session) {
 		s.id = newID()
 	}
 	r.byKey[s.id.key()] = s
-	s.slot = len(r.order)
+	s.slot = int32(len(r.order))
 	r.order = append(r.order, s)
-	r.list = nil
+	r.list, s.mount.list = nil, nil
 }
 
 // remove takes s out. It does nothing when s is out already.
@@ -40,12 +40,12 @@ func (r *registry) remove(s *Session) {
 	delete(r.byKey, s.id.key())
 	r.order[s.slot] = nil
 	r.holes++
-	r.list = nil
+	r.list, s.mount.list = nil, nil
 	if r.holes > 64 && r.holes > len(r.order)/2 {
 		kept := make([]*Session, 0, len(r.order)-r.holes)
 		for _, s := range r.order {
 			if s != nil {
-				s.slot = len(kept)
+				s.slot = int32(len(kept))
 				kept = append(kept, s)
 			}
 		}
@@ -62,23 +62,37 @@ func (r *registry) size() int {
 // snapshot returns all sessions in order. The slice is shared and must not be
 // changed; it stays as it is when sessions come and go.
 func (r *registry) snapshot() []*Session {
+	return r.cached(&r.list, func(*Session) bool { return true })
+}
+
+// members is the snapshot of a mount's sessions.
+func (r *registry) members(m *mount) []*Session {
+	if m.alone {
+		return r.snapshot()
+	}
+	return r.cached(&m.list, func(s *Session) bool { return s.mount == m })
+}
+
+// cached returns a list, which the registry's lock guards, and makes it anew if
+// it is nil.
+func (r *registry) cached(list *[]*Session, has func(*Session) bool) []*Session {
 	r.mu.RLock()
-	list := r.list
+	have := *list
 	r.mu.RUnlock()
-	if list != nil {
-		return list
+	if have != nil {
+		return have
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.list == nil {
-		r.list = make([]*Session, 0, len(r.order)-r.holes)
+	if *list == nil {
+		*list = make([]*Session, 0, len(r.order)-r.holes)
 		for _, s := range r.order {
-			if s != nil {
-				r.list = append(r.list, s)
+			if s != nil && has(s) {
+				*list = append(*list, s)
 			}
 		}
 	}
-	return slices.Clip(r.list)
+	return slices.Clip(*list)
 }
 
 func (r *registry) get(id ID) *Session {

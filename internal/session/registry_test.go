@@ -13,7 +13,7 @@ import (
 
 // come enters a new session.
 func (r *registry) come() *Session {
-	s := new(Session)
+	s := &Session{mount: new(mount)}
 	r.add(s)
 	return s
 }

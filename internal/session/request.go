@@ -34,12 +34,12 @@ func (s *Session) expect(r *request) error {
 		return ErrSessionClosed
 	}
 	w := s.waitsLocked()
-	if most := s.srv.opt.MaxPending; most > 0 && len(w.requests) >= most {
-		s.srv.limited.requests.Add(1)
+	if most := s.mount.srv.opt.MaxPending; most > 0 && len(w.requests) >= most {
+		s.mount.srv.limited.requests.Add(1)
 		return ErrTooManyPending
 	}
 	w.requests = append(w.requests, r)
-	s.srv.pending.Add(1)
+	s.mount.srv.pending.Add(1)
 	return nil
 }
 
@@ -64,7 +64,7 @@ func (s *Session) forget(r *request) bool {
 	}
 	s.waits.requests = slices.Delete(s.waits.requests, i, i+1)
 	s.trimLocked()
-	s.srv.pending.Add(-1)
+	s.mount.srv.pending.Add(-1)
 	return true
 }
 
@@ -88,7 +88,7 @@ func (s *Session) answer(id []byte, envelope []byte) bool {
 	if r == nil {
 		return false
 	}
-	s.srv.pending.Add(-1)
+	s.mount.srv.pending.Add(-1)
 	r.settle(s, bytes.Clone(envelope), nil)
 	return true
 }
@@ -98,7 +98,7 @@ func (s *Session) answer(id []byte, envelope []byte) bool {
 // ErrSessionClosed as soon as the session is gone, ErrTooManyPending, ErrSlow,
 // or ctx's error; without a deadline in ctx the server's default applies.
 func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessage, error) {
-	ctx, cancel := s.srv.deadline(ctx)
+	ctx, cancel := s.mount.srv.deadline(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -112,7 +112,7 @@ func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessag
 	if err := s.expect(r); err != nil {
 		return nil, err
 	}
-	switch s.conn.SendFrame(r.frame(s.srv, data)) {
+	switch s.conn.SendFrame(r.frame(s.mount.srv, data)) {
 	case Gone:
 		s.forget(r)
 		return nil, ErrSessionClosed
@@ -120,7 +120,7 @@ func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessag
 		s.forget(r)
 		return nil, ErrSlow
 	}
-	s.srv.watchers.message(s, KindJSON, "out", data)
+	s.mount.srv.watchers.message(s, KindJSON, "out", data)
 	select {
 	case a := <-got:
 		return a.envelope, a.err
@@ -148,7 +148,7 @@ func (s *Session) Reply(id string, data json.RawMessage) error {
 	case Slow:
 		return ErrSlow
 	}
-	s.srv.watchers.message(s, KindJSON, "out", wire)
+	s.mount.srv.watchers.message(s, KindJSON, "out", wire)
 	return nil
 }
 
@@ -183,7 +183,7 @@ type pingWait struct {
 // Ping sends a ping frame and returns the time to its pong. Errors and deadline
 // are those of Ask.
 func (s *Session) Ping(ctx context.Context) (time.Duration, error) {
-	ctx, cancel := s.srv.deadline(ctx)
+	ctx, cancel := s.mount.srv.deadline(ctx)
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return 0, err

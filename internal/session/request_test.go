@@ -168,7 +168,7 @@ func TestAskFailsWhenTheSessionCloses(t *testing.T) {
 		"restart, the peer is silent": func(p *peer) {
 			ctx, cancel := context.WithCancel(context.Background())
 			cancel()
-			if _, err := p.sess.srv.RestartSessions(ctx); !errors.Is(err, context.Canceled) {
+			if _, err := p.sess.mount.srv.RestartSessions(ctx); !errors.Is(err, context.Canceled) {
 				p.t.Error(err)
 			}
 		},

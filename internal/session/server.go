@@ -18,7 +18,10 @@ type Options struct {
 	WS  ws.Options // Handler is set by NewServer
 	Log *zap.Logger
 
-	Mode string // handlers, forward or echo: the handlers to begin with
+	// Mounts are the paths of sessions; none: WS.Mounts, all with Mode. The first
+	// is the top level's.
+	Mounts []Mount
+	Mode   string // handlers, forward or echo: the handlers to begin with
 
 	Keepalive      bool
 	Interval       time.Duration // of silence until a session is asked a last time
@@ -79,7 +82,7 @@ func NewServer(opt Options) (*Server, error) {
 	if s.proxies, err = parseProxies(opt.TrustedProxies); err != nil {
 		return nil, err
 	}
-	if err := s.handlers.setMode(opt.Mode); err != nil {
+	if s.handlers.mounts, opt.WS.Mounts, err = newMounts(s, opt); err != nil {
 		return nil, err
 	}
 	if opt.Keepalive && opt.Interval <= 0 {
@@ -155,7 +158,10 @@ type receiver struct{ *Server }
 
 // Open enters a session into the registry.
 func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
-	s := &Session{srv: r.Server, conn: c, head: string(req.Head), identity: identityOf(c), openedAt: time.Now().UnixNano(), opened: time.Since(r.started)}
+	s := &Session{
+		conn: c, mount: c.Mount().Data.(*mount), head: string(req.Head), identity: identityOf(c),
+		openedAt: time.Now().UnixNano(), opened: time.Since(r.started),
+	}
 	c.SetData(s)
 	r.registry.add(s)
 	if r.opt.Keepalive {
@@ -179,6 +185,7 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 		return
 	}
 	s.finish()
+	defer s.told()
 	r.handlers.closed(r.Server, s, info)
 	if r.watchers.any() {
 		r.watchers.publish(s, Event{Type: EventClose, Code: info.Code, Reason: info.Reason})

@@ -14,19 +14,20 @@ import (
 // A Session is one connected client. All its methods are safe for concurrent
 // use, and harmless after it has closed.
 type Session struct {
-	srv      *Server
 	conn     *ws.Conn
+	mount    *mount
 	id       ID
 	head     string        // the handshake's head; the request record is read from it when asked for
 	identity *Identity     // nil: nobody in particular
 	openedAt int64         // unix nanoseconds, to be shown
 	opened   time.Duration // since the server was made, to be reckoned with: the wall clock may be set
-	slot     int           // in the registry's order; guarded by its lock
 	asked    time.Duration // when the peer had last been heard of at the last ping before closing; 0: none was sent; owned by the loop
 	attached atomic.Value  // see Attach
 	inbox    *inbox        // of what a backend handles; nil until there is something; owned by the loop
+	slot     int32         // in the registry's order; guarded by its lock
 	greeted  bool          // it was told its id and the interval; owned by the loop
 	gone     bool          // closed: nothing may be added to waits; guarded by mu
+	ended    bool          // everybody has been told of it; guarded by mu
 	quiet    atomic.Bool   // no keepalive
 
 	mu      sync.Mutex // guards what follows
@@ -88,7 +89,7 @@ func (s *Session) OpenedAt() time.Time { return time.Unix(0, s.openedAt) }
 
 // Age is how long the session has been open, whatever the wall clock was set to
 // meanwhile.
-func (s *Session) Age() time.Duration { return time.Since(s.srv.started) - s.opened }
+func (s *Session) Age() time.Duration { return time.Since(s.mount.srv.started) - s.opened }
 
 // IdleFor is the time since the peer last sent anything at all.
 func (s *Session) IdleFor() time.Duration { return s.conn.IdleFor() }
@@ -129,7 +130,7 @@ func (s *Session) SendBinary(b []byte) SendResult { return s.send(KindBinary, ws
 func (s *Session) send(k Kind, op ws.OpCode, payload []byte) SendResult {
 	r := s.conn.Send(op, payload)
 	if r == Sent || r == Queued {
-		s.srv.watchers.message(s, k, "out", payload)
+		s.mount.srv.watchers.message(s, k, "out", payload)
 	}
 	return r
 }
@@ -166,18 +167,25 @@ const maxCloseReason = 123
 func (s *Session) finish() {
 	s.mu.Lock()
 	s.gone = true
+	s.mu.Unlock()
+	s.release()
+}
+
+// told is called once, when everybody has been told that the session is gone.
+func (s *Session) told() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
 	if s.goneSig != nil {
 		close(s.goneSig)
 	}
-	s.mu.Unlock()
-	s.release()
 }
 
 // release ends a session for everybody else: it is gone, or closing, when
 // nothing can be sent to it and what still comes from it is not heard. It leaves
 // the registry, and whoever waits for its peer is told.
 func (s *Session) release() {
-	s.srv.registry.remove(s)
+	s.mount.srv.registry.remove(s)
 	s.mu.Lock()
 	w := s.waits
 	s.waits = nil
@@ -186,7 +194,7 @@ func (s *Session) release() {
 		return
 	}
 	for _, r := range w.requests {
-		s.srv.pending.Add(-1)
+		s.mount.srv.pending.Add(-1)
 		r.settle(s, nil, ErrSessionClosed)
 	}
 	for _, p := range w.pings {
@@ -196,11 +204,12 @@ func (s *Session) release() {
 
 var closedChan = func() chan struct{} { c := make(chan struct{}); close(c); return c }()
 
-// closed returns a channel that is closed when the session is gone.
+// closed returns a channel that is closed when the session is gone and nothing
+// more comes of that.
 func (s *Session) closed() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone {
+	if s.ended {
 		return closedChan
 	}
 	if s.goneSig == nil {

@@ -35,8 +35,10 @@ type Stats struct {
 	HandlerDropped uint64            `json:"handler_dropped"` // messages that came faster than they were handled
 	HandlerClosed  uint64            `json:"handler_closed"`  // sessions closed for that
 	Loops          int               `json:"loops"`
-	Mode           string            `json:"mode"`
+	Mode           string            `json:"mode"` // of the top level's mount
 	UptimeSeconds  float64           `json:"uptime_seconds"`
+
+	Mounts map[string]MountStats `json:"mounts"` // by name
 }
 
 // Stats returns the totals.
@@ -54,6 +56,7 @@ func (s *Server) Stats() Stats {
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
 		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Round(100 * time.Millisecond).Seconds(),
+		Mounts: s.mountStats(),
 	}
 }
 

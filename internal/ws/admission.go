@@ -27,6 +27,7 @@ type Admission struct {
 // Refusals of Admission.
 var (
 	refuseFull        = &Response{http.StatusServiceUnavailable, "there are as many sessions as may be", "Retry-After: 5\r\n", nil}
+	refuseFullMount   = &Response{http.StatusServiceUnavailable, "there are as many sessions at this path as may be", "Retry-After: 5\r\n", nil}
 	refuseFullAddress = &Response{http.StatusTooManyRequests, "there are as many sessions of this address as may be", "Retry-After: 5\r\n", nil}
 )
 
@@ -128,6 +129,10 @@ func (l *loop) pace(c *Conn, r *Request) *Response {
 // Nil: it has one, until leave.
 func (l *loop) enter(c *Conn) *Response {
 	adm, a := l.srv.admission, c.place
+	if !c.mount.enter() {
+		l.srv.refusedBy(limitSessionsPerMount, c.mount.MaxConns, a)
+		return refuseFullMount
+	}
 	t := adm.table
 	t.mu.Lock()
 	full := adm.Sessions > 0 && adm.sessions >= adm.Sessions
@@ -140,6 +145,9 @@ func (l *loop) enter(c *Conn) *Response {
 		c.admitted = true
 	}
 	t.mu.Unlock()
+	if full || crowd {
+		c.mount.conns.Add(-1)
+	}
 	switch {
 	case full:
 		l.srv.refusedBy(limitSessions, adm.Sessions, a)
@@ -158,6 +166,7 @@ func (l *loop) leave(c *Conn) {
 		return
 	}
 	c.admitted = false
+	c.mount.conns.Add(-1)
 	adm := l.srv.admission
 	adm.table.mu.Lock()
 	defer adm.table.mu.Unlock()

@@ -12,6 +12,7 @@ type limit uint8
 
 const (
 	limitSessions limit = iota
+	limitSessionsPerMount
 	limitSessionsPerAddress
 	limitConnectionsPerAddress
 	limitHandshakesPerAddress
@@ -24,6 +25,7 @@ const (
 
 var limitNames = [numLimits]string{
 	limitSessions:              "sessions",                // handshakes refused: there are too many
+	limitSessionsPerMount:      "sessions_per_mount",      // too many at their path
 	limitSessionsPerAddress:    "sessions_per_address",    // too many of their address
 	limitConnectionsPerAddress: "connections_per_address", // connections not taken
 	limitHandshakesPerAddress:  "handshakes_per_address",  // handshakes refused: their address is too fast

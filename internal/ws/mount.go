@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // A Mount is a set of paths and what holds for the connections that are opened
-// there. It is immutable once a server has it, and known by its address.
+// there. Its fields are immutable once a server has it,
+// and it is known by its address.
 type Mount struct {
 	// Paths that are served: exact, or a prefix when ending in "/*", which the
 	// path before the slash belongs to. Empty: any path.
@@ -30,10 +32,25 @@ type Mount struct {
 	Rates       Rates  // and how fast
 	Compression Compression
 	Header      []byte // further fields of a 101, each with its CRLF
+	MaxConns    int    // at a time; beyond: 503; 0: no limit
 	Data        any    // the handler's own
 
 	rules []originRule // of Origins
 	pace  *pace        // of Rates; nil: no limit
+	conns atomic.Int64
+}
+
+// Conns is the number of connections with a session's place: from the decision
+// about the handshake until the descriptor is closed.
+func (m *Mount) Conns() int64 { return m.conns.Load() }
+
+// enter counts one more connection, if there may be one.
+func (m *Mount) enter() bool {
+	if n := m.conns.Add(1); m.MaxConns > 0 && n > int64(m.MaxConns) {
+		m.conns.Add(-1)
+		return false
+	}
+	return true
 }
 
 // mounts finds the mount of a path.

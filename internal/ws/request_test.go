@@ -265,17 +265,17 @@ func TestPaths(t *testing.T) {
 // An exact path goes before a prefix, a longer prefix before a shorter one, and
 // what is named before all the rest; each mount has its own rules.
 func TestMounts(t *testing.T) {
-	named := func(name string, m Mount) *Mount {
+	named := func(name string, m *Mount) *Mount {
 		m.Data, m.Header = name, []byte("X-Mount: "+name+"\r\n")
-		return &m
+		return m
 	}
 	h := newRecorder(t)
 	open := h.capture()
 	s := serve(t, "unix", h, Options{Mounts: []*Mount{
-		named("rest", Mount{}),
-		named("api", Mount{Paths: []string{"/api/*"}, Origins: []string{"*"}}),
-		named("chat", Mount{Paths: []string{"/api/chat", "/chat/*"}, Subprotocols: []string{"v1"}}),
-		named("deep", Mount{Paths: []string{"/api/chat/*", "/api/*"}}),
+		named("rest", &Mount{}),
+		named("api", &Mount{Paths: []string{"/api/*"}, Origins: []string{"*"}}),
+		named("chat", &Mount{Paths: []string{"/api/chat", "/chat/*"}, Subprotocols: []string{"v1"}}),
+		named("deep", &Mount{Paths: []string{"/api/chat/*", "/api/*"}}),
 	}})
 	for path, name := range map[string]string{
 		"/": "rest", "/chatx": "rest", "/api": "api", "/api/x": "api", "/apix": "rest", "/api/chat": "chat", "/api/chat/": "deep", "/chat/a/b?c": "chat",
