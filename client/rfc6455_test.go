@@ -1,0 +1,116 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The tests named TestRFC6455_SECTION_... show one requirement each; the table
+// of them is docs/conformance.md. What a client must refuse is in hostile_test.go.
+
+func TestRFC6455_4_1_ClientRequest(t *testing.T) {
+	requests := make(chan *http.Request, 2)
+	url := rawServer(t, func(p *peer) {
+		r, err := http.ReadRequest(p.br)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		// Before the answer the client sends nothing more.
+		if err := p.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {
+			t.Error(err)
+		}
+		if b, err := p.br.Peek(1); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("after the request came %q, %v", b, err)
+		}
+		requests <- r
+	})
+	keys := map[string]bool{}
+	for range 2 {
+		if _, err := Dial(within(t), url+"chat?room=1", WithSubprotocols("v2", "v1")); !errors.Is(err, ErrHandshake) {
+			t.Fatalf("dialed with %v", err)
+		}
+		r := recv(t, requests)
+		host := strings.TrimSuffix(strings.TrimPrefix(url, "ws://"), "/")
+		if r.Method != http.MethodGet || !r.ProtoAtLeast(1, 1) || r.RequestURI != "/chat?room=1" || r.Host != host || r.ContentLength > 0 {
+			t.Errorf("%s %s %s of %s", r.Method, r.RequestURI, r.Proto, r.Host)
+		}
+		for name, want := range map[string]string{"Upgrade": "websocket", "Connection": "Upgrade", "Sec-Websocket-Version": "13", "Sec-Websocket-Protocol": "v2, v1"} {
+			if got := r.Header[name]; len(got) != 1 || got[0] != want {
+				t.Errorf("%s: %q", name, got)
+			}
+		}
+		key := r.Header.Get("Sec-Websocket-Key")
+		if raw, err := base64.StdEncoding.Strict().DecodeString(key); err != nil || len(raw) != 16 || keys[key] {
+			t.Errorf("key %q (%v), or it is not fresh", key, err)
+		}
+		keys[key] = true
+	}
+}
+
+func TestRFC6455_4_1_5_ClientNamesTheServerToTLS(t *testing.T) {
+	cert, _ := certificate(t)
+	names := make(chan string, 1)
+	ln, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates:       []tls.Certificate{cert},
+		GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) { names <- h.ServerName; return nil, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve(t, ln, func(p *peer) { io.Copy(io.Discard, p) })
+	_, port, _ := strings.Cut(ln.Addr().String(), ":")
+	ctx, cancel := context.WithCancel(within(t))
+	done := make(chan error, 1)
+	go func() {
+		_, err := Dial(ctx, "wss://localhost:"+port+"/", WithTLS(&tls.Config{InsecureSkipVerify: true}))
+		done <- err
+	}()
+	if name := recv(t, names); name != "localhost" {
+		t.Errorf("named %q", name)
+	}
+	cancel()
+	if err := recv(t, done); err == nil {
+		t.Error("dialed a server that does not answer")
+	}
+}
+
+// Every frame has a key of its own (the peer refuses one that is not masked).
+func TestRFC6455_5_3_ClientMasksEachFrameAfresh(t *testing.T) {
+	const messages = 300
+	masks := make(chan [4]byte, messages)
+	c := dialed(t, server(t, func(p *peer) {
+		defer close(masks)
+		for range messages {
+			f, err := p.frame()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if !f.Header.Masked {
+				t.Error("a frame is not masked")
+			}
+			masks <- f.Header.Mask
+		}
+	}), WithKeepalive(0))
+	for range messages {
+		if err := c.SendString(within(t), "the same"); err != nil {
+			break // the server has had enough: the client's own first messages count, too
+		}
+	}
+	seen := map[[4]byte]bool{}
+	for m := range masks {
+		seen[m] = true
+	}
+	if len(seen) < messages-1 { // of 2^32, two may be equal, if seldom
+		t.Errorf("%d keys for %d frames", len(seen), messages)
+	}
+}
