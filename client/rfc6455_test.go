@@ -14,7 +14,7 @@ import (
 )
 
 // The tests named TestRFC6455_SECTION_... show one requirement each; the table
-// of them is docs/conformance.md. What a client must refuse is in hostile_test.go.
+// of them is docs/conformance.md. What a client must refuse is in conformance_test.go.
 
 func TestRFC6455_4_1_ClientRequest(t *testing.T) {
 	requests := make(chan *http.Request, 2)
