@@ -73,6 +73,7 @@ func FuzzAnswer(f *testing.F) {
 		if (err == nil) != (splitErr == nil) {
 			t.Fatalf("%q: %v; in pieces: %v", answer, err, splitErr)
 		}
+		answer = final(t, answer)
 		if err != nil {
 			checkRefusal(t, answer, err)
 			return
@@ -97,6 +98,23 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// final is what follows informational answers.
+func final(t *testing.T, answer string) string {
+	t.Helper()
+	for {
+		br := bufio.NewReader(strings.NewReader(answer))
+		resp, err := http.ReadResponse(br, &http.Request{Method: http.MethodGet})
+		if err != nil || resp.StatusCode/100 != 1 || resp.StatusCode == http.StatusSwitchingProtocols {
+			return answer
+		}
+		rest, err := io.ReadAll(br)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer = string(rest)
+	}
 }
 
 // checkRefusal wants an error that says what happened, and can be shown.
