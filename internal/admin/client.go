@@ -21,7 +21,8 @@ type Client struct {
 	path string
 	http *http.Client
 
-	patience time.Duration // until the daemon has taken a call; the tests shorten it
+	patience time.Duration // until the daemon has taken a call, and between two parts of its answer; the tests shorten it
+	largest  int           // bytes of an answer, and of a line of one that streams; the tests lower it
 }
 
 // NotReachableError is a daemon that cannot be connected to, or that does not answer.
@@ -76,7 +77,7 @@ func Dial(path string) (*Client, error) {
 
 // NewClient is Dial without the check.
 func NewClient(path string) *Client {
-	c := &Client{path: path, patience: takeTimeout}
+	c := &Client{path: path, patience: takeTimeout, largest: maxAnswer}
 	// The body waits to be asked for: a daemon that is too busy for the call answers without reading it, and what is sent to it
 	// nevertheless breaks the connection, answer and all.
 	c.http = &http.Client{
@@ -111,12 +112,14 @@ func (c *Client) Call(ctx context.Context, name string, args any) (Answer, error
 		return a, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body.(*answerBody).steadily(c.patience), int64(c.largest)+1))
 	switch {
+	case errors.Is(err, errSilent):
+		return a, &NotReachableError{c.path, err}
 	case err != nil:
 		return a, c.lost(ctx, err)
-	case len(body) > maxAnswer:
-		return a, errAnswerTooLarge
+	case len(body) > c.largest:
+		return a, c.tooLarge()
 	}
 	a.Result = bytes.TrimSpace(body)
 	return a, nil
@@ -134,7 +137,7 @@ func (c *Client) Stream(ctx context.Context, name string, args any, begun func()
 	}
 	r := bufio.NewReader(resp.Body)
 	for {
-		text, err := readLine(r)
+		text, err := c.readLine(r)
 		if errors.Is(err, errAnswerTooLarge) {
 			return a, err
 		}
@@ -164,17 +167,21 @@ func (c *Client) Stream(ctx context.Context, name string, args any, begun func()
 // maxAnswer bounds an answer, and a line of one that streams: more than any daemon of ours gives.
 const maxAnswer = 256 << 20
 
-var errAnswerTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
+var errAnswerTooLarge = errors.New("the answer is too large")
+
+func (c *Client) tooLarge() error {
+	return fmt.Errorf("%w: more than %d bytes. Is that nvsessd, at %s?", errAnswerTooLarge, c.largest, c.path)
+}
 
 // readLine reads a line of a stream.
-func readLine(r *bufio.Reader) ([]byte, error) {
+func (c *Client) readLine(r *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		part, err := r.ReadSlice('\n')
 		line = append(line, part...)
 		switch {
-		case len(line) > maxAnswer:
-			return nil, errAnswerTooLarge
+		case len(line) > c.largest:
+			return nil, c.tooLarge()
 		case !errors.Is(err, bufio.ErrBufferFull):
 			return line, err
 		}
@@ -234,7 +241,7 @@ func (c *Client) post(ctx context.Context, name string, args any) (*http.Respons
 		return nil, Answer{}, c.lost(outer, reasonOf(err))
 	}
 	timer.Stop()
-	resp.Body = &answerBody{resp.Body, func() { silent(nil) }}
+	resp.Body = &answerBody{resp.Body, silent}
 	a := Answer{Started: resp.Header.Get(startedHeader)}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
@@ -259,13 +266,29 @@ func workTime(name string, args any) time.Duration {
 // answerBody ends the call's context with the body.
 type answerBody struct {
 	io.ReadCloser
-	end func()
+	end context.CancelCauseFunc
 }
 
 func (b *answerBody) Close() error {
-	defer b.end()
+	defer b.end(nil)
 	return b.ReadCloser.Close()
 }
+
+// steadily reads the body as long as something comes of it within each patience; else the error is errSilent.
+func (b *answerBody) steadily(patience time.Duration) io.Reader {
+	return readerFunc(func(p []byte) (int, error) {
+		timer := time.AfterFunc(patience, func() { b.end(errSilent) })
+		n, err := b.Read(p)
+		if !timer.Stop() && err != nil && !errors.Is(err, io.EOF) {
+			err = errSilent
+		}
+		return n, err
+	})
+}
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
 // failure reads the error of an answer.
 func failure(resp *http.Response) error {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -92,3 +93,79 @@ func (l pipeListener) Accept() (net.Conn, error) {
 
 func (l pipeListener) Close() error   { close(l.closed); return nil }
 func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// A daemon that is none, or is broken, costs its caller little memory and little time.
+func TestHostileDaemon(t *testing.T) {
+	endless := func(w http.ResponseWriter, part string) {
+		for {
+			if _, err := io.WriteString(w, part); err != nil {
+				return
+			}
+		}
+	}
+	answers := map[string]http.HandlerFunc{
+		"endless": func(w http.ResponseWriter, r *http.Request) { endless(w, strings.Repeat(" ", 1000)) },
+		"endless error": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(500)
+			endless(w, strings.Repeat("x", 1000))
+		},
+		"declared huge": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "1000000000000")
+			endless(w, "{")
+		},
+		"many headers": func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X", strings.Repeat("x", 20<<20)) },
+		"says no more": func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		},
+		"cut": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = io.WriteString(w, "{")
+		},
+		"to itself": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+		},
+		"terminal codes": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(500)
+			_, _ = io.WriteString(w, "\x1b]0;mine\a\x1b[2J")
+		},
+		"error": func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(500)
+			_, _ = io.WriteString(w, `{"error":{"code":"x"}}`)
+		},
+	}
+	for name, answer := range answers {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "a")
+			hostile := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				_, _ = io.Copy(io.Discard, r.Body)
+				answer(w, r)
+			})}
+			served := make(chan error, 1)
+			ln := listen(t, path)
+			go func() { served <- hostile.Serve(ln) }()
+			defer func() { hostile.Close(); <-served }()
+			c := NewClient(path)
+			c.largest = 1 << 20
+			c.patience = patience
+			if name == "says no more" {
+				c.patience = 100 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+			defer cancel()
+			_, err := c.Call(ctx, "stats", nil)
+			if err == nil || ctx.Err() != nil || len(err.Error()) > 1000 || strings.ContainsAny(err.Error(), "\x1b\a") {
+				t.Errorf("a call: %.2000q", err)
+			}
+			c.patience = patience
+			if name == "says no more" {
+				return // a stream may be silent
+			}
+			_, err = c.Stream(ctx, "watch", nil, nil, func(*Line) error { return nil })
+			if err == nil || ctx.Err() != nil || len(err.Error()) > 1000 || strings.ContainsAny(err.Error(), "\x1b\a") {
+				t.Errorf("a stream: %.2000q", err)
+			}
+		})
+	}
+}

@@ -10,8 +10,10 @@ import (
 	"github.com/nvsess/nvsess/internal/session"
 )
 
-// watchBuffer is how many events wait for a reader before some are lost.
-const watchBuffer = 1024
+const (
+	watchBuffer = 1024    // events that wait for a reader before some are lost
+	watchBytes  = 4 << 20 // and about so many bytes of messages in them
+)
 
 func watchCommand(group string) *Command {
 	return &Command{
@@ -52,6 +54,7 @@ func runWatch(ctx context.Context, c *Call) (any, error) {
 	if c.Args.Has("max-data") {
 		o.MaxData = c.Args.Int("max-data")
 	}
+	o.Buffer = min(o.Buffer, watchBytes/max(1, o.MaxData))
 	if c.Args.Has("session") {
 		s, err := c.find()
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,7 +12,7 @@ import (
 
 // Connections are bounded before HTTP sees them. Those who may call get places of their own, so that those who may not cannot take them.
 const (
-	maxConns   = 512 // more wait in the listen queue
+	maxConns   = 512 // more wait in the listen queue; fewer where descriptors are few, see places
 	maxRefused = 16  // connections being told 403; more are closed without a word
 
 	acceptRetry = 100 * time.Millisecond // after an error
@@ -32,8 +33,18 @@ type peerListener struct {
 func newPeerListener(ln net.Listener, s *Server) *peerListener {
 	return &peerListener{
 		Listener: ln, server: s,
-		places: make(chan struct{}, maxConns), refused: make(chan struct{}, maxRefused), done: make(chan struct{}),
+		places: make(chan struct{}, places()), refused: make(chan struct{}, maxRefused), done: make(chan struct{}),
 	}
+}
+
+// places is how many connections operators may have: of the process's descriptors an eighth, so that who hoards them takes none of the
+// sessions' worth mentioning, but enough for a few operators.
+func places() int {
+	var lim syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim) != nil {
+		return maxConns
+	}
+	return int(min(max(lim.Cur/8, 16), maxConns))
 }
 
 func (l *peerListener) Accept() (net.Conn, error) {

@@ -6,18 +6,20 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
 
-// readArgs reads and checks the arguments of a request: a JSON object in the body of a POST, the query of a GET.
-func readArgs(w http.ResponseWriter, r *http.Request, cmd *Command) (Args, error) {
+// readArgs reads and checks the arguments of a request: a JSON object in the body of a POST, the query of a GET. It asks large before it
+// reads more than smallBody.
+func readArgs(w http.ResponseWriter, r *http.Request, cmd *Command, large func() error) (Args, error) {
 	switch r.Method {
 	case http.MethodPost:
 		if r.URL.RawQuery != "" {
 			return Args{}, errorf(CodeBadRequest, "the arguments of a POST go into its body, as a JSON object")
 		}
-		return readBody(w, r, cmd)
+		return readBody(w, r, cmd, large)
 	case http.MethodGet:
 		if !cmd.ReadOnly {
 			break
@@ -33,10 +35,19 @@ func readArgs(w http.ResponseWriter, r *http.Request, cmd *Command) (Args, error
 }
 
 // readBody takes no body for an empty object.
-func readBody(w http.ResponseWriter, r *http.Request, cmd *Command) (Args, error) {
+func readBody(w http.ResponseWriter, r *http.Request, cmd *Command, large func() error) (Args, error) {
 	rc := http.NewResponseController(w)
 	_ = rc.SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	src := http.MaxBytesReader(w, r.Body, maxBody)
+	body, err := io.ReadAll(io.LimitReader(src, smallBody+1))
+	if err == nil && len(body) > smallBody {
+		if err := large(); err != nil {
+			return Args{}, err
+		}
+		var rest []byte
+		rest, err = io.ReadAll(src)
+		body = append(body, rest...)
+	}
 	_ = rc.SetReadDeadline(time.Time{}) // from here on a read only notices that the caller leaves
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -45,6 +56,7 @@ func readBody(w http.ResponseWriter, r *http.Request, cmd *Command) (Args, error
 	case err != nil:
 		return Args{}, errorf(CodeBadRequest, "the body did not arrive: %s", err)
 	}
+	w.Header().Del("Connection") // see ServeHTTP
 	body = bytes.Trim(body, jsonSpace)
 	if len(body) == 0 {
 		return cmd.decodeArgs(nil)
@@ -72,7 +84,11 @@ func badJSON(err error) error {
 
 func readQuery(r *http.Request, cmd *Command) (Args, error) {
 	values := map[string]any{}
-	for name, given := range r.URL.Query() {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return Args{}, errorf(CodeBadRequest, "the arguments are not understood: %s", plainly(err))
+	}
+	for name, given := range query {
 		a := cmd.Arg(name)
 		if a == nil || a.Local {
 			return Args{}, badArg(name, "%s takes no argument %s; %s", cmd.Name, Quote(clip(name, 40)), cmd.argNames())

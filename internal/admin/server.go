@@ -37,7 +37,9 @@ type Options struct {
 
 const (
 	maxBody    = 4 << 20
-	maxCalls   = 128 // at once; each may hold a body
+	smallBody  = 64 << 10
+	maxCalls   = 128 // at once
+	maxLarge   = 8   // of which have a body larger than smallBody
 	maxStreams = 64  // at once: each console has one, and so has each watch and each broadcast that waits
 
 	headerTimeout = 5 * time.Second
@@ -55,6 +57,7 @@ type Server struct {
 	http    *http.Server
 	calls   chan struct{} // a place for each call being carried out
 	streams chan struct{}
+	large   chan struct{}   // a place for each call whose body is large, in memory several times over
 	ctx     context.Context // done when the streams have to end; its cause says why
 	stop    context.CancelCauseFunc
 }
@@ -68,7 +71,7 @@ func NewServer(o Options) *Server {
 	ctx, stop := context.WithCancelCause(context.Background())
 	s := &Server{
 		options: o, uid: uint32(os.Geteuid()), ctx: ctx, stop: stop,
-		calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams),
+		calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams), large: make(chan struct{}, maxLarge),
 	}
 	s.http = &http.Server{
 		Handler:           s,
@@ -119,6 +122,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, errorf(CodeNotPermitted, "user %d may not command this daemon", uidOf(conn)))
 		return
 	}
+	if r.ContentLength != 0 {
+		// Else who is refused without his body being read would be answered after it, whenever that comes. readBody takes this back.
+		w.Header().Set("Connection", "close")
+	}
 	if err := s.serve(w, r, conn.peer); err != nil {
 		writeError(w, asError(err))
 	}
@@ -158,7 +165,21 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, peer Peer) error 
 	default:
 		return errorf(CodeTooManyCalls, "%d calls are being carried out already; try again", cap(places))
 	}
-	args, err := readArgs(w, r, cmd)
+	isLarge := false
+	defer func() {
+		if isLarge {
+			<-s.large
+		}
+	}()
+	args, err := readArgs(w, r, cmd, func() error {
+		select {
+		case s.large <- struct{}{}:
+			isLarge = true
+			return nil
+		default:
+			return errorf(CodeTooManyCalls, "%d calls with more than %d bytes each are being carried out already; try again", maxLarge, smallBody)
+		}
+	})
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,8 @@ type setting struct {
 	config string // further TOML
 	files  int    // its limit of descriptors; 0: as it is
 	log    string // format; "": json
+
+	unasked bool // no operator asks the bystander: the operators' socket is what is attacked
 }
 
 // A daemon is a running nvsessd.
@@ -68,6 +70,8 @@ type daemon struct {
 	ctl   *admin.Client
 	cmd   *exec.Cmd
 	read  chan struct{} // closed at the end of stderr
+
+	unasked bool // see setting
 
 	mu  sync.Mutex // guards log
 	log strings.Builder
@@ -85,7 +89,7 @@ func start(t *testing.T, s setting) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	d := &daemon{t: t, dir: dir, sock: filepath.Join(dir, "s"), admin: filepath.Join(dir, "a"), read: make(chan struct{})}
+	d := &daemon{t: t, dir: dir, sock: filepath.Join(dir, "s"), admin: filepath.Join(dir, "a"), read: make(chan struct{}), unasked: s.unasked}
 	if s.mode == "" {
 		s.mode = "echo"
 	}
