@@ -55,6 +55,7 @@ func TestParseReportsEverythingWithItsLine(t *testing.T) {
 		"twice":                    {"loops = 1\n\nloops = 2\n", []string{`f:3: Key 'loops' has already been defined.`}},
 		"not UTF-8":                {"mode = \"\xff\"", []string{`f:1: invalid UTF-8`}},
 		"context and drop_oldest":  {"compression = \"on\"\n[deflate]\nserver_context_takeover = true\n[outbound]\npolicy = \"drop_oldest\"", []string{`f:1: compression: with deflate.server_context_takeover a message that was compressed must be sent, but outbound.policy is drop_oldest; allowed: outbound.policy close or drop_newest with a context that is kept`}},
+		"a mount's context":        {"[deflate]\nserver_context_takeover = true\n[outbound]\npolicy = \"drop_oldest\"\n[[mount]]\npaths = [\"/a\"]\ncompression = \"on\"", []string{`f:2: deflate.server_context_takeover: with deflate.server_context_takeover a message that was compressed must be sent, but outbound.policy is drop_oldest; allowed: outbound.policy close or drop_newest with a context that is kept`}},
 		"cert without key":         {"\ntls_cert = \"/c\"", []string{`f:2: tls_cert: tls_cert and tls_key need each other; allowed: both or neither`}},
 		"key without cert":         {"\n\ntls_key = \"/c\"", []string{`f:3: tls_key: tls_cert and tls_key need each other; allowed: both or neither`}},
 		"message below the frames": {"[message]\nmax_message_bytes = 65536", []string{`f:2: message.max_message_bytes: a message is at least one frame, but message.max_message_bytes is 65536 and message.max_frame_bytes is 1048576; allowed: `}},

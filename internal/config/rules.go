@@ -18,7 +18,8 @@ var rules = []rule{{
 	keys:    []string{"compression", "deflate.server_context_takeover", "outbound.policy"},
 	allowed: "outbound.policy close or drop_newest with a context that is kept",
 	check: func(c *Config) error {
-		if c.Compression == CompressionOn && c.Deflate.ServerContextTakeover && c.Outbound.Policy == PolicyDropOldest {
+		compresses := slices.ContainsFunc(c.AllMounts(), func(m Mount) bool { return m.Compression == CompressionOn })
+		if compresses && c.Deflate.ServerContextTakeover && c.Outbound.Policy == PolicyDropOldest {
 			return errors.New("with deflate.server_context_takeover a message that was compressed must be sent, but outbound.policy is drop_oldest")
 		}
 		return nil
