@@ -136,16 +136,21 @@ func (c *Conn) writeClose(ctx context.Context, code int, reason string) error {
 	if err := c.lockWriter(ctx); err != nil {
 		return err
 	}
-	defer c.unlockWriter()
+	var pongs chores
+	defer func() { c.unlockWriter(); c.traceChores(pongs) }()
 	if c.closeSent {
 		return nil
+	}
+	var err error
+	if pongs, err = c.writePongsLocked(); err != nil {
+		return err
 	}
 	var body []byte
 	if sendable(code) {
 		body = binary.BigEndian.AppendUint16(nil, uint16(code))
 		body = append(body, reason...)
 	}
-	err := c.writeFrameLocked(ws.OpClose, true, false, body)
+	err = c.writeFrameLocked(ws.OpClose, true, false, body)
 	c.closeSent = true
 	return err
 }

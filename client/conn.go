@@ -101,7 +101,7 @@ func (c *Conn) read() error {
 		switch op {
 		case ws.OpPing:
 			c.traced(false, "ping frame", payload, "")
-			c.due(chores{pongFrame: true, pong: payload})
+			c.due(chores{pongs: [][]byte{payload}})
 		case ws.OpPong:
 			c.traced(false, "pong frame", payload, "")
 			c.settlePing(payload)

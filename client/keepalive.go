@@ -9,17 +9,19 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// chores is what is to be sent for keepalive. There is one of each: RFC 6455,
-// section 5.5.3, lets a peer answer only the latest ping, and a server that
-// pings without reading gets no queue to fill.
+// chores is what is to be sent for keepalive.
 type chores struct {
-	pings       bool // a ___ping___ and a ping frame
-	pongFrame   bool
-	pong        []byte // its payload
+	pings       bool     // a ___ping___ and a ping frame
+	pongs       [][]byte // payloads of pong frames, in the order of the pings
 	pongMessage bool
 }
 
-func (q chores) none() bool { return !q.pings && !q.pongFrame && !q.pongMessage }
+// maxPongs bounds the pings that wait for their answer. Of more, the earliest get
+// none, which RFC 6455, section 5.5.3, allows: a server that pings without
+// reading gets no queue to fill.
+const maxPongs = 64
+
+func (q chores) none() bool { return !q.pings && len(q.pongs) == 0 && !q.pongMessage }
 
 // keepalive is the connection's part in it. Between pings it holds a timer.
 type keepalive struct {
@@ -83,9 +85,8 @@ func (c *Conn) add(more chores) bool {
 	defer k.mu.Unlock()
 	k.chores.pings = k.chores.pings || more.pings
 	k.chores.pongMessage = k.chores.pongMessage || more.pongMessage
-	if more.pongFrame {
-		k.chores.pongFrame, k.chores.pong = true, more.pong
-	}
+	k.chores.pongs = append(k.chores.pongs, more.pongs...)
+	k.chores.pongs = k.chores.pongs[max(0, len(k.chores.pongs)-maxPongs):]
 	start := !k.sending
 	k.sending = true
 	return start
@@ -101,6 +102,23 @@ func (c *Conn) takeChores() chores {
 	k.chores = chores{}
 	k.sending = !q.none()
 	return q
+}
+
+// writePongsLocked sends the pongs that are due: a message leaves after the
+// answers to the pings that came before it was sent. They are to be traced when
+// the writer is unlocked.
+func (c *Conn) writePongsLocked() (sent chores, err error) {
+	k := &c.keepalive
+	k.mu.Lock()
+	sent.pongs, k.chores.pongs = k.chores.pongs, nil
+	k.mu.Unlock()
+	if sent.none() {
+		return sent, nil
+	}
+	if err := c.writeChoresLocked(sent); err != nil {
+		return chores{}, err
+	}
+	return sent, nil
 }
 
 // sendChores sends what is due, together, until nothing is. An error has ended
@@ -130,8 +148,8 @@ func (c *Conn) writeChoresLocked(q chores) error {
 		b = appendFrame(b, ws.OpText, message)
 		b = appendFrame(b, ws.OpPing, nil)
 	}
-	if q.pongFrame {
-		b = appendFrame(b, ws.OpPong, q.pong)
+	for _, pong := range q.pongs {
+		b = appendFrame(b, ws.OpPong, pong)
 	}
 	if q.pongMessage {
 		message = c.appendKeepalive(message[:0], TypePong)
@@ -150,8 +168,8 @@ func (c *Conn) traceChores(q chores) {
 		c.traced(true, TypePing, interval, "")
 		c.traced(true, "ping frame", nil, "")
 	}
-	if q.pongFrame {
-		c.traced(true, "pong frame", q.pong, "")
+	for _, pong := range q.pongs {
+		c.traced(true, "pong frame", pong, "")
 	}
 	if q.pongMessage {
 		c.traced(true, TypePong, interval, "")

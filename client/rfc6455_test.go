@@ -5,12 +5,15 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gobwas/ws"
 )
 
 // The tests named TestRFC6455_SECTION_... show one requirement each; the table
@@ -112,5 +115,55 @@ func TestRFC6455_5_3_ClientMasksEachFrameAfresh(t *testing.T) {
 	}
 	if len(seen) < messages-1 { // of 2^32, two may be equal, if seldom
 		t.Errorf("%d keys for %d frames", len(seen), messages)
+	}
+}
+
+// Pings are answered each, in order, and before what is sent after them: here
+// the echo of a message, with pings before, within and after it.
+func TestRFC6455_5_5_2_ClientAnswersEachPing(t *testing.T) {
+	type frame struct {
+		op      ws.OpCode
+		payload string
+	}
+	want := []frame{{ws.OpPong, "1"}, {ws.OpPong, "2"}, {ws.OpText, "ab"}}
+	for i := range 20 {
+		want = append(want, frame{ws.OpPong, fmt.Sprint("more ", i)})
+	}
+	heard := make(chan frame, len(want))
+	dialed(t, server(t, func(p *peer) {
+		p.send(ws.OpPing, []byte("1"))
+		p.raw(ws.NewFrame(ws.OpText, false, []byte("a")))
+		p.send(ws.OpPing, []byte("2"))
+		p.raw(ws.NewFrame(ws.OpContinuation, true, []byte("b")))
+		for range 3 {
+			op, b, err := p.message()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			heard <- frame{op, string(b)}
+		}
+		for i := range 20 {
+			p.send(ws.OpPing, []byte(fmt.Sprint("more ", i)))
+		}
+		for range 20 {
+			op, b, err := p.message()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			heard <- frame{op, string(b)}
+		}
+		p.send(ws.OpClose, nil)
+		p.closing()
+	}), WithKeepalive(0), WithHandlers(Handlers{String: func(c *Conn, s string) {
+		if err := c.SendString(context.Background(), s); err != nil {
+			t.Error(err)
+		}
+	}}))
+	for _, w := range want {
+		if got := recv(t, heard); got != w {
+			t.Fatalf("got %d %q, want %d %q", got.op, got.payload, w.op, w.payload)
+		}
 	}
 }

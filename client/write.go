@@ -72,8 +72,12 @@ func (c *Conn) sendEnvelope(ctx context.Context, typ, id string, data any) error
 func (c *Conn) send(ctx context.Context, what string, op ws.OpCode, payload []byte) error {
 	err := c.lockWriter(ctx)
 	if err == nil {
-		err = c.writeMessageLocked(op, payload)
+		var pongs chores
+		if pongs, err = c.writePongsLocked(); err == nil {
+			err = c.writeMessageLocked(op, payload)
+		}
 		c.unlockWriter()
+		c.traceChores(pongs)
 	}
 	if err != nil {
 		return fmt.Errorf("client: %s: %w", what, err)
@@ -114,7 +118,8 @@ func (c *Conn) deliver(m *QueuedMessage) error {
 	case <-c.ended:
 		return errNotBegun
 	}
-	defer c.unlockWriter()
+	var pongs chores
+	defer func() { c.unlockWriter(); c.traceChores(pongs) }()
 	select {
 	case <-c.closing:
 		return errNotBegun
@@ -123,13 +128,17 @@ func (c *Conn) deliver(m *QueuedMessage) error {
 	if c.writableLocked() != nil {
 		return errNotBegun
 	}
+	var err error
+	if pongs, err = c.writePongsLocked(); err != nil {
+		return errNotBegun
+	}
 	if m.answer != nil {
 		if err := c.expect(m.id, m.answer); err != nil {
 			return err
 		}
 		m.conn = c
 	}
-	err := c.writeMessageLocked(m.op, m.payload)
+	err = c.writeMessageLocked(m.op, m.payload)
 	if err != nil && m.answer != nil {
 		c.forget(m.id)
 	}
