@@ -38,8 +38,8 @@ In a path, %t is the runtime directory. Sockets that systemd passes replace both
 kinds: those named "nvsess" are for clients, those named "nvsess-admin" for
 operators.
 
-SIGHUP loads the handlers again, and makes unix sockets again whose files are
-gone (which is also looked at every 5 s).
+SIGHUP reads the handlers, tokens and keys again, and makes unix sockets again
+whose files are gone (which is also looked at every 5 s).
 SIGTERM and SIGINT close every session with 1001 and end the daemon; a second
 one ends it at once, with exit code 1.
 `

@@ -35,6 +35,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 	return session.Options{
 		WS: ws.Options{
 			Loops:            c.Loops,
+			SecretQuery:      secretQuery(c),
 			MaxHeadBytes:     c.Handshake.MaxBytes,
 			MaxFields:        c.Handshake.MaxHeaders,
 			HandshakeTimeout: c.Handshake.Timeout.Std(),
@@ -58,6 +59,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			Messages: c.Inbox.Messages, Bytes: c.Inbox.QueueBytes, TotalBytes: c.Inbox.TotalBytes, Policy: inbox,
 		},
 		VerifyTimeout: c.Verify.Timeout.Std(),
+		AuthMode:      authModes[c.Auth.Mode],
 		Pages:         pages(c),
 	}, nil
 }
@@ -100,6 +102,9 @@ func headerLines(fields []string) (lines []byte) {
 // check looks at what a valid configuration names: -check opens nothing.
 func check(c *config.Config) error {
 	if _, err := tlsConfig(c); err != nil {
+		return err
+	}
+	if _, err := newAuthenticator(c); err != nil {
 		return err
 	}
 	if _, _, err := c.Admin.Allowed(); err != nil {

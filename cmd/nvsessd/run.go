@@ -19,6 +19,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/auth"
 	"github.com/nvsess/nvsess/internal/config"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/script"
@@ -97,7 +98,8 @@ type daemon struct {
 	level    zap.AtomicLevel
 	sockets  *sockets
 	sessions *session.Server
-	webhook  *webhook.Hook // nil: none
+	auth     *auth.Authenticator // nil: none
+	webhook  *webhook.Hook       // nil: none
 	script   *script.Engine
 	admin    *admin.Server
 	adminErr chan error
@@ -119,6 +121,12 @@ func (d *daemon) start() (err error) {
 	opt, err := sessionOptions(d.cfg, d.log)
 	if err != nil {
 		return err
+	}
+	if d.auth, err = newAuthenticator(d.cfg); err != nil {
+		return err
+	}
+	if d.auth != nil {
+		opt.Auth = d.auth
 	}
 	if d.sessions, err = session.NewServer(opt); err != nil {
 		return err

@@ -48,9 +48,13 @@ func (d *daemon) stopScript(ctx context.Context) {
 	}
 }
 
-// reload loads the handlers again, after SIGHUP.
+// reload reads the handlers, tokens and keys again, after SIGHUP.
 func (d *daemon) reload() {
+	if d.auth != nil {
+		d.reloadAuth()
+	}
 	switch err := d.script.Load(context.Background(), ""); {
+	case errors.Is(err, script.ErrNoFile) && d.auth != nil:
 	case errors.Is(err, script.ErrNoFile):
 		d.log.Warn("there is no file of handlers to load again; the configuration is read at the start only")
 	case err != nil:

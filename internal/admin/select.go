@@ -28,7 +28,7 @@ func (c *Call) filter(ctx context.Context, arg, expr string) (func(*session.Sess
 func filterRecord(s *session.Session, withRequest bool) *session.FilterRecord {
 	stats := s.Stats()
 	r := &session.FilterRecord{
-		ID: s.ID(), Remote: s.RemoteAddr(), Protocol: s.Protocol(), Port: s.Port(), Mount: s.Mount(),
+		ID: s.ID(), Remote: s.RemoteAddr(), Protocol: s.Protocol(), Port: s.Port(), Mount: s.Mount(), Auth: authName(s),
 		Age: s.Age(), Idle: s.IdleFor(),
 		MessagesIn: stats.MessagesIn, MessagesOut: stats.MessagesOut, BytesIn: stats.BytesIn, BytesOut: stats.BytesOut,
 		Dropped: stats.Dropped, Queued: stats.QueuedBytes, Pending: uint64(stats.Pending),
@@ -42,6 +42,14 @@ func filterRecord(s *session.Session, withRequest bool) *session.FilterRecord {
 		}
 	}
 	return r
+}
+
+// authName is who has opened a session, or "".
+func authName(s *session.Session) string {
+	if id := s.Identity(); id != nil {
+		return id.Name
+	}
+	return ""
 }
 
 func valuesOf(o session.Object) map[string][]string {

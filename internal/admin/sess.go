@@ -25,6 +25,7 @@ type Sess struct {
 	Remote         string    `json:"remote"`
 	Resource       string    `json:"resource"` // path and query as requested
 	Protocol       string    `json:"protocol"` // the subprotocol agreed on, or ""
+	Auth           string    `json:"auth"`     // the name of who has authenticated, or ""
 	Active         bool      `json:"active"`
 	OpenedAt       time.Time `json:"opened_at"`
 	LastReceivedAt time.Time `json:"last_received_at"`
@@ -57,7 +58,7 @@ func describe(s *session.Session, index int) (Sess, error) {
 	out := Sess{
 		ID: s.ID(), Host: req.Host, Key: req.Key, Origin: req.Origin,
 		Conn:  connOf(s),
-		Index: index, Remote: s.RemoteAddr(), Resource: req.Resource, Protocol: s.Protocol(), Active: s.Active(),
+		Index: index, Remote: s.RemoteAddr(), Resource: req.Resource, Protocol: s.Protocol(), Auth: authName(s), Active: s.Active(),
 		OpenedAt: s.OpenedAt(), LastReceivedAt: s.LastReceivedAt(),
 		MessagesIn: stats.MessagesIn, MessagesOut: stats.MessagesOut, BytesIn: stats.BytesIn, BytesOut: stats.BytesOut,
 		Dropped: stats.Dropped, QueuedBytes: stats.QueuedBytes, Pending: stats.Pending,

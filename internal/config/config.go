@@ -14,6 +14,13 @@ const (
 	CompressionReceiveOnly = "receive_only" // what is sent goes as it is
 )
 
+// Who needs a token.
+const (
+	AuthOff      = "off"      // nobody, and none is looked at
+	AuthOptional = "optional" // nobody, but a wrong one is refused
+	AuthRequired = "required" // everybody
+)
+
 // What happens to a connection, or a message, when its outbound queue or its inbox is full.
 const (
 	PolicyClose      = "close"       // the connection is closed: with 1013 when it does not read, with 1008 when it floods
@@ -44,6 +51,7 @@ type Config struct {
 	Socket    Socket
 	Admin     Admin
 	Handshake Handshake
+	Auth      Auth
 	Message   Message
 	Deflate   Deflate
 	Keepalive Keepalive
@@ -90,6 +98,28 @@ type Handshake struct {
 	TrustedProxies []string
 	Headers        []string // of the answer, "Name: value"
 }
+
+// Auth is how it is found out who asks for a session.
+type Auth struct {
+	Mode          string
+	Sources       []string // "header", "query:NAME", "cookie:NAME", "protocol:PREFIX"
+	Tokens        []string // "NAME sha256:HEX"
+	TokensFile    string   // empty: none
+	JWTSecretFile string   // empty: none
+	JWTKeysFile   string   // empty: none
+	JWTAlgorithms []string // none: whatever the keys are for
+	JWTAudience   []string // none: a token must name none
+	JWTIssuer     string   // empty: any
+	JWTLeeway     Duration
+	JWTRequireExp bool
+}
+
+// Believes reports whether there is any token that opens a session.
+func (a *Auth) Believes() bool {
+	return len(a.Tokens) > 0 || a.TokensFile != "" || a.hasKeys()
+}
+
+func (a *Auth) hasKeys() bool { return a.JWTSecretFile != "" || a.JWTKeysFile != "" }
 
 // Message bounds what is received and shapes what is sent.
 type Message struct {
@@ -219,6 +249,15 @@ func Default() Config {
 			Origins:        []string{OriginSame},
 			TrustedProxies: []string{ProxyUnix},
 			Headers:        []string{},
+		},
+		Auth: Auth{
+			Mode:          AuthOff,
+			Sources:       []string{SourceHeader},
+			Tokens:        []string{},
+			JWTAlgorithms: []string{},
+			JWTAudience:   []string{},
+			JWTLeeway:     30 * second,
+			JWTRequireExp: true,
 		},
 		Message: Message{
 			MaxFrameBytes:          1 << 20,

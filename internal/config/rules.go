@@ -89,7 +89,7 @@ func (c *Config) problems(known Problems, lines map[string]int) Problems {
 	for _, l := range lists {
 		ps = append(ps, l.check(c, known, lines)...)
 	}
-	for _, r := range rules {
+	for _, r := range slices.Concat(rules, authRules) {
 		if slices.ContainsFunc(r.keys, func(k string) bool { return ps.has(k) || known.has(k) }) {
 			continue
 		}

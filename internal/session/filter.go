@@ -15,6 +15,7 @@ import (
 type FilterRecord struct {
 	ID, Remote, Protocol     string
 	Mount                    string
+	Auth                     string // the Identity's name
 	Port                     int
 	Age, Idle                time.Duration
 	MessagesIn, MessagesOut  uint64
@@ -68,6 +69,7 @@ var filterFields = []field{
 	{name: "resource", request: true, text: func(r *FilterRecord) string { return r.Resource }},
 	{name: "key", request: true, text: func(r *FilterRecord) string { return r.Key }},
 	{name: "protocol", text: func(r *FilterRecord) string { return r.Protocol }},
+	{name: "auth", text: func(r *FilterRecord) string { return r.Auth }},
 	{name: "query", request: true, named: func(r *FilterRecord) map[string][]string { return r.Query }},
 	{name: "header", request: true, named: func(r *FilterRecord) map[string][]string { return r.Header }},
 	{name: "cookie", request: true, named: func(r *FilterRecord) map[string][]string { return r.Cookie }},
