@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nvsess/nvsess/internal/hostile"
 )
 
 // scriptBudget is what bwsess.js may weigh: with all of Node's part in it, and
@@ -143,6 +145,11 @@ func TestNode(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	certificate(t, bin)
+	breaker, err := hostile.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer breaker.Close()
 	files, err := filepath.Glob("test/*.test.mjs")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no tests", err)
@@ -152,7 +159,7 @@ func TestNode(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-timeout=60000", file)
-			cmd.Env = append(os.Environ(), "NVSESS_BIN="+bin)
+			cmd.Env = append(os.Environ(), "NVSESS_BIN="+bin, "NVSESS_HOSTILE="+breaker.Control())
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}

@@ -93,9 +93,12 @@ func answers(name, end string, serve func(c *conn)) Case {
 	return Case{Name: name, End: end, serve: serve}
 }
 
-// changed makes a case of a right answer with changes: see head.
+// changed makes a case of a right answer with changes: see head. A client that
+// takes it gets a message, and an end.
 func changed(name string, changes ...string) Case {
-	return answers(name, Refused, func(c *conn) { c.write(c.head(changes...)) })
+	return answers(name, Refused, func(c *conn) {
+		c.write(join(c.head(changes...), text("taken"), closing(1000, "")))
+	})
 }
 
 // says makes a case of an answer as it is.
@@ -120,11 +123,11 @@ func handshakes() []Case {
 		changed("4.1 a subprotocol that was not offered", "Sec-WebSocket-Protocol: chat"),
 		changed("4.1 an empty subprotocol", "Sec-WebSocket-Protocol: "),
 		changed("4.1 HTTP/1.0", "HTTP/1.0 101 Switching Protocols"),
-		changed("4.1 status 200 with all of an upgrade", "HTTP/1.1 200 OK", "Content-Length: 0"),
+		answers("4.1 status 200 with all of an upgrade", Refused, func(c *conn) { c.write(c.head("HTTP/1.1 200 OK", "Content-Length: 0")) }),
 		answers("4.1 two Sec-WebSocket-Accepts", Refused, func(c *conn) {
 			head := string(c.head())
 			accept := head[strings.Index(head, "Sec-WebSocket-Accept"):]
-			c.write([]byte(strings.TrimSuffix(head, "\r\n") + accept))
+			c.write(join([]byte(strings.TrimSuffix(head, "\r\n")+accept), text("taken"), closing(1000, "")))
 		}),
 		says("4.1 status 400", Refused, fmt.Sprintf(refusal, "400 Bad Request", "")),
 		says("4.1 status 401", Refused, fmt.Sprintf(refusal, "401 Unauthorized", "WWW-Authenticate: Basic\r\n")),

@@ -386,6 +386,7 @@ function closePayload(code, reason = "") {
 var legalCloseCode = (code) => code >= 1e3 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006 || code >= 3e3 && code <= 4999;
 
 // src/node/decoder.js
+var MAX_FRAGMENTS = 131072;
 var violation = (message, code = 1002) => withFields(new ProtocolError(`the server broke RFC 6455: ${message}`), { code });
 var Decoder = class {
   #max;
@@ -398,9 +399,13 @@ var Decoder = class {
   // {fin, opcode, left} while its payload comes
   #kind = 0;
   // opcode of the message under way
+  #fragments = 0;
+  // of it
   #body = Buffer.alloc(0);
   // its payload so far, at the beginning of a larger buffer
   #used = 0;
+  #valid = 0;
+  // bytes of it that are whole characters
   #control = Buffer.alloc(125);
   // a control frame's payload so far
   #controlUsed = 0;
@@ -486,6 +491,7 @@ var Decoder = class {
     if (opcode < CLOSE) {
       if (this.#used + length > this.#max) throw violation(`a message of more than ${this.#max} bytes`, 1009);
       if (opcode !== CONT) this.#kind = opcode;
+      if (++this.#fragments > MAX_FRAGMENTS) throw violation(`a message of more than ${MAX_FRAGMENTS} frames`, 1008);
     }
     this.#have = 0;
     this.#frame = { fin: (head[0] & 128) !== 0, opcode, left: length };
@@ -499,18 +505,41 @@ var Decoder = class {
     }
     part.copy(this.#body, this.#used);
     this.#used = need;
+    if (this.#kind === TEXT) this.#checkText();
+  }
+  /** Text that cannot become UTF-8 any more need not come to its end: RFC 6455, section 8.1. */
+  #checkText() {
+    const text = this.#body.subarray(this.#valid, this.#used);
+    let end = text.length;
+    for (let n = 1; n < 4 && n <= text.length; n++) {
+      const lead = text[text.length - n];
+      if ((lead & 192) === 128) continue;
+      const missing = (lead > 239) + (lead > 223) + (lead > 191) + 1 - n;
+      if (missing > 0) {
+        const second = n > 1 ? text[text.length - n + 1] : lead === 224 ? 160 : lead === 240 ? 144 : 128;
+        const rest = [second, ...text.subarray(text.length - n + 2), 128, 128].slice(0, n + missing - 1);
+        if (!this.#isUtf8(Buffer.from([lead, ...rest]))) this.#notText();
+        end -= n;
+      }
+      break;
+    }
+    if (!this.#isUtf8(text.subarray(0, end))) this.#notText();
+    this.#valid += end;
+  }
+  #notText() {
+    throw violation("text that is not UTF-8", 1007);
   }
   #finish() {
     const payload = this.#body.subarray(0, this.#used);
     this.#body = Buffer.alloc(0);
-    this.#used = 0;
+    this.#used = this.#valid = 0;
     this.#message(payload);
   }
   #message(payload) {
     const kind2 = this.#kind;
-    this.#kind = 0;
+    this.#kind = this.#fragments = 0;
     if (kind2 === TEXT) {
-      if (!this.#isUtf8(payload)) throw violation("text that is not UTF-8", 1007);
+      if (!this.#isUtf8(payload)) this.#notText();
       this.#out.text(payload.toString("utf8"));
     } else {
       this.#out.binary(payload);
@@ -554,12 +583,13 @@ function requestOptions(address2, target, cfg, key) {
 }
 function checkUpgrade(res, key, protocols, crypto) {
   const bad = (what) => new HandshakeError(`the server did not follow RFC 6455: ${what}`);
-  const has = (name, word) => (res.headers[name] ?? "").toLowerCase().split(",").some((w) => w.trim() === word);
-  if (!has("upgrade", "websocket")) throw bad("no Upgrade: websocket in its answer");
-  if (!has("connection", "upgrade")) throw bad("no Connection: Upgrade in its answer");
+  const header = (name) => (res.headers[name] ?? "").toLowerCase();
+  if (res.httpVersion !== "1.1") throw bad(`its answer is HTTP/${res.httpVersion}`);
+  if (header("upgrade") !== "websocket") throw bad("no Upgrade: websocket in its answer");
+  if (!header("connection").split(",").some((w) => w.trim() === "upgrade")) throw bad("no Connection: Upgrade in its answer");
   const accept = crypto.createHash("sha1").update(key + GUID).digest("base64");
   if (res.headers["sec-websocket-accept"] !== accept) throw bad("its Sec-WebSocket-Accept is not that of our key");
-  if (res.headers["sec-websocket-extensions"]) throw bad("an extension that was not offered");
+  if (res.headers["sec-websocket-extensions"] !== void 0) throw bad("an extension that was not offered");
   const chosen = res.headers["sec-websocket-protocol"];
   if (chosen === void 0 && protocols.length) throw bad(`it speaks none of the subprotocols ${protocols.join(", ")}`);
   if (chosen !== void 0 && !protocols.includes(chosen)) throw bad("a subprotocol that was not offered");
@@ -587,6 +617,7 @@ function refusal(res, done) {
 // src/node/socket.js
 var EMPTY = new Uint8Array(0);
 var [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
+var MAX_INFORMATION = 64;
 var CERTIFICATE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_)/;
 var NodeSocket = class {
   readyState = CONNECTING;
@@ -630,6 +661,10 @@ var NodeSocket = class {
         return;
       }
       this.#opened(socket, head);
+    });
+    let before = 0;
+    request.on("information", () => {
+      if (++before > MAX_INFORMATION) request.destroy(new Error("informational answers without end"));
     });
     request.on("response", (res) => {
       this.response = res;
@@ -680,10 +715,15 @@ var NodeSocket = class {
   /** The server broke the protocol: it is told, and the connection is over. */
   #fail(error) {
     if (this.readyState === OPEN) this.#write(CLOSE, closePayload(error.code), true);
-    const socket = this.socket;
-    socket.end(() => socket.destroy());
-    socket.setTimeout(this.#cfg.closeTimeout, () => socket.destroy());
+    this.#hangUp(this.#cfg.closeTimeout);
     this.#end({ code: error.code, reason: "", wasClean: false, error });
+  }
+  /** hangUp ends this side, and reads on: unread bytes would cost the server the close frame. */
+  #hangUp(limit) {
+    const { socket } = this;
+    const timer = setTimeout(() => socket.destroy(), limit);
+    socket.once("close", () => clearTimeout(timer));
+    socket.end();
   }
   #closedByPeer(code, reason) {
     this.#peerClose = { code, reason };
@@ -773,8 +813,7 @@ var NodeSocket = class {
     }
     if (this.readyState === OPEN && code !== 1006) {
       this.#write(CLOSE, closePayload(code, reason), true);
-      socket.end(() => socket.destroy());
-      socket.setTimeout(1e3, () => socket.destroy());
+      this.#hangUp(1e3);
     } else {
       socket.destroy();
     }

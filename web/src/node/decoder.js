@@ -1,6 +1,9 @@
 import { ProtocolError, withFields } from "../errors.js";
 import { BINARY, CLOSE, CONT, PING, TEXT, legalCloseCode } from "./frame.js";
 
+// Frames of a message: those without payload would never come to an end.
+const MAX_FRAGMENTS = 131072;
+
 const violation = (message, code = 1002) => withFields(new ProtocolError(`the server broke RFC 6455: ${message}`), { code });
 
 /**
@@ -16,8 +19,10 @@ export class Decoder {
   #have = 0;
   #frame; // {fin, opcode, left} while its payload comes
   #kind = 0; // opcode of the message under way
+  #fragments = 0; // of it
   #body = Buffer.alloc(0); // its payload so far, at the beginning of a larger buffer
   #used = 0;
+  #valid = 0; // bytes of it that are whole characters
   #control = Buffer.alloc(125); // a control frame's payload so far
   #controlUsed = 0;
   #closed = false;
@@ -107,6 +112,7 @@ export class Decoder {
     if (opcode < CLOSE) {
       if (this.#used + length > this.#max) throw violation(`a message of more than ${this.#max} bytes`, 1009);
       if (opcode !== CONT) this.#kind = opcode;
+      if (++this.#fragments > MAX_FRAGMENTS) throw violation(`a message of more than ${MAX_FRAGMENTS} frames`, 1008);
     }
     this.#have = 0;
     this.#frame = { fin: (head[0] & 0x80) !== 0, opcode, left: length };
@@ -121,20 +127,46 @@ export class Decoder {
     }
     part.copy(this.#body, this.#used);
     this.#used = need;
+    if (this.#kind === TEXT) this.#checkText();
+  }
+
+  /** Text that cannot become UTF-8 any more need not come to its end: RFC 6455, section 8.1. */
+  #checkText() {
+    const text = this.#body.subarray(this.#valid, this.#used);
+    let end = text.length;
+    for (let n = 1; n < 4 && n <= text.length; n++) {
+      const lead = text[text.length - n];
+      if ((lead & 0xc0) === 0x80) continue;
+      const missing = (lead > 0xef) + (lead > 0xdf) + (lead > 0xbf) + 1 - n;
+      if (missing > 0) {
+        // The second byte is the only one with a range of its own.
+        const second = n > 1 ? text[text.length - n + 1] : lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80;
+        const rest = [second, ...text.subarray(text.length - n + 2), 0x80, 0x80].slice(0, n + missing - 1);
+        if (!this.#isUtf8(Buffer.from([lead, ...rest]))) this.#notText();
+        end -= n;
+      }
+      break;
+    }
+    if (!this.#isUtf8(text.subarray(0, end))) this.#notText();
+    this.#valid += end;
+  }
+
+  #notText() {
+    throw violation("text that is not UTF-8", 1007);
   }
 
   #finish() {
     const payload = this.#body.subarray(0, this.#used);
     this.#body = Buffer.alloc(0);
-    this.#used = 0;
+    this.#used = this.#valid = 0;
     this.#message(payload);
   }
 
   #message(payload) {
     const kind = this.#kind;
-    this.#kind = 0;
+    this.#kind = this.#fragments = 0;
     if (kind === TEXT) {
-      if (!this.#isUtf8(payload)) throw violation("text that is not UTF-8", 1007);
+      if (!this.#isUtf8(payload)) this.#notText();
       this.#out.text(payload.toString("utf8"));
     } else {
       this.#out.binary(payload);

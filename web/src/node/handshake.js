@@ -21,12 +21,13 @@ export function requestOptions(address, target, cfg, key) {
 /** checkUpgrade proves that a 101 is the answer to our request (RFC 6455, section 4.1), and gives the subprotocol. */
 export function checkUpgrade(res, key, protocols, crypto) {
   const bad = (what) => new HandshakeError(`the server did not follow RFC 6455: ${what}`);
-  const has = (name, word) => (res.headers[name] ?? "").toLowerCase().split(",").some((w) => w.trim() === word);
-  if (!has("upgrade", "websocket")) throw bad("no Upgrade: websocket in its answer");
-  if (!has("connection", "upgrade")) throw bad("no Connection: Upgrade in its answer");
+  const header = (name) => (res.headers[name] ?? "").toLowerCase();
+  if (res.httpVersion !== "1.1") throw bad(`its answer is HTTP/${res.httpVersion}`);
+  if (header("upgrade") !== "websocket") throw bad("no Upgrade: websocket in its answer");
+  if (!header("connection").split(",").some((w) => w.trim() === "upgrade")) throw bad("no Connection: Upgrade in its answer");
   const accept = crypto.createHash("sha1").update(key + GUID).digest("base64");
   if (res.headers["sec-websocket-accept"] !== accept) throw bad("its Sec-WebSocket-Accept is not that of our key");
-  if (res.headers["sec-websocket-extensions"]) throw bad("an extension that was not offered");
+  if (res.headers["sec-websocket-extensions"] !== undefined) throw bad("an extension that was not offered");
   const chosen = res.headers["sec-websocket-protocol"];
   if (chosen === undefined && protocols.length) throw bad(`it speaks none of the subprotocols ${protocols.join(", ")}`);
   if (chosen !== undefined && !protocols.includes(chosen)) throw bad("a subprotocol that was not offered");

@@ -8,6 +8,9 @@ import { checkUpgrade, refusal, requestOptions } from "./handshake.js";
 const EMPTY = new Uint8Array(0); // Buffer is not there in a browser
 const [CONNECTING, OPEN, CLOSING, CLOSED] = [0, 1, 2, 3];
 
+// Answers before the final one, such as 103 Early Hints.
+const MAX_INFORMATION = 64;
+
 // A certificate that does not convince will not tomorrow either.
 const CERTIFICATE = /^(CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|ERR_TLS_CERT_)/;
 
@@ -53,6 +56,10 @@ export class NodeSocket {
         return;
       }
       this.#opened(socket, head);
+    });
+    let before = 0;
+    request.on("information", () => {
+      if (++before > MAX_INFORMATION) request.destroy(new Error("informational answers without end"));
     });
     request.on("response", (res) => {
       this.response = res;
@@ -108,10 +115,16 @@ export class NodeSocket {
   /** The server broke the protocol: it is told, and the connection is over. */
   #fail(error) {
     if (this.readyState === OPEN) this.#write(CLOSE, closePayload(error.code), true);
-    const socket = this.socket;
-    socket.end(() => socket.destroy());
-    socket.setTimeout(this.#cfg.closeTimeout, () => socket.destroy());
+    this.#hangUp(this.#cfg.closeTimeout);
     this.#end({ code: error.code, reason: "", wasClean: false, error });
+  }
+
+  /** hangUp ends this side, and reads on: unread bytes would cost the server the close frame. */
+  #hangUp(limit) {
+    const { socket } = this;
+    const timer = setTimeout(() => socket.destroy(), limit);
+    socket.once("close", () => clearTimeout(timer));
+    socket.end();
   }
 
   #closedByPeer(code, reason) {
@@ -212,8 +225,7 @@ export class NodeSocket {
     }
     if (this.readyState === OPEN && code !== 1006) {
       this.#write(CLOSE, closePayload(code, reason), true);
-      socket.end(() => socket.destroy());
-      socket.setTimeout(1000, () => socket.destroy());
+      this.#hangUp(1000);
     } else {
       socket.destroy();
     }
