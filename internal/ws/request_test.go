@@ -392,24 +392,6 @@ func TestByteByByte(t *testing.T) {
 	c.expectEnd()
 }
 
-// A peer that resets or ends after any number of bytes leaves nothing behind.
-func TestResetAtEveryByte(t *testing.T) {
-	each(t, func(t *testing.T, network string) {
-		s := serve(t, network, newRecorder(t).echo(), Options{})
-		stream := join([]byte(handshake), frag(OpText, false, "hel"), clientFrame(true, OpPing, []byte("p")), frag(0, true, "lo"), clientFrame(true, OpClose, []byte(closeBody(1000, "x"))))
-		for n := range len(stream) + 1 {
-			c := s.dialRaw()
-			c.write(stream[:n])
-			if n%2 == 0 {
-				c.reset()
-			} else {
-				c.Close()
-			}
-		}
-		eventually(t, "all gone", func() bool { return s.Conns() == 0 })
-	})
-}
-
 // A handshake that is not whole in time is answered 408, however much it
 // dribbles.
 func TestHandshakeDeadline(t *testing.T) {
