@@ -93,6 +93,9 @@ sources = ["header", "query:access_token", "cookie:sid", "protocol:nvsess.bearer
 tokens = ["ci sha256:%x"]
 jwt_keys_file = %q
 jwt_audience = ["chat"]
+[[mount]]
+paths = ["/open"]
+auth = "off"
 [log]
 level = "debug"
 `, sha256.Sum256([]byte(static)), first.file)))
@@ -129,6 +132,11 @@ level = "debug"
 	visit(t, url, client.WithHeader(http.Header{"Cookie": {"sid=" + token}}))
 	if c := visit(t, url, client.WithSubprotocols("nvsess.bearer."+token, "chat")); c.Subprotocol() != "chat" {
 		t.Errorf("the subprotocol is %q", c.Subprotocol())
+	}
+
+	visit(t, url+":/open")
+	if out := strings.Join(strings.Fields(run("--json", "get_sess", "lst", "--request")), ""); !strings.Contains(out, `"auth":null`) {
+		t.Errorf("the record is %s", out)
 	}
 
 	// None, a wrong one, an old one, another's, two of them.

@@ -59,7 +59,6 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			Messages: c.Inbox.Messages, Bytes: c.Inbox.QueueBytes, TotalBytes: c.Inbox.TotalBytes, Policy: inbox,
 		},
 		VerifyTimeout: c.Verify.Timeout.Std(),
-		AuthMode:      authModes[c.Auth.Mode],
 		Pages:         pages(c),
 	}, nil
 }
@@ -67,7 +66,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 // mounts are the paths of sessions, the top level's first.
 func mounts(c *config.Config) (list []session.Mount) {
 	for _, m := range c.AllMounts() {
-		list = append(list, session.Mount{Mode: m.Mode, Mount: &ws.Mount{
+		list = append(list, session.Mount{Mode: m.Mode, Auth: authModes[m.Auth], Mount: &ws.Mount{
 			Paths: m.Paths, Origins: m.Origins, Subprotocols: m.Subprotocols, MaxConns: m.Sessions,
 			Limits:      ws.Limits{Frame: int64(m.MaxFrameBytes), Message: int64(m.MaxMessageBytes), Fragments: m.MaxFragments},
 			Header:      headerLines(m.Headers),

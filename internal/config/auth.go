@@ -49,15 +49,14 @@ func checkClaim(s string) error {
 	return checkText(s)
 }
 
+func authModes() kind[string] { return choice(AuthOff, AuthOptional, AuthRequired) }
+
 // authRules are what no key of [auth] can tell alone.
 var authRules = []rule{{
-	keys:    []string{"auth.mode", "auth.tokens", "auth.tokens_file", "auth.jwt_secret_file", "auth.jwt_keys_file"},
-	allowed: "auth.tokens, auth.tokens_file, auth.jwt_secret_file or auth.jwt_keys_file, if and only if tokens are looked at",
+	keys:    []string{"auth.tokens", "auth.tokens_file", "auth.jwt_secret_file", "auth.jwt_keys_file", "auth.mode"},
+	allowed: "\"optional\" or \"required\" for auth.mode, or for auth of a mount",
 	check: func(c *Config) error {
-		switch on := c.Auth.Mode != AuthOff; {
-		case on && !c.Auth.Believes():
-			return fmt.Errorf("auth.mode is %q, but there is no token that would be believed", c.Auth.Mode)
-		case !on && c.Auth.Believes():
+		if c.Auth.Believes() && !slices.ContainsFunc(c.AllMounts(), func(m Mount) bool { return m.Auth != AuthOff }) {
 			return errors.New("there are tokens or keys, but auth.mode is \"off\", so that everybody would get in")
 		}
 		return nil
@@ -71,32 +70,76 @@ var authRules = []rule{{
 		}
 		return nil
 	},
-}, {
-	keys:    []string{"auth.sources", "auth.mode", "handshake.origins"},
+},
+	ofTopMount(tokensRule, "auth.mode", "auth.tokens", "auth.tokens_file", "auth.jwt_secret_file", "auth.jwt_keys_file"),
+	ofTopMount(cookieRule, "auth.sources", "auth.mode", "handshake.origins"),
+	ofTopMount(protocolRule, "auth.sources", "auth.mode", "subprotocols"),
+}
+
+// A mountAuthRule ties a mount's keys to [auth]. It is for mounts that look at
+// tokens.
+type mountAuthRule struct {
+	keys    []string // of the mount: it is judged if its table has one
+	allowed string
+	judge   func(*Auth, *Mount) error
+}
+
+func (r *mountAuthRule) check(a *Auth, m *Mount) error {
+	if m.Auth == AuthOff {
+		return nil
+	}
+	return r.judge(a, m)
+}
+
+// ofTopMount is the rule for the top level, whose keys have other names.
+func ofTopMount(r mountAuthRule, keys ...string) rule {
+	return rule{keys: keys, allowed: r.allowed, check: func(c *Config) error {
+		top := c.topMount()
+		return r.check(&c.Auth, &top)
+	}}
+}
+
+var mountAuthRules = []mountAuthRule{tokensRule, cookieRule, protocolRule}
+
+var tokensRule = mountAuthRule{
+	keys:    []string{"auth"},
+	allowed: "auth.tokens, auth.tokens_file, auth.jwt_secret_file or auth.jwt_keys_file along with it",
+	judge: func(a *Auth, m *Mount) error {
+		if !a.Believes() {
+			return fmt.Errorf("it is %q, but there is no token that would be believed", m.Auth)
+		}
+		return nil
+	},
+}
+
+var cookieRule = mountAuthRule{
+	keys:    []string{"origins", "auth"},
 	allowed: "the origins of your own pages, in place of \"*\"",
-	check: func(c *Config) error {
-		cookie := slices.ContainsFunc(c.Auth.Sources, func(s string) bool { return strings.HasPrefix(s, "cookie:") })
-		if cookie && c.Auth.Mode != AuthOff && slices.Contains(c.Handshake.Origins, OriginAny) {
+	judge: func(a *Auth, m *Mount) error {
+		cookie := slices.ContainsFunc(a.Sources, func(s string) bool { return strings.HasPrefix(s, "cookie:") })
+		if cookie && slices.Contains(m.Origins, OriginAny) {
 			return errors.New("a browser sends its cookies along for any page, so any page could connect in the name of its user")
 		}
 		return nil
 	},
-}, {
-	keys:    []string{"auth.sources", "auth.mode", "subprotocols"},
+}
+
+var protocolRule = mountAuthRule{
+	keys:    []string{"subprotocols", "auth"},
 	allowed: "in subprotocols what pages offer besides the token",
-	check: func(c *Config) error {
-		for _, s := range c.Auth.Sources {
+	judge: func(a *Auth, m *Mount) error {
+		for _, s := range a.Sources {
 			prefix, ok := strings.CutPrefix(s, "protocol:")
-			if !ok || c.Auth.Mode == AuthOff {
+			if !ok {
 				continue
 			}
-			if len(c.Subprotocols) == 0 {
+			if len(m.Subprotocols) == 0 {
 				return fmt.Errorf("%q: a browser fails unless one of the subprotocols it offers is chosen, and a token is never chosen", s)
 			}
-			if i := slices.IndexFunc(c.Subprotocols, func(p string) bool { return strings.HasPrefix(p, prefix) }); i >= 0 {
-				return fmt.Errorf("the subprotocol %q would be taken for a token (%q)", c.Subprotocols[i], s)
+			if i := slices.IndexFunc(m.Subprotocols, func(p string) bool { return strings.HasPrefix(p, prefix) }); i >= 0 {
+				return fmt.Errorf("the subprotocol %q would be taken for a token (%q)", m.Subprotocols[i], s)
 			}
 		}
 		return nil
 	},
-}}
+}

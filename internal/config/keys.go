@@ -34,7 +34,7 @@ var keys = []key[Config]{
 		list(0, text(`"unix", an IP address or a CIDR such as "10.0.0.0/8"`, checkProxy))),
 	bind("handshake.headers", func(c *Config) *[]string { return &c.Handshake.Headers }, headers()),
 
-	bind("auth.mode", func(c *Config) *string { return &c.Auth.Mode }, choice(AuthOff, AuthOptional, AuthRequired)),
+	bind("auth.mode", func(c *Config) *string { return &c.Auth.Mode }, authModes()),
 	bind("auth.sources", func(c *Config) *[]string { return &c.Auth.Sources },
 		list(1, text(`"header", "query:NAME", "cookie:NAME" or "protocol:PREFIX"`, checkSource))),
 	bind("auth.tokens", func(c *Config) *[]string { return &c.Auth.Tokens }, list(0, text(`"NAME sha256:HEX"`, checkHashedToken))),

@@ -15,6 +15,7 @@ type Mount struct {
 	Subprotocols    []string
 	Origins         []string
 	Compression     string
+	Auth            string
 	MaxFrameBytes   int
 	MaxMessageBytes int // at least MaxFrameBytes
 	MaxFragments    int
@@ -31,6 +32,7 @@ var mountKeys = []key[Mount]{
 	inherit("subprotocols", func(m *Mount) *[]string { return &m.Subprotocols }, subprotocols()),
 	inherit("origins", func(m *Mount) *[]string { return &m.Origins }, origins()),
 	inherit("compression", func(m *Mount) *string { return &m.Compression }, compressions()),
+	inherit("auth", func(m *Mount) *string { return &m.Auth }, authModes()),
 	inherit("max_frame_bytes", func(m *Mount) *int { return &m.MaxFrameBytes }, messageBytes()),
 	inherit("max_message_bytes", func(m *Mount) *int { return &m.MaxMessageBytes }, messageBytes()),
 	inherit("max_fragments", func(m *Mount) *int { return &m.MaxFragments }, fragments()),
@@ -41,7 +43,7 @@ var mountKeys = []key[Mount]{
 // topMount is the mount that the top level is, from which the others have what they do not say.
 func (c *Config) topMount() Mount {
 	return Mount{
-		Paths: c.Paths, Mode: c.Mode, Subprotocols: c.Subprotocols, Origins: c.Handshake.Origins, Compression: c.Compression,
+		Paths: c.Paths, Mode: c.Mode, Subprotocols: c.Subprotocols, Origins: c.Handshake.Origins, Compression: c.Compression, Auth: c.Auth.Mode,
 		MaxFrameBytes: c.Message.MaxFrameBytes, MaxMessageBytes: c.Message.MaxMessageBytes, MaxFragments: c.Message.MaxFragments,
 		Headers: c.Handshake.Headers,
 	}
@@ -168,6 +170,15 @@ func (c *Config) tableProblems(lines map[string]int) (ps Problems) {
 		if m.MaxMessageBytes < m.MaxFrameBytes {
 			problem(at+cmp.Or(m.ownOf("max_message_bytes", "max_frame_bytes"), "max_frame_bytes"), "max_frame_bytes up to max_message_bytes",
 				"a message is at least one frame, but max_message_bytes is %d and max_frame_bytes is %d", m.MaxMessageBytes, m.MaxFrameBytes)
+		}
+	}
+	for i, m := range c.AllMounts()[1:] {
+		for _, r := range mountAuthRules {
+			if key := m.ownOf(r.keys...); key != "" {
+				if err := r.check(&c.Auth, &m); err != nil {
+					problem(fmt.Sprintf("mount[%d].%s", i, key), r.allowed, "%v", err)
+				}
+			}
 		}
 	}
 	pages := c.pages()

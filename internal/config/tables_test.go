@@ -35,6 +35,10 @@ max_frame_bytes = 125
 max_message_bytes = 126
 max_fragments = 2
 headers = ["X-A: b"]
+auth = "required"
+
+[auth]
+tokens_file = "/t"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -45,9 +49,9 @@ headers = ["X-A: b"]
 		all[i].own = nil
 	}
 	want := []Mount{
-		{[]string{"/ws"}, "echo", []string{"top"}, []string{"same"}, "off", 1 << 20, 1 << 20, 7, []string{"X-Top: y"}, 0, nil},
-		{[]string{"/a", "/a/*"}, "echo", []string{"top"}, []string{}, "on", 1 << 20, 1 << 20, 7, []string{"X-Top: y"}, 3, nil},
-		{[]string{"/b"}, "forward", []string{"b"}, []string{"https://b"}, "off", 125, 126, 2, []string{"X-A: b"}, 0, nil},
+		{[]string{"/ws"}, "echo", []string{"top"}, []string{"same"}, "off", "off", 1 << 20, 1 << 20, 7, []string{"X-Top: y"}, 0, nil},
+		{[]string{"/a", "/a/*"}, "echo", []string{"top"}, []string{}, "on", "off", 1 << 20, 1 << 20, 7, []string{"X-Top: y"}, 3, nil},
+		{[]string{"/b"}, "forward", []string{"b"}, []string{"https://b"}, "off", "required", 125, 126, 2, []string{"X-A: b"}, 0, nil},
 	}
 	if !reflect.DeepEqual(all, want) {
 		t.Errorf("got  %+v\nwant %+v", all, want)

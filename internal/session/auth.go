@@ -97,7 +97,7 @@ var errNoAuthenticator = errors.New("session: there is nothing to authenticate b
 // authenticate finds out who a handshake comes from. The identity is kept at the
 // connection until there is a session.
 func (r receiver) authenticate(c *ws.Conn, req *ws.Request) *ws.Response {
-	mode := r.opt.AuthMode
+	mode := c.Mount().Data.(*mount).auth
 	if mode == AuthOff {
 		return nil
 	}

@@ -44,6 +44,20 @@ func TestAuthModes(t *testing.T) {
 			status(t, h.knock(t, withHeader("X-Badge: "+badge)), code)
 		}
 	}
+	// A mount has its own.
+	h := start(t, func(o *Options) {
+		m := o.WS.Mounts[0]
+		o.Auth = badges{}
+		for path, mode := range map[string]AuthMode{"/": AuthRequired, "/open": AuthOff, "/any/*": AuthOptional} {
+			at := &ws.Mount{Paths: []string{path}, Origins: m.Origins, Limits: m.Limits}
+			o.Mounts = append(o.Mounts, Mount{at, "echo", mode})
+		}
+	})
+	for path, want := range map[string][3]int{"/": {401, 101, 401}, "/open": {101, 101, 101}, "/any/x": {101, 101, 401}} {
+		for i, badge := range []string{"", "ok ada", "expired"} {
+			status(t, h.knock(t, withHeader("X-Badge: "+badge), func(o *dialing) { o.path = path }), want[i])
+		}
+	}
 	if _, err := NewServer(Options{Mode: "echo", AuthMode: AuthOptional}); err != errNoAuthenticator {
 		t.Error(err)
 	}

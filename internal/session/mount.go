@@ -17,12 +17,14 @@ const (
 type Mount struct {
 	*ws.Mount // the transport's part; NewServer sets its Data
 	Mode      string
+	Auth      AuthMode
 }
 
 // mount is a Mount at work, a ws.Mount's Data.
 type mount struct {
 	srv   *Server
 	name  string
+	auth  AuthMode
 	conns *ws.Mount
 	table atomic.Pointer[table] // replaced while messages are being handled: one goes to the old or to the new
 	taken []Kind                // those that its mode keeps from being set; none for the first mount
@@ -46,18 +48,21 @@ func newMounts(srv *Server, opt Options) (list []*mount, transport []*ws.Mount, 
 	all := opt.Mounts
 	if len(all) == 0 {
 		for _, m := range opt.WS.Mounts {
-			all = append(all, Mount{m, opt.Mode})
+			all = append(all, Mount{m, opt.Mode, opt.AuthMode})
 		}
 	}
 	if len(all) == 0 {
-		all = []Mount{{&ws.Mount{}, opt.Mode}}
+		all = []Mount{{&ws.Mount{}, opt.Mode, opt.AuthMode}}
 	}
 	for i, o := range all {
+		if o.Auth != AuthOff && opt.Auth == nil {
+			return nil, nil, errNoAuthenticator
+		}
 		t, about, err := tableOf(o.Mode)
 		if err != nil {
 			return nil, nil, err
 		}
-		m := &mount{srv: srv, name: DefaultMount, conns: o.Mount, alone: len(all) == 1}
+		m := &mount{srv: srv, name: DefaultMount, auth: o.Auth, conns: o.Mount, alone: len(all) == 1}
 		if i > 0 {
 			m.taken = about
 			if len(o.Paths) > 0 {

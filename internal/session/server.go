@@ -35,8 +35,8 @@ type Options struct {
 	VerifyTimeout  time.Duration // for verifiers; 0: 5 s
 	MaxVerifying   int           // handshakes that are being decided about; 0: 4096
 	Idle           time.Duration // of silence after which a session is closed, keepalive or not; 0: no limit
-	Auth           Authenticator // required unless AuthMode is AuthOff
-	AuthMode       AuthMode
+	Auth           Authenticator // nil: every mount's AuthMode is AuthOff
+	AuthMode       AuthMode      // as Mode: where there are no Mounts
 
 	// Pages answers requests that ask for no upgrade, by their path.
 	Pages map[string]*ws.Response
@@ -87,9 +87,6 @@ func NewServer(opt Options) (*Server, error) {
 	}
 	if opt.Keepalive && opt.Interval <= 0 {
 		return nil, errors.New("session: keepalive needs an interval")
-	}
-	if opt.AuthMode != AuthOff && opt.Auth == nil {
-		return nil, errNoAuthenticator
 	}
 	opt.WS.Handler = receiver{s}
 	opt.WS.Admission.Client = s.proxies.client
