@@ -11,10 +11,13 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME    ?= 30s
 FUZZ        ?= .
+DURATION    ?= 10m
+SESSIONS    ?= 2000
+SEED        ?= 1
 TIMEOUT     ?= 15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test setup check unit fuzz docs clean
+.PHONY: help build run test setup check unit fuzz soak docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -45,6 +48,10 @@ unit: ## all tests, with the race detector
 # FUZZ='session|Quote' chooses by package and name, FUZZTIME=10m is for longer.
 fuzz: ## each fuzz target for FUZZTIME
 	@sh test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
+
+# DURATION, SESSIONS and SEED change it.
+soak: ## ten minutes of thousands of sessions, and what nobody may notice of it
+	$(GO) run ./test/soak -duration '$(DURATION)' -sessions '$(SESSIONS)' -seed '$(SEED)'
 
 docs: ## what is generated: docs/admin.md, web/dist
 	$(GO) generate ./internal/admin ./web

@@ -1,0 +1,249 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/session"
+)
+
+// patience is how long what must happen may take on a busy machine.
+const patience = time.Minute
+
+// queueBytes is what may wait for a session: more than a round sends to all, less
+// than it sends to those that do not read.
+const queueBytes = 512 << 10
+
+// configuration is the daemons', less the policy. Messages of more than 100
+// bytes are compressed, with context takeover where that is allowed.
+const configuration = `
+mode = "forward"
+compression = "on"
+listen = ["unix:%s/s", "tcp:127.0.0.1:0"]
+admin.listen = "unix:%s/a"
+outbound = {queue_bytes = %d, policy = %q}
+deflate = {threshold_bytes = 100, server_context_takeover = %t, client_context_takeover = %t}
+log = {level = "info", format = "json"}
+keepalive = {interval = "30s", grace = "30s"}
+requests.timeout = "60s"
+`
+
+// A daemon is a running nvsessd.
+type daemon struct {
+	dir      string
+	unix     string // URL for clients
+	tcp      string // HOST:PORT for clients
+	ctl      *admin.Client
+	cmd      *exec.Cmd
+	goneWith error         // how it ended
+	ended    chan struct{} // closed when it has
+
+	mu  sync.Mutex // guards log
+	log bytes.Buffer
+}
+
+// launch starts a daemon and waits until it listens.
+func launch(binary, policy string) (*daemon, error) {
+	dir, err := os.MkdirTemp("", "soak") // short enough for sockets
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{dir: dir, unix: "ws+unix://" + dir + "/s", ended: make(chan struct{})}
+	takeover := policy == "close"
+	config := fmt.Sprintf(configuration, dir, dir, queueBytes, policy, takeover, takeover)
+	if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(config), 0o600); err != nil {
+		return nil, err
+	}
+	d.cmd = exec.Command(binary, "-config", filepath.Join(dir, "c.toml"))
+	d.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
+	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	stderr, err := d.cmd.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := d.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() {
+		_, _ = io.Copy(lockedWriter{d}, stderr) // its end is the daemon's
+		d.goneWith = d.cmd.Wait()
+		close(d.ended)
+	}()
+	if err := d.listens(); err != nil {
+		d.kill()
+		return nil, err
+	}
+	_, err = d.call(context.Background(), "handlers", map[string]any{"kind": "creq", "name": "echo"})
+	return d, err
+}
+
+type lockedWriter struct{ d *daemon }
+
+func (w lockedWriter) Write(p []byte) (int, error) {
+	w.d.mu.Lock()
+	defer w.d.mu.Unlock()
+	return w.d.log.Write(p)
+}
+
+func (d *daemon) said() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.log.String()
+}
+
+var tcpAddress = regexp.MustCompile(`"tcp:(127\.0\.0\.1:[0-9]+)"`)
+
+func (d *daemon) listens() error {
+	for limit := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		select {
+		case <-d.ended:
+			return fmt.Errorf("the daemon ended at once (%v):\n%s", d.goneWith, d.said())
+		default:
+		}
+		if m := tcpAddress.FindStringSubmatch(d.said()); m != nil {
+			ctl, err := admin.Dial(filepath.Join(d.dir, "a"))
+			if err == nil {
+				d.tcp, d.ctl = m[1], ctl
+				return nil
+			}
+		}
+		if time.Now().After(limit) {
+			return fmt.Errorf("the daemon does not listen:\n%s", d.said())
+		}
+	}
+}
+
+// call carries out an operator's command; what it answered is decoded into T by
+// callFor.
+func (d *daemon) call(ctx context.Context, name string, args any) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	a, err := d.ctl.Call(ctx, name, args)
+	return a.Result, err
+}
+
+func callFor[T any](ctx context.Context, d *daemon, name string, args any) (out T, err error) {
+	raw, err := d.call(ctx, name, args)
+	if err == nil {
+		err = json.Unmarshal(raw, &out)
+	}
+	return out, err
+}
+
+func (d *daemon) stats(ctx context.Context) (session.Stats, error) {
+	return callFor[session.Stats](ctx, d, "stats", nil)
+}
+
+// dropped is what each session has lost so far, by id.
+func (d *daemon) droppedBySession(ctx context.Context) (map[string]int, error) {
+	out := map[string]int{}
+	after := ""
+	for {
+		args := map[string]any{"limit": 500}
+		if after != "" {
+			args["after"] = after
+		}
+		page, err := callFor[admin.Page](ctx, d, "sesses", args)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range page.Sessions {
+			out[s.ID] = int(s.Dropped)
+			after = s.ID
+		}
+		if len(page.Sessions) == 0 {
+			return out, nil
+		}
+	}
+}
+
+// usage is what a process holds of the system.
+type usage struct {
+	rss, files, threads int // rss in bytes
+}
+
+func (d *daemon) usage() (u usage, err error) {
+	proc := fmt.Sprintf("/proc/%d", d.cmd.Process.Pid)
+	status, err := os.ReadFile(proc + "/status")
+	if err != nil {
+		return u, err
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		fields := strings.Fields(value)
+		if len(fields) == 0 {
+			continue
+		}
+		n, _ := strconv.Atoi(fields[0]) // 0 of what is no number
+		switch name {
+		case "VmRSS":
+			u.rss = n << 10
+		case "Threads":
+			u.threads = n
+		}
+	}
+	files, err := os.ReadDir(proc + "/fd")
+	u.files = len(files)
+	return u, err
+}
+
+// idleUsage is the usage of a daemon that does nothing, without the connections
+// of commands that are just over.
+func (d *daemon) idleUsage() (usage, error) {
+	least, err := d.usage()
+	for range 20 {
+		time.Sleep(25 * time.Millisecond)
+		u, again := d.usage()
+		if again != nil {
+			return u, again
+		}
+		if u.files < least.files {
+			least = u
+		}
+	}
+	return least, err
+}
+
+// stop ends the daemon by a signal, and returns how it ended and what it said.
+func (d *daemon) stop(sig syscall.Signal) (code int, said string, err error) {
+	if err := d.cmd.Process.Signal(sig); err != nil {
+		return 0, d.said(), err
+	}
+	select {
+	case <-d.ended:
+	case <-time.After(patience):
+		d.kill()
+		return 0, d.said(), errors.New("the daemon does not end")
+	}
+	return d.cmd.ProcessState.ExitCode(), d.said(), os.RemoveAll(d.dir)
+}
+
+func (d *daemon) kill() {
+	_ = d.cmd.Process.Kill()
+	<-d.ended
+	_ = os.RemoveAll(d.dir)
+}
+
+// goroutines counts those in what a daemon says when it gets SIGQUIT.
+func goroutines(said string) int {
+	return strings.Count(said, "\ngoroutine ")
+}
+
+var trouble = regexp.MustCompile(`(?m)^.*(DATA RACE|^panic:|fatal error:|"level":"(error|dpanic|panic|fatal)").*$`)
+
+// complaints are the lines of a log that should not be there.
+func complaints(said string) []string { return trouble.FindAllString(said, 10) }

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+var policies = []string{"close", "drop_newest", "drop_oldest"}
+
+// options are what a soak is told, and what it found.
+type options struct {
+	duration time.Duration
+	sessions int
+	slow     int // of them that will not read
+	seed     uint64
+	binary   string
+	race     bool
+	out      io.Writer
+
+	mu       sync.Mutex // guards problems
+	problems []string
+}
+
+func (o *options) fault(format string, args ...any) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.problems = append(o.problems, fmt.Sprintf(format, args...))
+	if len(o.problems) <= 20 {
+		fmt.Fprintln(o.out, "FAULT", o.problems[len(o.problems)-1])
+	}
+}
+
+func (o *options) faults() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.problems)
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	o := &options{out: out}
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.DurationVar(&o.duration, "duration", 10*time.Minute, "how long, all phases together")
+	flags.IntVar(&o.sessions, "sessions", 2000, "how many at a time")
+	flags.Uint64Var(&o.seed, "seed", 1, "what happens is drawn from it")
+	flags.StringVar(&o.binary, "nvsessd", "", "the daemon; empty: it is built")
+	flags.BoolVar(&o.race, "race", false, "build the daemon with the race detector")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() > 0 || o.sessions < 50 || o.duration <= 0 {
+		return fmt.Errorf("there are no arguments, at least 50 sessions and a positive duration")
+	}
+	o.slow = max(4, o.sessions/100)
+	if o.binary == "" {
+		dir, err := os.MkdirTemp("", "soakbin")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		if o.binary, err = build(ctx, dir, o.race); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(out, "soak: %v, %d sessions, seed %d\n", o.duration, o.sessions, o.seed)
+	base, err := o.baseline()
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	for i, policy := range policies {
+		if err := o.phase(ctx, policy, i, began, base); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	if n := o.faults(); n > 0 {
+		return fmt.Errorf("%d faults, of which the first: %s", n, o.problems[0])
+	}
+	fmt.Fprintln(out, "soak: no fault")
+	return nil
+}
+
+func build(ctx context.Context, dir string, race bool) (string, error) {
+	binary := filepath.Join(dir, "nvsessd")
+	args := []string{"build", "-o", binary}
+	if race {
+		args = append(args, "-race")
+	}
+	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/nvsess/nvsess/cmd/nvsessd")...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// baseline is how many goroutines a daemon has that nobody has used.
+func (o *options) baseline() (int, error) {
+	d, err := launch(o.binary, "close")
+	if err != nil {
+		return 0, err
+	}
+	_, said, err := d.stop(syscall.SIGQUIT)
+	if n := goroutines(said); err == nil && n == 0 {
+		err = fmt.Errorf("no goroutines in what the daemon said:\n%s", said)
+	}
+	return goroutines(said), err
+}
+
+// What may be left when everybody has gone: a daemon keeps some memory that it
+// has once needed, and returns it to the system when it likes.
+const (
+	spareGoroutines = 4
+	spareBytes      = 24 << 20
+	spareShare      = 0.25 // of the memory after the first lap
+)
+
+// phase keeps a daemon busy for its share of the time.
+func (o *options) phase(ctx context.Context, policy string, number int, began time.Time, goroutinesBefore int) error {
+	d, err := launch(o.binary, policy)
+	if err != nil {
+		return err
+	}
+	defer d.kill()
+	p := &phase{o: o, policy: policy, d: d, began: began, rng: rand.New(rand.NewPCG(o.seed, uint64(number))),
+		ends: map[string]int{}, broken: map[int]uint64{}}
+	p.watch.start(ctx, p)
+	before, err := d.idleUsage()
+	if err != nil {
+		return err
+	}
+	var after [2]usage
+	top := usage{}
+	for lap := range after {
+		begun := time.Now()
+		shown := time.Now()
+		for rounds := 0; rounds < 2 || time.Since(begun) < o.duration/6; rounds++ {
+			if ctx.Err() != nil || o.faults() > 20 {
+				break
+			}
+			p.round(ctx)
+			if u, err := d.usage(); err == nil && u.rss > top.rss {
+				top = u
+			}
+			if time.Since(shown) > 10*time.Second {
+				fprogress(o.out, p, lap+1, began)
+				shown = time.Now()
+			}
+		}
+		p.depart(ctx, lap == 1)
+		p.until(fmt.Sprintf("%d descriptors, as at first", before.files), func() bool {
+			after[lap], err = d.usage()
+			return err != nil || after[lap].files <= before.files
+		})
+		fprogress(o.out, p, lap+1, began)
+	}
+	if most := after[0].rss + int(spareShare*float64(after[0].rss)) + spareBytes; after[1].rss > most {
+		p.fault("%d MiB are in use after the second lap, and after the first it was %d MiB", after[1].rss>>20, after[0].rss>>20)
+	}
+	p.watch.check(p)
+	p.watch.stop()
+	<-p.watch.done
+	if p.before.Dropped+p.before.SlowClosed == 0 {
+		p.fault("no session was ever sent more than it could take, so the policy was not tried")
+	}
+	p.finish(goroutinesBefore, number == len(policies)-1)
+	p.report(before, after, top)
+	return nil
+}
+
+// finish stops the daemon, by SIGQUIT to count its goroutines or in the ordinary
+// way, and reads its log.
+func (p *phase) finish(goroutinesBefore int, quit bool) {
+	sig, want := syscall.SIGTERM, 0
+	if quit {
+		sig, want = syscall.SIGQUIT, 2
+	}
+	code, said, err := p.d.stop(sig)
+	if err != nil || code != want {
+		p.fault("after %v the daemon ended with %d, %v:\n%.4000s", sig, code, err, said)
+	}
+	if n := goroutines(said); quit && n > goroutinesBefore+spareGoroutines {
+		p.fault("%d goroutines are left, and a daemon that was not used has %d", n, goroutinesBefore)
+	}
+	for _, line := range complaints(said) {
+		p.fault("the daemon said: %.1000s", line)
+	}
+}
+
+func (p *phase) report(before usage, after [2]usage, top usage) {
+	c := &p.count
+	fmt.Fprintf(p.o.out, "%s: %d rounds; %d sessions opened and closed (%d compressed, %d killed, %d slow closed), %d hostile clients; %d messages delivered, half within %v, 99%% within %v, all within %v; "+
+		"%d questions of members, %d of operators answered; %d messages dropped, counted and accounted for; memory %d MiB at first, at most %d, after the laps %d and %d; descriptors %d, then %d\n",
+		p.policy, c.rounds.Load(), c.joined.Load(), c.compressed.Load(), c.killed.Load(), c.seenSlow.Load(), c.hostile.Load(), c.delivered.Load(), p.quantile(0.5), p.quantile(0.99), p.quantile(1),
+		c.asked.Load(), c.answered.Load(), p.before.Dropped, before.rss>>20, top.rss>>20, after[0].rss>>20, after[1].rss>>20, before.files, after[1].files)
+}
+
+func (p *phase) derive(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(p.o.seed, seed)) }
+
+func byCode(m map[int]uint64) map[string]uint64 {
+	out := make(map[string]uint64, len(m))
+	for code, n := range m {
+		out[strconv.Itoa(code)] = n
+	}
+	return out
+}
