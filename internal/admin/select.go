@@ -55,7 +55,7 @@ func authName(s *session.Session) string {
 func valuesOf(o session.Object) map[string][]string {
 	m := make(map[string][]string, len(o))
 	for _, member := range o {
-		m[member.Name] = o.Get(member.Name)
+		m[member.Name] = member.Values()
 	}
 	return m
 }

@@ -124,13 +124,19 @@ func (o Object) MarshalJSON() ([]byte, error) {
 func (o Object) Get(name string) []string {
 	for _, m := range o {
 		if m.Name == name {
-			switch v := m.Value.(type) {
-			case string:
-				return []string{v}
-			case []string:
-				return v
-			}
+			return m.Values()
 		}
+	}
+	return nil
+}
+
+// Values is the value, or the values, as a list.
+func (m Member) Values() []string {
+	switch v := m.Value.(type) {
+	case string:
+		return []string{v}
+	case []string:
+		return v
 	}
 	return nil
 }
@@ -353,8 +359,9 @@ func parseExtensions(field string) []Extension {
 	return exts
 }
 
-// maxQueryKeys bounds what a query may cost; Node has the same.
-const maxQueryKeys = 1000
+// maxQueryPairs bounds what a query may cost, equal names and empty pairs too;
+// Node has the same.
+const maxQueryPairs = 1000
 
 func parseResource(target string) ResourceURL {
 	u := ResourceURL{Href: target, Path: target, Query: Object{}}
@@ -383,12 +390,13 @@ func parseResource(target string) ResourceURL {
 	if has {
 		search := "?" + query
 		u.Search = &search
+		pairs := 0
 		for pair := range strings.SplitSeq(query, "&") {
+			if pairs++; pairs > maxQueryPairs {
+				break
+			}
 			if pair == "" {
 				continue
-			}
-			if len(u.Query) == maxQueryKeys {
-				break
 			}
 			name, value, _ := strings.Cut(pair, "=")
 			u.Query.add(unescapeQuery(name), unescapeQuery(value))

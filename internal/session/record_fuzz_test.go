@@ -174,7 +174,7 @@ func checkQuery(t *testing.T, target string, got ResourceURL) {
 		t.Fatalf("%q: path %q, search %v", target, got.Pathname, got.Search)
 	}
 	want, err := url.ParseQuery(query)
-	if err != nil || !utf8.ValidString(query) || len(want) > maxQueryKeys {
+	if err != nil || !utf8.ValidString(query) || strings.Count(query, "&") >= maxQueryPairs {
 		return // Node keeps what net/url does not read
 	}
 	for name, values := range want {
