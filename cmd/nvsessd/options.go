@@ -40,10 +40,15 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			MaxFields:        c.Handshake.MaxHeaders,
 			HandshakeTimeout: c.Handshake.Timeout.Std(),
 			HandshakeRate:    float64(c.Handshake.Rate),
-			Fragmentation:    fr,
-			QueueBytes:       c.Outbound.QueueBytes,
-			Slow:             slow,
-			CloseTimeout:     c.Close.Timeout.Std(),
+			MessageTimeout:   c.Message.Timeout.Std(),
+			Admission: ws.Admission{
+				Sessions: c.Limits.Sessions, SessionsPerAddress: c.Limits.SessionsPerAddress, ConnectionsPerAddress: c.Limits.ConnectionsPerAddress,
+				HandshakesPerAddress: float64(c.Limits.HandshakesPerAddress), HandshakeBurst: c.Limits.HandshakesBurst,
+			},
+			Fragmentation: fr,
+			QueueBytes:    c.Outbound.QueueBytes,
+			Slow:          slow,
+			CloseTimeout:  c.Close.Timeout.Std(),
 		},
 		Log:            log,
 		Mounts:         mounts(c),
@@ -59,6 +64,8 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			Messages: c.Inbox.Messages, Bytes: c.Inbox.QueueBytes, TotalBytes: c.Inbox.TotalBytes, Policy: inbox,
 		},
 		VerifyTimeout: c.Verify.Timeout.Std(),
+		MaxVerifying:  c.Verify.MaxPending,
+		Idle:          c.Limits.Idle.Std(),
 		Pages:         pages(c),
 	}, nil
 }
@@ -69,6 +76,7 @@ func mounts(c *config.Config) (list []session.Mount) {
 		list = append(list, session.Mount{Mode: m.Mode, Auth: authModes[m.Auth], Mount: &ws.Mount{
 			Paths: m.Paths, Origins: m.Origins, Subprotocols: m.Subprotocols, MaxConns: m.Sessions,
 			Limits:      ws.Limits{Frame: int64(m.MaxFrameBytes), Message: int64(m.MaxMessageBytes), Fragments: m.MaxFragments},
+			Rates:       rates(m),
 			Header:      headerLines(m.Headers),
 			Compression: compression(c, m.Compression),
 		}})
@@ -96,6 +104,14 @@ func headerLines(fields []string) (lines []byte) {
 		lines = append(lines, name+": "+strings.TrimSpace(value)+"\r\n"...)
 	}
 	return lines
+}
+
+func rates(m config.Mount) ws.Rates {
+	return ws.Rates{
+		Messages: float64(m.MessagesPerSecond), MessageBurst: m.MessagesBurst,
+		Bytes: float64(m.BytesPerSecond), ByteBurst: m.BytesBurst,
+		Policy: map[string]ws.RatePolicy{config.PolicyDrop: ws.RateDrop, config.PolicyClose: ws.RateClose}[m.RatePolicy],
+	}
 }
 
 // check looks at what a valid configuration names: -check opens nothing.

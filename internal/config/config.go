@@ -28,6 +28,12 @@ const (
 	PolicyDropOldest = "drop_oldest" // whole messages waiting longest are dropped to make room
 )
 
+// What happens to what a session sends too fast; PolicyClose is with 1008.
+const (
+	PolicyDelay = "delay" // it is read later
+	PolicyDrop  = "drop"  // messages are dropped
+)
+
 // Entries with a meaning of their own in Handshake.Origins and Handshake.TrustedProxies.
 const (
 	OriginSame = "same" // the Origin's host name is the Host header's
@@ -54,6 +60,7 @@ type Config struct {
 	Auth      Auth
 	Message   Message
 	Deflate   Deflate
+	Limits    Limits
 	Keepalive Keepalive
 	Close     Close
 	Outbound  Outbound
@@ -126,6 +133,7 @@ type Message struct {
 	MaxFrameBytes          int
 	MaxMessageBytes        int // at least MaxFrameBytes
 	MaxFragments           int
+	Timeout                Duration // until a message that has begun is whole; 0: none
 	FragmentOutgoing       bool
 	FragmentThresholdBytes int
 }
@@ -137,6 +145,21 @@ type Deflate struct {
 	ClientContextTakeover bool
 	ServerMaxWindowBits   int // 8 to 15
 	ClientMaxWindowBits   int
+}
+
+// Limits bounds who may connect and how fast a session may send. A rate of 0 is no limit.
+type Limits struct {
+	Sessions              int // 0: as many as there are descriptors for
+	SessionsPerAddress    int // 0: three quarters of that
+	ConnectionsPerAddress int // 0: three quarters of that
+	HandshakesPerAddress  int // per second
+	HandshakesBurst       int
+	MessagesPerSecond     int
+	MessagesBurst         int
+	BytesPerSecond        int
+	BytesBurst            int
+	Policy                string
+	Idle                  Duration // 0: none
 }
 
 // Keepalive is how a silent session is noticed.
@@ -197,7 +220,8 @@ type Inbox struct {
 
 // Verify is the decision before the upgrade, by JavaScript or the webhook.
 type Verify struct {
-	Timeout Duration
+	Timeout    Duration
+	MaxPending int // handshakes at a time
 }
 
 // HTTP bounds requests that ask for no upgrade.
@@ -263,10 +287,20 @@ func Default() Config {
 			MaxFrameBytes:          1 << 20,
 			MaxMessageBytes:        1 << 20,
 			MaxFragments:           1024,
+			Timeout:                minute,
 			FragmentOutgoing:       true,
 			FragmentThresholdBytes: 16 << 10,
 		},
-		Deflate:   Deflate{ThresholdBytes: 256, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},
+		Deflate: Deflate{ThresholdBytes: 256, ServerMaxWindowBits: 15, ClientMaxWindowBits: 15},
+		Limits: Limits{
+			HandshakesPerAddress: 2000,
+			HandshakesBurst:      30_000,
+			MessagesPerSecond:    100_000,
+			MessagesBurst:        200_000,
+			BytesPerSecond:       256 << 20,
+			BytesBurst:           256 << 20,
+			Policy:               PolicyDelay,
+		},
 		Keepalive: Keepalive{Enabled: true, Interval: 20 * second, Drop: true, Grace: 10 * second},
 		Close:     Close{Timeout: 5 * second},
 		Outbound:  Outbound{QueueBytes: 1 << 20, Policy: PolicyClose},
@@ -289,7 +323,7 @@ func Default() Config {
 			OpenFor:     10 * second,
 		},
 		Inbox:  Inbox{Messages: 256, QueueBytes: 1 << 20, TotalBytes: 64 << 20, Policy: PolicyClose},
-		Verify: Verify{Timeout: 5 * second},
+		Verify: Verify{Timeout: 5 * second, MaxPending: 4096},
 		HTTP: HTTP{
 			HealthPath:   "/healthz",
 			MaxRequests:  256,

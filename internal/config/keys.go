@@ -50,6 +50,7 @@ var keys = []key[Config]{
 	bind("message.max_frame_bytes", func(c *Config) *int { return &c.Message.MaxFrameBytes }, messageBytes()),
 	bind("message.max_message_bytes", func(c *Config) *int { return &c.Message.MaxMessageBytes }, messageBytes()),
 	bind("message.max_fragments", func(c *Config) *int { return &c.Message.MaxFragments }, fragments()),
+	bind("message.timeout", func(c *Config) *Duration { return &c.Message.Timeout }, noneOrDuration(100*millisecond, hour)),
 	bind("message.fragment_outgoing", func(c *Config) *bool { return &c.Message.FragmentOutgoing }, boolean()),
 	bind("message.fragment_threshold_bytes", func(c *Config) *int { return &c.Message.FragmentThresholdBytes }, integer(125, 1<<30)),
 
@@ -58,6 +59,18 @@ var keys = []key[Config]{
 	bind("deflate.client_context_takeover", func(c *Config) *bool { return &c.Deflate.ClientContextTakeover }, boolean()),
 	bind("deflate.server_max_window_bits", func(c *Config) *int { return &c.Deflate.ServerMaxWindowBits }, integer(8, 15)),
 	bind("deflate.client_max_window_bits", func(c *Config) *int { return &c.Deflate.ClientMaxWindowBits }, integer(8, 15)),
+
+	bind("limits.sessions", func(c *Config) *int { return &c.Limits.Sessions }, integer(0, 10_000_000)),
+	bind("limits.sessions_per_address", func(c *Config) *int { return &c.Limits.SessionsPerAddress }, integer(0, 10_000_000)),
+	bind("limits.connections_per_address", func(c *Config) *int { return &c.Limits.ConnectionsPerAddress }, integer(0, 10_000_000)),
+	bind("limits.handshakes_per_address", func(c *Config) *int { return &c.Limits.HandshakesPerAddress }, integer(0, 1_000_000)),
+	bind("limits.handshakes_burst", func(c *Config) *int { return &c.Limits.HandshakesBurst }, integer(1, 1_000_000)),
+	bind("limits.messages_per_second", func(c *Config) *int { return &c.Limits.MessagesPerSecond }, messageRate()),
+	bind("limits.messages_burst", func(c *Config) *int { return &c.Limits.MessagesBurst }, messageBurst()),
+	bind("limits.bytes_per_second", func(c *Config) *int { return &c.Limits.BytesPerSecond }, byteRate()),
+	bind("limits.bytes_burst", func(c *Config) *int { return &c.Limits.BytesBurst }, byteBurst()),
+	bind("limits.policy", func(c *Config) *string { return &c.Limits.Policy }, ratePolicy()),
+	bind("limits.idle", func(c *Config) *Duration { return &c.Limits.Idle }, noneOrDuration(second, 720*hour)),
 
 	bind("keepalive.enabled", func(c *Config) *bool { return &c.Keepalive.Enabled }, boolean()),
 	bind("keepalive.interval", func(c *Config) *Duration { return &c.Keepalive.Interval }, duration(100*millisecond, 24*hour)),
@@ -97,6 +110,7 @@ var keys = []key[Config]{
 	bind("inbox.policy", func(c *Config) *string { return &c.Inbox.Policy }, choice(PolicyClose, PolicyDropNewest, PolicyDropOldest)),
 
 	bind("verify.timeout", func(c *Config) *Duration { return &c.Verify.Timeout }, duration(10*millisecond, 10*minute)),
+	bind("verify.max_pending", func(c *Config) *int { return &c.Verify.MaxPending }, integer(1, 1<<20)),
 
 	bind("http.health_path", func(c *Config) *string { return &c.HTTP.HealthPath }, text(`"/exact/path" or ""`, checkHealthPath)),
 	bind("http.max_requests", func(c *Config) *int { return &c.HTTP.MaxRequests }, integer(1, 100_000)),

@@ -95,6 +95,20 @@ func duration(lowest, highest Duration) kind[Duration] {
 	}
 }
 
+// noneOrDuration is a duration, or "0s" for none.
+func noneOrDuration(lowest, highest Duration) kind[Duration] {
+	k := duration(lowest, highest)
+	check := k.check
+	k.allowed = `"0s", ` + k.allowed
+	k.check = func(d Duration) error {
+		if d == 0 {
+			return nil
+		}
+		return check(d)
+	}
+	return k
+}
+
 func fileMode() kind[FileMode] {
 	return kind[FileMode]{
 		allowed: `"0600" to "0777", readable and writable by its owner`,

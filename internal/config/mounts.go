@@ -19,8 +19,15 @@ type Mount struct {
 	MaxFrameBytes   int
 	MaxMessageBytes int // at least MaxFrameBytes
 	MaxFragments    int
-	Headers         []string // of the answer to a handshake, "Name: value"
-	Sessions        int      // the most at a time; 0: no limit
+
+	MessagesPerSecond int // see Limits
+	MessagesBurst     int
+	BytesPerSecond    int
+	BytesBurst        int // at least MaxMessageBytes unless RatePolicy is PolicyDelay
+	RatePolicy        string
+
+	Headers  []string // of the answer to a handshake, "Name: value"
+	Sessions int      // the most at a time; 0: no limit
 
 	own map[string]bool // the keys its table has
 }
@@ -36,6 +43,11 @@ var mountKeys = []key[Mount]{
 	inherit("max_frame_bytes", func(m *Mount) *int { return &m.MaxFrameBytes }, messageBytes()),
 	inherit("max_message_bytes", func(m *Mount) *int { return &m.MaxMessageBytes }, messageBytes()),
 	inherit("max_fragments", func(m *Mount) *int { return &m.MaxFragments }, fragments()),
+	inherit("messages_per_second", func(m *Mount) *int { return &m.MessagesPerSecond }, messageRate()),
+	inherit("messages_burst", func(m *Mount) *int { return &m.MessagesBurst }, messageBurst()),
+	inherit("bytes_per_second", func(m *Mount) *int { return &m.BytesPerSecond }, byteRate()),
+	inherit("bytes_burst", func(m *Mount) *int { return &m.BytesBurst }, byteBurst()),
+	inherit("rate_policy", func(m *Mount) *string { return &m.RatePolicy }, ratePolicy()),
 	inherit("headers", func(m *Mount) *[]string { return &m.Headers }, headers()),
 	bind("sessions", func(m *Mount) *int { return &m.Sessions }, integer(0, 1<<30)),
 }
@@ -45,8 +57,18 @@ func (c *Config) topMount() Mount {
 	return Mount{
 		Paths: c.Paths, Mode: c.Mode, Subprotocols: c.Subprotocols, Origins: c.Handshake.Origins, Compression: c.Compression, Auth: c.Auth.Mode,
 		MaxFrameBytes: c.Message.MaxFrameBytes, MaxMessageBytes: c.Message.MaxMessageBytes, MaxFragments: c.Message.MaxFragments,
+		MessagesPerSecond: c.Limits.MessagesPerSecond, MessagesBurst: c.Limits.MessagesBurst,
+		BytesPerSecond: c.Limits.BytesPerSecond, BytesBurst: c.Limits.BytesBurst, RatePolicy: c.Limits.Policy,
 		Headers: c.Handshake.Headers,
 	}
+}
+
+// checkBurst refuses limits that the largest message would break when it comes fast.
+func (m *Mount) checkBurst() error {
+	if m.RatePolicy != PolicyDelay && m.BytesPerSecond > 0 && m.BytesBurst < m.MaxMessageBytes {
+		return fmt.Errorf("a message may have %d bytes, of which %d may come at once", m.MaxMessageBytes, m.BytesBurst)
+	}
+	return nil
 }
 
 // inherit makes a key of a mount that has its value from the top level unless its table says another.
@@ -179,6 +201,10 @@ func (c *Config) tableProblems(lines map[string]int) (ps Problems) {
 					problem(fmt.Sprintf("mount[%d].%s", i, key), r.allowed, "%v", err)
 				}
 			}
+		}
+		if err := m.checkBurst(); err != nil {
+			key := m.ownOf("bytes_burst", "rate_policy", "max_message_bytes", "bytes_per_second")
+			problem(fmt.Sprintf("mount[%d].%s", i, cmp.Or(key, "bytes_burst")), `max_message_bytes up to bytes_burst, or rate_policy = "delay"`, "%v", err)
 		}
 	}
 	pages := c.pages()

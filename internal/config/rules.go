@@ -44,6 +44,13 @@ var rules = []rule{{
 		return nil
 	},
 }, {
+	keys:    []string{"limits.policy", "limits.bytes_burst", "message.max_message_bytes"},
+	allowed: `message.max_message_bytes up to limits.bytes_burst, or limits.policy = "delay", or limits.bytes_per_second = 0`,
+	check: func(c *Config) error {
+		top := c.topMount()
+		return top.checkBurst()
+	},
+}, {
 	keys:    []string{"inbox.total_bytes", "inbox.queue_bytes"},
 	allowed: "inbox.queue_bytes up to inbox.total_bytes",
 	check: func(c *Config) error {

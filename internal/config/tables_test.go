@@ -34,6 +34,11 @@ origins = ["https://b"]
 max_frame_bytes = 125
 max_message_bytes = 126
 max_fragments = 2
+messages_per_second = 1
+messages_burst = 2
+bytes_per_second = 3
+bytes_burst = 65536
+rate_policy = "close"
 headers = ["X-A: b"]
 auth = "required"
 
@@ -49,9 +54,9 @@ tokens_file = "/t"
 		all[i].own = nil
 	}
 	want := []Mount{
-		{[]string{"/ws"}, "echo", []string{"top"}, []string{"same"}, "off", "off", 1 << 20, 1 << 20, 7, []string{"X-Top: y"}, 0, nil},
-		{[]string{"/a", "/a/*"}, "echo", []string{"top"}, []string{}, "on", "off", 1 << 20, 1 << 20, 7, []string{"X-Top: y"}, 3, nil},
-		{[]string{"/b"}, "forward", []string{"b"}, []string{"https://b"}, "off", "required", 125, 126, 2, []string{"X-A: b"}, 0, nil},
+		{[]string{"/ws"}, "echo", []string{"top"}, []string{"same"}, "off", "off", 1 << 20, 1 << 20, 7, 100_000, 200_000, 256 << 20, 256 << 20, "delay", []string{"X-Top: y"}, 0, nil},
+		{[]string{"/a", "/a/*"}, "echo", []string{"top"}, []string{}, "on", "off", 1 << 20, 1 << 20, 7, 100_000, 200_000, 256 << 20, 256 << 20, "delay", []string{"X-Top: y"}, 3, nil},
+		{[]string{"/b"}, "forward", []string{"b"}, []string{"https://b"}, "off", "required", 125, 126, 2, 1, 2, 3, 65536, "close", []string{"X-A: b"}, 0, nil},
 	}
 	if !reflect.DeepEqual(all, want) {
 		t.Errorf("got  %+v\nwant %+v", all, want)
@@ -130,6 +135,8 @@ func TestTablesAreReportedWithIndexAndLine(t *testing.T) {
 		"a path of a mount":                    {"[[mount]]\npaths = [\"/a\"]\n[[route]]\npath = \"/a\"\nfiles = \"/x\"", []string{`f:4: route[0].path: "/a" is in mount[0].paths as well`}},
 		"message below the frames":             {"[[mount]]\npaths = [\"/a\"]\nmax_message_bytes = 200", []string{`f:3: mount[0].max_message_bytes: a message is at least one frame, but max_message_bytes is 200 and max_frame_bytes is 1048576`}},
 		"frames above the top level's message": {"[[mount]]\npaths = [\"/a\"]\nmax_frame_bytes = 2000000", []string{`f:3: mount[0].max_frame_bytes: a message is at least one frame, but max_message_bytes is 1048576`}},
+		"messages that cannot come at once":    {"[limits]\npolicy = \"drop\"\n[[mount]]\npaths = [\"/a\"]\nbytes_burst = 65536", []string{`f:5: mount[0].bytes_burst: a message may have 1048576 bytes, of which 65536 may come at once; allowed: max_message_bytes up to bytes_burst`}},
+		"messages of the top level, too":       {"[limits]\nbytes_burst = 65536\npolicy = \"close\"", []string{`f:3: limits.policy: a message may have 1048576 bytes, of which 65536 may come at once; allowed: message.max_message_bytes up to`}},
 		"a field that is not to be set":        {"[[mount]]\npaths = [\"/a\"]\nheaders = [\"Sec-WebSocket-Accept: x\"]", []string{`f:3: mount[0].headers: "Sec-WebSocket-Accept" is not for a configuration to set; allowed: a list, each "Name: value"`}},
 		"nothing at a path":                    {"[[route]]\npath = \"/a\"", []string{`f:1: route[0]: it has 0 of files, proxy and redirect; allowed: one of`}},
 		"two things at a path":                 {"[[route]]\npath = \"/a\"\nfiles = \"/x\"\nproxy = \"http://x\"", []string{`f:1: route[0]: it has 2 of files, proxy and redirect`}},

@@ -33,6 +33,17 @@ func messageBytes() kind[int] { return integer(125, 1<<30) }
 
 func fragments() kind[int] { return integer(1, 1<<20) }
 
+func messageRate() kind[int] { return integer(0, 1_000_000_000) }
+
+func messageBurst() kind[int] { return integer(1, 1_000_000_000) }
+
+func byteRate() kind[int] { return integer(0, 1<<40) }
+
+// byteBurst: what is read at once comes at once, whatever the burst.
+func byteBurst() kind[int] { return integer(64<<10, 1<<40) }
+
+func ratePolicy() kind[string] { return choice(PolicyDelay, PolicyDrop, PolicyClose) }
+
 func headers() kind[[]string] { return list(0, text(`"Name: value"`, checkHeader)) }
 
 func checkAddr(s string) error {
