@@ -308,6 +308,9 @@ func TestDaemonCommands(t *testing.T) {
 			t.Errorf("%s: %q", c.line, got)
 		}
 	}
+	if got := d.must("stats"); !strings.Contains(got, "\nlimited.sessions_per_address  ") || !strings.Contains(got, "\nlimited.rate_delayed ") {
+		t.Errorf("limits are not in %q", got)
+	}
 	if d.level != "debug" {
 		t.Error("the level was not set")
 	}
