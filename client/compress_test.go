@@ -5,10 +5,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/gobwas/ws"
 
@@ -178,4 +181,47 @@ func TestCompressionOptionsThatMakeNoSense(t *testing.T) {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
+}
+
+// FuzzCompressedFrames: with compression agreed on, too, what a server sends
+// means the same however it is cut, no message is over the limit, and what has no
+// reserved bits means what it does without compression.
+func FuzzCompressedFrames(f *testing.F) {
+	message := func(first byte, text string) []byte {
+		payload := deflate.Compress(nil, []byte(text), 15, nil)
+		return append([]byte{first, byte(len(payload))}, payload...)
+	}
+	for _, seed := range [][]byte{
+		message(0xc1, "hello hello hello"), message(0xc2, strings.Repeat("x", 900)), message(0xc1, "\xff"), message(0xc1, ""),
+		append(message(0x41, "begun"), 0x89, 0, 0x80, 0), append(message(0x41, "begun"), message(0xc0, "more")...), message(0xc9, "ping"), message(0xe1, "RSV2"),
+		{0xc1, 0}, {0xc1, 2, 0xff, 0xff}, {0x81, 2, 'h', 'i'}, append(message(0xc1, "one"), message(0xc1, "one two")...),
+	} {
+		f.Add(seed, uint16(1000), true)
+		f.Add(seed, uint16(20), false)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, limit uint16, takeover bool) {
+		read := func(r io.Reader, inflate *inflater) (got []string, err error) {
+			fr := frameReader{src: r, maxFrame: 1 << 20, maxMessage: int64(limit), inflate: inflate}
+			for {
+				op, payload, err := fr.next()
+				if err != nil {
+					return got, err
+				}
+				if len(payload) > int(limit) && !op.IsControl() {
+					t.Fatalf("a message of %d bytes, limit %d", len(payload), limit)
+				}
+				got = append(got, fmt.Sprintf("%x:%s", byte(op), payload))
+			}
+		}
+		with := func() *inflater { return &inflater{bits: 15, window: window(!takeover)} }
+		whole, wholeErr := read(bytes.NewReader(b), with())
+		split, splitErr := read(iotest.OneByteReader(bytes.NewReader(b)), with())
+		if !slices.Equal(whole, split) || wholeErr.Error() != splitErr.Error() {
+			t.Fatalf("%q, %v; byte by byte %q, %v", whole, wholeErr, split, splitErr)
+		}
+		plain, plainErr := read(bytes.NewReader(b), nil)
+		if !strings.Contains(plainErr.Error(), "rsv") && (!slices.Equal(whole, plain) || wholeErr.Error() != plainErr.Error()) {
+			t.Fatalf("%q, %v; without compression %q, %v", whole, wholeErr, plain, plainErr)
+		}
+	})
 }
