@@ -111,6 +111,17 @@ func (o *Options) read() (*trust, error) {
 	return t, nil
 }
 
+// Slow implements session.Authenticator: signatures are, but for those by a
+// secret.
+func (a *Authenticator) Slow(r *ws.Request) bool {
+	t := a.trust.Load()
+	if t.jwts == nil {
+		return false
+	}
+	token, refusal := findToken(a.sources, r)
+	return refusal == nil && t.jwts.slow(token)
+}
+
 // Authenticate implements session.Authenticator.
 func (a *Authenticator) Authenticate(r *ws.Request) (*session.Identity, *session.AuthRefusal) {
 	token, refusal := findToken(a.sources, r)

@@ -2,9 +2,9 @@
 // Web Tokens (RFC 7519, as RFC 8725 wants them treated); docs/auth.md is for
 // operators. It opens files and nothing else.
 //
-// An [Authenticator] is a session.Authenticator. A handshake costs it no lock and
-// no goroutine, and a bounded amount of work: a token has at most 8 KiB, and is
-// verified with at most 8 keys.
+// An [Authenticator] is a session.Authenticator. A handshake costs it no lock, and
+// a bounded amount of work: a token has at most 8 KiB, and is verified with at
+// most 8 keys or so; what takes long says so.
 //
 // Signatures and the times of a JWT are golang-jwt's to judge. What it lets
 // through is refused here: a name that comes twice, critical extensions, dates

@@ -79,6 +79,21 @@ func (j *jwts) judge(token string) (*session.Identity, *session.AuthRefusal) {
 	return &session.Identity{Name: sub, Method: session.AuthJWT, Claims: text}, nil
 }
 
+// slow reports whether a token is verified with a public key.
+func (j *jwts) slow(token string) bool {
+	part, _, _ := strings.Cut(token, ".")
+	header, _, err := segment(part)
+	if err != nil {
+		return false
+	}
+	alg, kid, err := readHeader(header)
+	if err != nil || strings.HasPrefix(alg, "HS") {
+		return false
+	}
+	found, _ := j.keys.candidates(alg, kid)
+	return len(found) > 0
+}
+
 // segment decodes a part of a token: an object, and its text without blanks.
 func segment(part string) (map[string]any, json.RawMessage, error) {
 	text, err := base64url.DecodeString(part)

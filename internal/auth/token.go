@@ -21,6 +21,7 @@ var tokenName = regexp.MustCompile(`^[A-Za-z0-9._@:+-]{1,64}$`)
 type tokens struct {
 	names []string
 	sums  [][sha256.Size]byte
+	known map[[sha256.Size]byte]string // names, for finding a token that is there twice
 }
 
 // match finds the name of a token. All of them are compared, so that the time
@@ -79,14 +80,16 @@ func (ts *tokens) add(line string, clear bool) error {
 	default:
 		sum = sha256.Sum256([]byte(token))
 	}
-	for i := range ts.sums {
-		if ts.sums[i] == sum {
-			return fmt.Errorf("%s has the token of %s", name, ts.names[i])
-		}
+	if other, twice := ts.known[sum]; twice {
+		return fmt.Errorf("%s has the token of %s", name, other)
 	}
 	if len(ts.sums) == maxTokens {
 		return fmt.Errorf("there are more than %d tokens", maxTokens)
 	}
+	if ts.known == nil {
+		ts.known = map[[sha256.Size]byte]string{}
+	}
+	ts.known[sum] = name
 	ts.names, ts.sums = append(ts.names, name), append(ts.sums, sum)
 	return nil
 }

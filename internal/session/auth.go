@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -14,9 +16,13 @@ import (
 // An Authenticator finds out who asks for a session.
 type Authenticator interface {
 	// Authenticate judges the token that a handshake brings. Exactly one of its
-	// results is nil. It is called on event loops, by several at once, and must
-	// not block; what it returns must not alias the request.
+	// results is nil, and they do not alias the request. It is called by several
+	// goroutines at once, and does not block.
 	Authenticate(r *ws.Request) (*Identity, *AuthRefusal)
+
+	// Slow reports whether that takes longer than an event loop's other sessions
+	// should have to wait. It does not take long itself.
+	Slow(r *ws.Request) bool
 }
 
 // An Identity is who has opened a session, for as long as that lives. It is
@@ -94,35 +100,101 @@ var refuseAuth = &ws.Response{Status: http.StatusUnauthorized, Detail: "authenti
 
 var errNoAuthenticator = errors.New("session: there is nothing to authenticate by")
 
-// authenticate finds out who a handshake comes from. The identity is kept at the
-// connection until there is a session.
-func (r receiver) authenticate(c *ws.Conn, req *ws.Request) *ws.Response {
-	mode := c.Mount().Data.(*mount).auth
+// authenticate finds out who a handshake comes from; both results may be nil.
+func (srv *Server) authenticate(c *ws.Conn, req *ws.Request) (*Identity, *ws.Response) {
+	mode := authMode(c)
 	if mode == AuthOff {
-		return nil
+		return nil, nil
 	}
-	id, refusal := r.opt.Auth.Authenticate(req)
+	id, refusal := srv.opt.Auth.Authenticate(req)
 	switch {
 	case refusal == nil:
-		c.SetData(id)
-		return nil
+		return id, nil
 	case refusal.Reason == AuthMissing && mode == AuthOptional:
-		return nil
+		return nil, nil
 	}
-	r.unauthenticated[refusal.Reason].Add(1)
-	if ce := r.log.Check(zap.DebugLevel, "not authenticated"); ce != nil {
+	srv.unauthenticated[refusal.Reason].Add(1)
+	if ce := srv.log.Check(zap.DebugLevel, "not authenticated"); ce != nil {
 		peer := c.Peer()
 		ce.Write(zap.Stringer("reason", refusal.Reason), zap.String("detail", printable(refusal.Detail)), zap.String("peer", peer.String()))
 	}
-	return refuseAuth
+	return nil, refuseAuth
 }
+
+func authMode(c *ws.Conn) AuthMode { return c.Mount().Data.(*mount).auth }
 
 // Identity is who has opened the session, or nil if that is not known.
 func (s *Session) Identity() *Identity { return s.identity }
 
-// identityOf is what authenticate has found out about a connection that is not a
-// session yet.
+// identityOf is what was found out about a connection that is not a session yet.
 func identityOf(c *ws.Conn) *Identity {
 	id, _ := c.Data().(*Identity)
 	return id
+}
+
+// authQueue is the handshakes whose tokens are slow to judge: a signature takes
+// up to milliseconds, and anybody can send one. Goroutines that are half as many
+// as processors, and end when there is nothing to do, leave the other half to the
+// event loops.
+type authQueue struct {
+	mu      sync.Mutex // guards what follows
+	waiting []*Handshake
+	workers int
+	ended   bool           // nothing is judged any more
+	done    sync.WaitGroup // of the workers
+}
+
+// add queues a handshake, of which there are no more than Options.MaxVerifying.
+func (q *authQueue) add(h *Handshake) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.ended {
+		return // its connection is cut
+	}
+	q.waiting = append(q.waiting, h)
+	if q.workers < max(1, runtime.GOMAXPROCS(0)/2) {
+		q.workers++
+		q.done.Go(q.work)
+	}
+}
+
+// end waits for the workers. Who waits in the queue is cut off with the server.
+func (q *authQueue) end() {
+	q.mu.Lock()
+	q.ended = true
+	q.waiting = nil
+	q.mu.Unlock()
+	q.done.Wait()
+}
+
+func (q *authQueue) work() {
+	for {
+		q.mu.Lock()
+		if len(q.waiting) == 0 {
+			q.waiting = nil
+			q.workers--
+			q.mu.Unlock()
+			return
+		}
+		h := q.waiting[0]
+		q.waiting[0], q.waiting = nil, q.waiting[1:]
+		q.mu.Unlock()
+		h.authenticate()
+	}
+}
+
+// authenticate is the first turn of a handshake whose token is slow to judge.
+func (h *Handshake) authenticate() {
+	if h.over.Load() {
+		return
+	}
+	var req ws.Request
+	_ = req.Parse([]byte(h.head), 0) // it was parsed before
+	id, resp := h.srv.authenticate(h.conn, &req)
+	if resp != nil {
+		h.decide(resp)
+		return
+	}
+	h.id = id
+	h.turn()
 }

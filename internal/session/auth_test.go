@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
 
+	gobwas "github.com/gobwas/ws"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -30,6 +32,8 @@ func (badges) Authenticate(r *ws.Request) (*Identity, *AuthRefusal) {
 	}
 	return nil, &AuthRefusal{Reason: AuthMissing}
 }
+
+func (badges) Slow(r *ws.Request) bool { return r.Get("X-Slow") != nil }
 
 // Who shows no token gets in only where none is required; who shows a wrong one
 // gets in nowhere, and is told nothing.
@@ -147,4 +151,94 @@ func TestSessionSize(t *testing.T) {
 		t.Errorf("a Session takes %d bytes", n)
 	}
 	t.Logf("a Session takes %d bytes", unsafe.Sizeof(Session{}))
+}
+
+// slowly is badges whose slow ones wait to be told.
+type slowly struct {
+	badges
+	began   chan struct{}
+	release chan struct{}
+}
+
+func (s slowly) Authenticate(r *ws.Request) (*Identity, *AuthRefusal) {
+	if r.Get("X-Slow") != nil {
+		s.began <- struct{}{}
+		<-s.release
+	}
+	return s.badges.Authenticate(r)
+}
+
+// What is slow to judge keeps no event loop: others connect, talk and are
+// refused meanwhile. It comes out as the rest does, and verifiers are asked.
+func TestSlowAuthentication(t *testing.T) {
+	slow := slowly{began: make(chan struct{}, 100), release: make(chan struct{})}
+	h := start(t, func(o *Options) { o.Auth, o.AuthMode, o.WS.Loops, o.Mode = slow, AuthRequired, 1, "echo" })
+	for _, verified := range []bool{false, true} {
+		g := make(gate, 10)
+		if verified {
+			h.SetVerifier("gate", g)
+		}
+		for badge, want := range map[string]int{"ok ada": 101, "signature": 401} {
+			got := h.knock(t, withHeader("X-Badge: "+badge, "X-Slow: 1"))
+			<-slow.began
+			if n := h.undecided(); n != 1 {
+				t.Errorf("%d undecided", n)
+			}
+			status(t, h.knock(t, withHeader("X-Badge: expired")), 401)
+			slow.release <- struct{}{}
+			if verified && want == 101 {
+				shake := g.next(t)
+				if id := shake.Request().Auth; id == nil || id.Name != "ada" {
+					t.Errorf("a verifier sees %+v", id)
+				}
+				shake.Accept()
+			}
+			status(t, got, want)
+		}
+	}
+	h.SetVerifier("gate", nil)
+	dialled := make(chan *peer, 1)
+	go func() {
+		p, err := h.tryDial(withHeader("X-Badge: ok grace", "X-Slow: 1"))
+		if err != nil {
+			t.Error(err)
+		}
+		dialled <- p
+	}()
+	<-slow.began
+	other := h.dial(t, withHeader("X-Badge: ok ada"))
+	other.text("meanwhile")
+	other.want(gobwas.OpText, "meanwhile")
+	slow.release <- struct{}{}
+	p := <-dialled
+	eventually(t, "both are there", func() bool { return h.Len() == 2 })
+	if id := h.Last().Identity(); id == nil || id.Name != "grace" {
+		t.Errorf("%+v", id)
+	}
+	p.conn.Close()
+	if n := h.undecided(); n != 0 {
+		t.Errorf("%d undecided", n)
+	}
+}
+
+// A flood of them is bounded in work and in number.
+func TestSlowAuthenticationIsBounded(t *testing.T) {
+	slow := slowly{began: make(chan struct{}, 1000), release: make(chan struct{})}
+	h := start(t, func(o *Options) {
+		o.Auth, o.AuthMode, o.MaxVerifying, o.VerifyTimeout = slow, AuthRequired, 8, patience
+	})
+	var answers []<-chan int
+	for range 8 {
+		answers = append(answers, h.knock(t, withHeader("X-Badge: ok ada", "X-Slow: 1")))
+	}
+	eventually(t, "all are being decided about", func() bool { return h.undecided() == 8 })
+	status(t, h.knock(t, withHeader("X-Badge: ok ada", "X-Slow: 1")), 503)
+	<-slow.began
+	if workers := max(1, runtime.GOMAXPROCS(0)/2); len(slow.began) > workers-1 {
+		t.Errorf("%d work on it", len(slow.began)+1)
+	}
+	close(slow.release)
+	for _, a := range answers {
+		status(t, a, 101)
+	}
 }

@@ -64,6 +64,7 @@ type Server struct {
 	limited   limited
 
 	unauthenticated authCounts
+	slowAuth        authQueue
 }
 
 // NewServer prepares a server; Start runs it.
@@ -109,7 +110,9 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	for _, x := range s.Sessions() {
 		_ = x.Close(code, reason) // also tells who waits for an answer
 	}
-	return s.ws.Shutdown(ctx, code, reason)
+	err := s.ws.Shutdown(ctx, code, reason)
+	s.slowAuth.end()
+	return err
 }
 
 // Healthy is for a watchdog; see ws.Server.Healthy.

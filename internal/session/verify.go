@@ -61,7 +61,7 @@ type deciding struct {
 	srv  *Server
 	conn *ws.Conn
 	head string
-	id   *Identity
+	id   *Identity   // set before the first verifier's turn
 	stop func() bool // of the deadline
 	over atomic.Bool
 }
@@ -75,10 +75,19 @@ func (h *Handshake) Accept() {
 	case h.said.Swap(true) || h.over.Load():
 	case len(h.left) > 1:
 		next := &Handshake{deciding: h.deciding, left: h.left[1:]}
-		next.left[0].Verify(next)
+		next.turn()
 	default:
 		h.decide(nil)
 	}
+}
+
+// turn asks the verifier whose turn it is, if there is one.
+func (h *Handshake) turn() {
+	if len(h.left) == 0 {
+		h.decide(nil)
+		return
+	}
+	h.left[0].Verify(h)
 }
 
 // Refuse answers the handshake with an HTTP status (0, or what is none: 403) and
@@ -106,25 +115,40 @@ func (h *deciding) decide(resp *ws.Response) {
 	}
 	h.stop()
 	h.srv.verify.pending.Add(-1)
+	if resp == nil && h.id != nil {
+		h.conn.AnswerWith(h.id)
+		return
+	}
 	h.conn.Answer(resp)
 }
 
 // Check authenticates a handshake that the transport lets pass, and then asks
 // the verifiers about it.
 func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
-	if resp := r.authenticate(c, req); resp != nil {
-		return resp
+	var list []namedVerifier
+	if l := r.verify.list.Load(); l != nil {
+		list = *l
 	}
-	list := r.verify.list.Load()
-	if list == nil || len(*list) == 0 {
-		return nil
+	var id *Identity
+	slow := authMode(c) != AuthOff && r.opt.Auth.Slow(req)
+	if !slow {
+		var resp *ws.Response
+		if id, resp = r.authenticate(c, req); resp != nil {
+			return resp
+		}
+		if len(list) == 0 {
+			if id != nil {
+				c.SetData(id)
+			}
+			return nil
+		}
 	}
 	if r.verify.pending.Add(1) > int64(r.opt.MaxVerifying) {
 		r.verify.pending.Add(-1)
 		r.limited.verifying.Add(1)
 		return &ws.Response{Status: http.StatusServiceUnavailable, Detail: "too many handshakes at once", Header: "Retry-After: 1\r\n"}
 	}
-	d := &deciding{srv: r.Server, conn: c, head: string(req.Head), id: identityOf(c)}
+	d := &deciding{srv: r.Server, conn: c, head: string(req.Head), id: id}
 	armed := make(chan struct{})
 	timer := time.AfterFunc(r.opt.VerifyTimeout, func() {
 		<-armed
@@ -135,7 +159,11 @@ func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
 	})
 	d.stop = timer.Stop
 	close(armed)
-	h := &Handshake{deciding: d, left: *list}
-	h.left[0].Verify(h)
+	h := &Handshake{deciding: d, left: list}
+	if slow {
+		r.slowAuth.add(h)
+	} else {
+		h.turn()
+	}
 	return ws.Deferred
 }

@@ -136,6 +136,17 @@ func (l *loop) await(c *Conn) {
 // the time is over. It may be called from any goroutine.
 func (c *Conn) Answer(resp *Response) { c.loop.post(func() { c.loop.decided(c, resp) }) }
 
+// AnswerWith accepts the handshake as Answer does, with a value that SetData is
+// to have before [Handler.Open].
+func (c *Conn) AnswerWith(data any) {
+	c.loop.post(func() {
+		if c.state() == stateDeciding {
+			c.data = data
+		}
+		c.loop.decided(c, nil)
+	})
+}
+
 func (l *loop) decided(c *Conn, resp *Response) {
 	if c.state() != stateDeciding {
 		return
