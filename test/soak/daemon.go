@@ -29,7 +29,8 @@ const patience = time.Minute
 const queueBytes = 512 << 10
 
 // configuration is the daemons', less the policy. Messages of more than 100
-// bytes are compressed, with context takeover where that is allowed.
+// bytes are compressed, with context takeover where that is allowed. A peer has
+// long to take its close frame, for on a busy machine nobody is quick.
 const configuration = `
 mode = "forward"
 compression = "on"
@@ -40,6 +41,7 @@ deflate = {threshold_bytes = 100, server_context_takeover = %t, client_context_t
 log = {level = "info", format = "json"}
 keepalive = {interval = "30s", grace = "30s"}
 requests.timeout = "60s"
+close.timeout = "1m"
 `
 
 // A daemon is a running nvsessd.
@@ -148,26 +150,20 @@ func (d *daemon) stats(ctx context.Context) (session.Stats, error) {
 	return callFor[session.Stats](ctx, d, "stats", nil)
 }
 
-// dropped is what each session has lost so far, by id.
+// droppedBySession is what each session has lost so far, by its id. While
+// sessions leave, some may be left out.
 func (d *daemon) droppedBySession(ctx context.Context) (map[string]int, error) {
 	out := map[string]int{}
-	after := ""
-	for {
-		args := map[string]any{"limit": 500}
-		if after != "" {
-			args["after"] = after
-		}
+	for args := map[string]any{"limit": 1000}; ; {
 		page, err := callFor[admin.Page](ctx, d, "sesses", args)
-		if err != nil {
-			return nil, err
+		n := len(page.Sessions)
+		if err != nil || n == 0 {
+			return out, err
 		}
 		for _, s := range page.Sessions {
 			out[s.ID] = int(s.Dropped)
-			after = s.ID
 		}
-		if len(page.Sessions) == 0 {
-			return out, nil
-		}
+		args["after"], args["offset"] = page.Sessions[n-1].ID, page.Offset+n
 	}
 }
 

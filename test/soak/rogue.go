@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -59,11 +60,18 @@ func (r *rogue) send(op ws.OpCode, payload []byte) error {
 // until reads frames until f takes one.
 func (r *rogue) until(f func(ws.Frame) bool) error {
 	for {
-		frame, err := ws.ReadFrame(r.br)
+		h, err := ws.ReadHeader(r.br)
 		if err != nil {
 			return err
 		}
-		if f(frame) {
+		if h.Length > 1<<20 {
+			return fmt.Errorf("a frame of %d bytes", h.Length)
+		}
+		payload := make([]byte, h.Length)
+		if _, err := io.ReadFull(r.br, payload); err != nil {
+			return err
+		}
+		if f(ws.Frame{Header: h, Payload: payload}) {
 			return nil
 		}
 	}

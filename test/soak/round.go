@@ -60,8 +60,11 @@ func (p *phase) round(ctx context.Context) {
 	asked := deal(4)
 
 	all.spread(len(leavers), 16, func(i int) { leavers[i].leave(ctx, 4000+i%100) })
-	for _, m := range vanishing {
-		seed, n := p.rng.Uint64(), p.rng.IntN(3)
+	for i, m := range vanishing {
+		seed, n := p.rng.Uint64(), 0
+		if i < 8 { // within what they say
+			n = p.rng.IntN(3)
+		}
 		all.Go(func() { m.say(ctx, n, p.sizes(seed), true) })
 	}
 	all.spread(len(condemned), 4, func(i int) { p.condemn(ctx, condemned[i], 4200+i%100) })
