@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -221,8 +222,19 @@ func checkAPIArgs(t *testing.T, line string, inv *Invocation) {
 	if err != nil {
 		t.Fatalf("%q asks for %s, which is refused: %v", line, raw, err)
 	}
-	if again, err := marshal(read); err != nil || !bytes.Equal(again, raw) {
-		t.Fatalf("%q asks for %s, which is read as %s, %v", line, raw, again, err)
+	for name, v := range asked.values {
+		got := read.values[name]
+		if j, ok := v.(json.RawMessage); ok {
+			var b bytes.Buffer
+			if err := json.Compact(&b, j); err != nil || !reflect.DeepEqual(got, json.RawMessage(b.Bytes())) {
+				t.Fatalf("%q asks for %s, and %s is read as %s, %v", line, raw, name, got, err)
+			}
+		} else if !reflect.DeepEqual(got, v) {
+			t.Fatalf("%q asks for %s, and %s is read as %v", line, raw, name, got)
+		}
+	}
+	if len(read.values) != len(asked.values) {
+		t.Fatalf("%q asks for %s, which is read as %v", line, raw, read.values)
 	}
 }
 

@@ -114,6 +114,7 @@ func TestFilterNeedsRequest(t *testing.T) {
 func FuzzParseFilter(f *testing.F) {
 	f.Add(`host=localhost origin~^https query.user="7 8"`)
 	f.Add(`idle>30s remote=10.0.0.0/8`)
+	f.Add(`query.user=7 query.user!=9 query.name~Smith`)
 	f.Add(`messages_in>=10 age<2d header.user-agent!~"a\\"b" bytes_out<=64KiB`)
 	f.Add(`remote!=::ffff:10.1.2.3 id="" cookie.sid~. port<1`)
 	f.Fuzz(func(t *testing.T, expr string) {
