@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,6 +54,8 @@ type daemon struct {
 	cmd      *exec.Cmd
 	goneWith error         // how it ended
 	ended    chan struct{} // closed when it has
+
+	calls, lost atomic.Uint64 // of operators
 
 	mu  sync.Mutex // guards log
 	log bytes.Buffer
@@ -130,12 +133,33 @@ func (d *daemon) listens() error {
 }
 
 // call carries out an operator's command; what it answered is decoded into T by
-// callFor.
+// callFor. Of one that was lost nobody knows whether it was carried out.
 func (d *daemon) call(ctx context.Context, name string, args any) (json.RawMessage, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	d.calls.Add(1)
 	a, err := d.ctl.Call(ctx, name, args)
+	if wasLost(err) {
+		d.lost.Add(1)
+	}
 	return a.Result, err
+}
+
+// wasLost tells a call whose connection the daemon, or its client, gave up: on a
+// machine with other things to do nobody is served within their patience.
+func wasLost(err error) bool {
+	var e *admin.NotReachableError
+	return errors.As(err, &e)
+}
+
+// ask is callFor for what changes nothing, and can be asked again.
+func ask[T any](ctx context.Context, d *daemon, name string, args any) (out T, err error) {
+	for range 10 {
+		if out, err = callFor[T](ctx, d, name, args); !wasLost(err) {
+			break
+		}
+	}
+	return out, err
 }
 
 func callFor[T any](ctx context.Context, d *daemon, name string, args any) (out T, err error) {
@@ -147,7 +171,7 @@ func callFor[T any](ctx context.Context, d *daemon, name string, args any) (out 
 }
 
 func (d *daemon) stats(ctx context.Context) (session.Stats, error) {
-	return callFor[session.Stats](ctx, d, "stats", nil)
+	return ask[session.Stats](ctx, d, "stats", nil)
 }
 
 // droppedBySession is what each session has lost so far, by its id. While
@@ -155,7 +179,7 @@ func (d *daemon) stats(ctx context.Context) (session.Stats, error) {
 func (d *daemon) droppedBySession(ctx context.Context) (map[string]int, error) {
 	out := map[string]int{}
 	for args := map[string]any{"limit": 1000}; ; {
-		page, err := callFor[admin.Page](ctx, d, "sesses", args)
+		page, err := ask[admin.Page](ctx, d, "sesses", args)
 		n := len(page.Sessions)
 		if err != nil || n == 0 {
 			return out, err

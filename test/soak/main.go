@@ -144,7 +144,7 @@ func (o *options) phase(ctx context.Context, policy string, number int, began ti
 		return err
 	}
 	defer d.kill()
-	p := &phase{o: o, policy: policy, d: d, began: began, rng: rand.New(rand.NewPCG(o.seed, uint64(number))),
+	p := &phase{o: o, policy: policy, d: d, began: began, rng: rand.New(rand.NewPCG(o.seed, uint64(number))), pace: 1,
 		ends: map[string]int{}, broken: map[int]uint64{}}
 	p.watch.start(ctx, p)
 	before, err := d.idleUsage()
@@ -185,6 +185,9 @@ func (o *options) phase(ctx context.Context, policy string, number int, began ti
 	if p.before.Dropped+p.before.SlowClosed == 0 {
 		p.fault("no session was ever sent more than it could take, so the policy was not tried")
 	}
+	if calls, lost := d.calls.Load(), d.lost.Load(); lost > 3+calls/50 {
+		p.fault("of %d calls of operators %d were lost", calls, lost)
+	}
 	p.finish(goroutinesBefore, number == len(policies)-1)
 	p.report(before, after, top)
 	return nil
@@ -212,9 +215,9 @@ func (p *phase) finish(goroutinesBefore int, quit bool) {
 func (p *phase) report(before usage, after [2]usage, top usage) {
 	c := &p.count
 	fmt.Fprintf(p.o.out, "%s: %d rounds; %d sessions opened and closed (%d compressed, %d killed, %d slow closed), %d hostile clients; %d messages delivered, half within %v, 99%% within %v, all within %v; "+
-		"%d questions of members, %d of operators answered; %d messages dropped, counted and accounted for; memory %d MiB at first, at most %d, after the laps %d and %d; descriptors %d, then %d\n",
+		"%d questions of members, %d of operators answered; %d calls of operators, %d lost; %d messages dropped, counted and accounted for; memory %d MiB at first, at most %d, after the laps %d and %d; descriptors %d, then %d\n",
 		p.policy, c.rounds.Load(), c.joined.Load(), c.compressed.Load(), c.killed.Load(), c.seenSlow.Load(), c.hostile.Load(), c.delivered.Load(), p.quantile(0.5), p.quantile(0.99), p.quantile(1),
-		c.asked.Load(), c.answered.Load(), p.before.Dropped, before.rss>>20, top.rss>>20, after[0].rss>>20, after[1].rss>>20, before.files, after[1].files)
+		c.asked.Load(), c.answered.Load(), p.d.calls.Load(), p.d.lost.Load(), p.before.Dropped, before.rss>>20, top.rss>>20, after[0].rss>>20, after[1].rss>>20, before.files, after[1].files)
 }
 
 func (p *phase) derive(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(p.o.seed, seed)) }

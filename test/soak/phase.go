@@ -37,7 +37,9 @@ type phase struct {
 
 	members []*member // the director's only
 	nextID  int
-	lastSeq [3]uint64 // of the operators; each is one goroutine at a time
+	lastSeq [3]uint64     // of the operators; each is one goroutine at a time
+	pace    float64       // how much is done in a round, up to 1
+	unasked atomic.Uint64 // answers that may come when the question was lost
 
 	mu      sync.Mutex // guards what follows
 	sent    map[key]*sending
@@ -108,10 +110,10 @@ func (p *phase) quantile(share float64) time.Duration {
 	return p.slowest.Round(time.Millisecond)
 }
 
-// operate is an operator's command that must succeed.
+// operate is an operator's command that must succeed, unless it was lost.
 func (p *phase) operate(ctx context.Context, name string, args map[string]any) bool {
 	_, err := p.d.call(ctx, name, args)
-	if err != nil {
+	if err != nil && !wasLost(err) {
 		p.fault("%s: %v", name, err)
 	}
 	return err == nil

@@ -53,7 +53,8 @@ func (p *phase) round(ctx context.Context) {
 		}
 		present = slices.DeleteFunc(present, func(m *member) bool { return m.slow })
 	}
-	churn := max(1, p.o.sessions/25)
+	begun := time.Now()
+	churn := max(1, int(p.pace*float64(p.o.sessions)/25))
 	leavers, vanishing, condemned := deal(churn), deal(churn), deal(churn)
 	talkers := deal(8)
 	targets := deal(8)
@@ -69,7 +70,7 @@ func (p *phase) round(ctx context.Context) {
 	}
 	all.spread(len(condemned), 4, func(i int) { p.condemn(ctx, condemned[i], 4200+i%100) })
 	for _, m := range talkers {
-		seed, n := p.rng.Uint64(), 4+p.rng.IntN(8)
+		seed, n := p.rng.Uint64(), 1+int(p.pace*float64(4+p.rng.IntN(8)))
 		all.Go(func() { m.say(ctx, n, p.sizes(seed), false) })
 	}
 	size := p.sizes(p.rng.Uint64())
@@ -98,6 +99,12 @@ func (p *phase) round(ctx context.Context) {
 	}
 	p.settle(ctx)
 	p.count.rounds.Add(1)
+	switch d := time.Since(begun); { // as much as the machine can do in a few seconds
+	case d > 5*time.Second:
+		p.pace = max(0.1, p.pace*0.7)
+	case d < 2*time.Second:
+		p.pace = min(1, p.pace*1.3)
+	}
 }
 
 // A seat is a member to come.
@@ -150,8 +157,13 @@ func (p *phase) condemn(ctx context.Context, m *member, code int) {
 	m.ending.Store(true)
 	p.expectEnd(m.sess, code)
 	reason := fmt.Sprintf("condemned %d", m.id)
-	_, err := p.d.call(ctx, "close", map[string]any{"session": m.sess, "code": code, "reason": reason})
-	if err != nil {
+	var err error
+	for range 10 { // when a call was lost, the next one may find nobody
+		if _, err = p.d.call(ctx, "close", map[string]any{"session": m.sess, "code": code, "reason": reason}); !wasLost(err) {
+			break
+		}
+	}
+	if e := (*admin.Error)(nil); err != nil && !errors.As(err, &e) {
 		p.fault("close: %v", err)
 		return
 	}
@@ -178,7 +190,7 @@ func (p *phase) post(ctx context.Context, targets, slow []*member, size func() i
 		switch {
 		case err == nil:
 			p.accepted(k)
-		case m.here():
+		case m.here() && !wasLost(err):
 			p.fault("jsend to member %d: %v", m.id, err)
 		}
 	}
@@ -207,7 +219,9 @@ func (p *phase) flood(ctx context.Context, slow []*member) {
 			ids, err = p.open(ctx, slow) // one was closed since it was listed
 			continue
 		}
-		p.accepted(k)
+		if err == nil {
+			p.accepted(k)
+		}
 		if spent/size%4 > 0 || err != nil {
 			continue
 		}
@@ -216,7 +230,7 @@ func (p *phase) flood(ctx context.Context, slow []*member) {
 			break
 		}
 	}
-	if err != nil {
+	if err != nil && !wasLost(err) {
 		p.fault("flooding those that do not read: %v", err)
 	}
 }
@@ -236,6 +250,10 @@ func (p *phase) open(ctx context.Context, members []*member) (ids []string, err 
 func (p *phase) question(ctx context.Context, m *member) {
 	q := fmt.Sprintf(`{"question":%d}`, p.tick())
 	raw, err := p.d.call(ctx, "send_jrr_sreq", map[string]any{"session": m.sess, "data": json.RawMessage(q), "timeout": patience.String()})
+	if wasLost(err) {
+		p.unasked.Add(1)
+		return
+	}
 	if err != nil {
 		p.fault("member %d was asked: %v", m.id, err)
 		return
@@ -281,6 +299,12 @@ func (p *phase) poll(ctx context.Context) {
 		return nil
 	})
 	var out admin.Outcome
+	p.d.calls.Add(1)
+	if wasLost(err) {
+		p.d.lost.Add(1)
+		p.unasked.Add(2 * uint64(p.o.sessions))
+		return
+	}
 	if err == nil {
 		err = json.Unmarshal(a.Result, &out)
 	}
