@@ -18,7 +18,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
@@ -36,12 +36,18 @@ type options struct {
 	binary   string
 	race     bool
 	out      io.Writer
+	stopped  <-chan struct{} // closed when there is to be an end; what fails then is no fault
 
 	mu       sync.Mutex // guards problems
 	problems []string
 }
 
 func (o *options) fault(format string, args ...any) {
+	select {
+	case <-o.stopped:
+		return
+	default:
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.problems = append(o.problems, fmt.Sprintf(format, args...))
@@ -57,7 +63,7 @@ func (o *options) faults() int {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	o := &options{out: out}
+	o := &options{out: out, stopped: ctx.Done()}
 	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.DurationVar(&o.duration, "duration", 10*time.Minute, "how long, all phases together")

@@ -14,6 +14,8 @@ import (
 func (p *phase) until(what string, holds func() bool) bool {
 	for limit := time.Now().Add(patience); !holds(); time.Sleep(5 * time.Millisecond) {
 		select {
+		case <-p.o.stopped:
+			return false
 		case <-p.d.ended:
 			p.fault("the daemon has ended, waiting for: %s", what)
 			return false
