@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"strings"
@@ -49,6 +50,8 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			QueueBytes:    c.Outbound.QueueBytes,
 			Slow:          slow,
 			CloseTimeout:  c.Close.Timeout.Std(),
+			IdleTimeout:   c.HTTP.IdleTimeout.Std(),
+			StallTimeout:  c.HTTP.StallTimeout.Std(),
 		},
 		Log:            log,
 		Mounts:         mounts(c),
@@ -67,6 +70,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 		MaxVerifying:  c.Verify.MaxPending,
 		Idle:          c.Limits.Idle.Std(),
 		Pages:         pages(c),
+		HealthPath:    c.HTTP.HealthPath,
 	}, nil
 }
 
@@ -125,6 +129,11 @@ func check(c *config.Config) error {
 	if _, _, err := c.Admin.Allowed(); err != nil {
 		return err
 	}
+	routes, err := newRoutes(c, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	stopRoutes(context.Background(), routes, zap.NewNop())
 	if c.Handlers != "" {
 		if err := script.CheckFile(c.Handlers); err != nil {
 			return fmt.Errorf("handlers: %w", err)

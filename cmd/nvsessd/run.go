@@ -22,6 +22,7 @@ import (
 	"github.com/nvsess/nvsess/internal/auth"
 	"github.com/nvsess/nvsess/internal/config"
 	"github.com/nvsess/nvsess/internal/listen"
+	"github.com/nvsess/nvsess/internal/route"
 	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/webhook"
@@ -99,6 +100,7 @@ type daemon struct {
 	sockets  *sockets
 	sessions *session.Server
 	auth     *auth.Authenticator // nil: none
+	routes   *route.Server       // nil: none
 	webhook  *webhook.Hook       // nil: none
 	script   *script.Engine
 	admin    *admin.Server
@@ -128,6 +130,10 @@ func (d *daemon) start() (err error) {
 	if d.auth != nil {
 		opt.Auth = d.auth
 	}
+	if d.routes, err = newRoutes(d.cfg, d.log); err != nil {
+		return err
+	}
+	addRoutes(&opt, d.routes)
 	if d.sessions, err = session.NewServer(opt); err != nil {
 		return err
 	}
@@ -265,6 +271,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	if err := d.sessions.Shutdown(ctx, ws.CloseGoingAway, "server is shutting down"); err != nil {
 		d.log.Warn("some sessions did not close in time and were cut", zap.Error(err))
 	}
+	stopRoutes(ctx, d.routes, d.log)
 	d.stopScript(ctx)
 	stopWebhook(ctx, d.webhook, d.log)
 	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)

@@ -79,17 +79,118 @@ func (s *Server) SetPlainHandler(h PlainHandler) {
 	s.plain.Store(&h)
 }
 
-// Plain answers a request that asks for no upgrade.
+// A Router answers requests to paths of its own, by Options.WS.Borrower. Its
+// methods are called on event loops.
+type Router interface {
+	// Rank is the best ws.Rank of its paths for one.
+	Rank(path []byte) int
+
+	// Admit judges a request to one of its paths. Nil takes it.
+	Admit(r *ws.Request) *ws.Response
+}
+
+// Client is what is known of the client of a request that a Router has taken:
+// its ws.Loan's Data.
+type Client struct {
+	Addr    string   // as far as it can be trusted, or ""
+	Chain   []string // what came before the peer, if the peer is trusted
+	Trusted bool     // the peer is a trusted proxy
+}
+
+// Plain answers a request that asks for no upgrade: pages go first, then routes,
+// then the handler.
 func (r receiver) Plain(c *ws.Conn, req *ws.Request) *ws.Response {
-	if page := r.opt.Pages[string(req.Path())]; page != nil {
-		return page
+	path := req.Path()
+	if page := r.opt.Pages[string(path)]; page != nil {
+		return onlyRead(req, page)
+	}
+	if resp := r.route(c, req, path); resp != nil {
+		return resp
 	}
 	h := r.plain.Load()
-	if h == nil {
+	if h == nil || !req.Reads() || req.HasBody() {
 		return nil
 	}
 	(*h)(&PlainRequest{srv: r.Server, conn: c, head: string(req.Head)})
 	return ws.Deferred
+}
+
+// route gives a request to the router, unless a mount fits its path better.
+func (r receiver) route(c *ws.Conn, req *ws.Request, path []byte) *ws.Response {
+	if r.opt.Routes == nil {
+		return nil
+	}
+	rank := r.opt.Routes.Rank(path)
+	if rank == 0 || rank < r.mountRank(path) {
+		return nil
+	}
+	if resp := r.opt.Routes.Admit(req); resp != nil {
+		return resp
+	}
+	client := &Client{Trusted: r.proxies.trustsPeer(c.Peer())}
+	client.Addr, client.Chain = r.proxies.remote(req, c.Peer())
+	if peer := c.Peer().Addr; peer.IsValid() && len(client.Chain) > 0 {
+		client.Chain = client.Chain[:len(client.Chain)-1]
+	}
+	c.SetData(client)
+	return ws.HandOver
+}
+
+func (r receiver) mountRank(path []byte) int {
+	if m := r.ws.MountOf(path); m != nil {
+		return m.Rank(path)
+	}
+	return 0
+}
+
+// routed reports whether a path is a route's and not that of a mount.
+func (r receiver) routed(path []byte) bool {
+	return r.opt.Routes != nil && r.opt.Routes.Rank(path) > r.mountRank(path)
+}
+
+// The answers of Options.HealthPath.
+var (
+	healthOK       = health(http.StatusOK, "ok")
+	healthClosed   = health(http.StatusServiceUnavailable, "closed")
+	healthDraining = health(http.StatusServiceUnavailable, "draining")
+)
+
+func health(status int, word string) *ws.Response {
+	return &ws.Response{Status: status, Body: []byte(`{"status":"` + word + `"}` + "\n"),
+		Header: "Content-Type: application/json\r\nCache-Control: no-store\r\n"}
+}
+
+// Health tells a load balancer whether sessions are taken. It tells no more:
+// anybody may ask.
+func (r receiver) Health(req *ws.Request) *ws.Response {
+	if r.opt.HealthPath == "" || string(req.Path()) != r.opt.HealthPath {
+		return nil
+	}
+	answer := healthOK
+	switch closed, draining := r.ws.State(); {
+	case draining:
+		answer = healthDraining
+	case closed:
+		answer = healthClosed
+	}
+	return onlyRead(req, answer)
+}
+
+var (
+	refuseWrite = &ws.Response{Status: http.StatusMethodNotAllowed, Detail: "this is only to be read", Header: "Allow: GET, HEAD\r\n"}
+	refuseBody  = &ws.Response{Status: http.StatusBadRequest, Detail: "there must be no body here"}
+	refuseRoute = &ws.Response{Status: http.StatusNotFound, Detail: "no such path"}
+)
+
+// onlyRead answers a request if it is GET or HEAD, without a body.
+func onlyRead(req *ws.Request, answer *ws.Response) *ws.Response {
+	switch {
+	case !req.Reads():
+		return refuseWrite
+	case req.HasBody():
+		return refuseBody
+	}
+	return answer
 }
 
 // NewPage makes a page of Options.Pages.

@@ -38,6 +38,9 @@ type Options struct {
 	Auth           Authenticator // nil: every mount's AuthMode is AuthOff
 	AuthMode       AuthMode      // as Mode: where there are no Mounts
 
+	HealthPath string // answers whether sessions are taken; empty: none
+	Routes     Router // of other paths; nil: none
+
 	// Pages answers requests that ask for no upgrade, by their path.
 	Pages map[string]*ws.Response
 }

@@ -125,6 +125,9 @@ func (h *deciding) decide(resp *ws.Response) {
 // Check authenticates a handshake that the transport lets pass, and then asks
 // the verifiers about it.
 func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
+	if r.routed(req.Path()) {
+		return refuseRoute
+	}
 	var list []namedVerifier
 	if l := r.verify.list.Load(); l != nil {
 		list = *l

@@ -211,6 +211,9 @@ func (l *loop) destroy(c *Conn, err error) {
 	}
 	fd := c.fd
 	c.fd = -1
+	if c.state() == stateLent {
+		shutdownBoth(fd) // its borrower has another descriptor of the socket
+	}
 	c.setStateLocked(stateClosed)
 	info := CloseInfo{Code: CloseAbnormal, Err: err}
 	if c.end != nil {

@@ -26,6 +26,7 @@ type Conn struct {
 	counted  bool     // among its address's connections
 	excess   bool     // what was read last came too fast, and is dropped
 	begun    bool     // a message of it is in loop.unfinished
+	served   bool     // it was lent for an earlier request
 	shut     bool     // the write side is, after a last answer
 	ending   bool     // the deadline in the wheel is that of the end
 	lingered int32    // bytes thrown away
@@ -56,12 +57,14 @@ type Conn struct {
 	held    bool  // nothing is read from it for the time being, see flow.go
 }
 
-// connState is where a connection is in its life. States only go forward.
+// connState is where a connection is in its life. States only go forward, but
+// for a connection that was lent, which begins again.
 type connState uint8
 
 const (
 	stateHandshake connState = iota // collecting the request
 	stateDeciding                   // the request is whole, its answer deferred
+	stateLent                       // others answer the request, see loan.go
 	stateOpen
 	stateClosing  // our close frame is queued or sent; the peer's is awaited
 	stateFlushing // both close frames exist; what is queued has still to leave

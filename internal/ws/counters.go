@@ -32,6 +32,7 @@ func (t *traffic) out(n int) {
 // counters are the server's totals of rarer things.
 type counters struct {
 	opens        atomic.Uint64
+	lent         atomic.Uint64
 	dropped      atomic.Uint64
 	slow         atomic.Uint64
 	acceptFailed atomic.Uint64
@@ -48,6 +49,7 @@ type counters struct {
 // frames going out.
 type Totals struct {
 	Opens                     uint64
+	Lent                      uint64         // requests that others have answered
 	Closes                    map[int]uint64 // by close code
 	Refused                   map[int]uint64 // handshakes, by HTTP status
 	Violations                map[int]uint64 // connections failed for what the peer sent, by close code
@@ -81,7 +83,7 @@ func (s *Server) Totals() Totals {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sum := Totals{
-		Opens:  t.opens.Load(),
+		Opens: t.opens.Load(), Lent: t.lent.Load(),
 		Closes: maps.Clone(t.byCode), Refused: maps.Clone(t.byStatus), Violations: maps.Clone(t.violations),
 		Dropped: t.dropped.Load(), SlowClosed: t.slow.Load(), AcceptFailed: t.acceptFailed.Load(),
 		Starved: t.starved.Load(),

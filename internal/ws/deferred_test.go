@@ -98,13 +98,14 @@ func TestPlain(t *testing.T) {
 		page := &Response{Status: 200, Header: "Content-Type: text/html\r\n", Body: []byte(strings.Repeat("<p>", 100_000))}
 		h := newRecorder(t)
 		h.plain = func(c *Conn, r *Request) *Response {
-			switch string(r.Path()) {
-			case "/now":
+			switch path := string(r.Path()); {
+			case !r.Reads():
+			case path == "/now":
 				return page
-			case "/later":
+			case path == "/later":
 				go c.Answer(page)
 				return Deferred
-			case "/nothing":
+			case path == "/nothing":
 				go c.Answer(nil)
 				return Deferred
 			}
@@ -118,7 +119,8 @@ func TestPlain(t *testing.T) {
 			status, size int
 		}{
 			{"GET", "/now", 200, len(page.Body)}, {"GET", "/later", 200, len(page.Body)}, {"HEAD", "/now", 200, 0}, {"HEAD", "/later", 200, 0},
-			{"GET", "/nothing", 426, -1}, {"GET", "/else", 426, -1}, {"POST", "/now", 405, -1}, {"GET", "/ws", 426, -1},
+			{"GET", "/nothing", 404, -1}, {"GET", "/else", 404, -1}, {"POST", "/now", 404, -1}, {"GET", "/ws", 426, -1}, {"HEAD", "/ws", 426, -1},
+			{"POST", "/ws", 405, -1}, {"OPTIONS", "/ws", 405, -1}, {"BREW", "/ws", 501, -1}, {"GET", "/ws/x", 404, -1},
 		} {
 			req, _ := http.NewRequest(tt.method, "http://x"+tt.path, nil)
 			resp, err := client.Do(req)

@@ -12,8 +12,15 @@ type Handler interface {
 	// accepts it, a response refuses it, Deferred decides later.
 	Check(c *Conn, r *Request) *Response
 
-	// Plain answers a GET or HEAD request that asks for no upgrade and has no
-	// body. Nil: 426. Deferred: later.
+	// Health answers a request that asks for no upgrade and is to be answered
+	// even while the server drains, and whatever limit its client has reached:
+	// whether the server is well. Nil: it is no such request.
+	Health(r *Request) *Response
+
+	// Plain answers a request that asks for no upgrade, of any method and maybe
+	// with a body. Nil: 404 where there is no mount, else 426, or 405 or 400 if
+	// it is not GET or HEAD or has a body. Deferred: later, if it has none.
+	// HandOver: Options.Borrower does.
 	Plain(c *Conn, r *Request) *Response
 
 	// Open is called when the connection has been upgraded; what it sends

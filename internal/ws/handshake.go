@@ -14,6 +14,9 @@ import (
 // and what followed it is the first frames.
 func (l *loop) collect(c *Conn, b []byte) {
 	before := c.head.len()
+	if before == 0 && c.served {
+		l.arm(c, l.srv.opt.HandshakeTimeout)
+	}
 	if before > 0 || headEnd(b, 0) == 0 {
 		c.head = c.head.append(b) // at most one read more than the limit
 		b = c.head.b
@@ -37,6 +40,13 @@ func (l *loop) collect(c *Conn, b []byte) {
 	c.head = nil // its bytes are b, until held is freed below
 	r := &l.request
 	resp := l.judge(c, r, b[:n])
+	if resp == HandOver {
+		if !l.lend(c, r, b, n) {
+			l.refuse(c, refuseScarce)
+		}
+		held.free()
+		return
+	}
 	if resp == Deferred {
 		if held == nil {
 			held = held.append(b)
@@ -61,7 +71,12 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 	switch {
 	case resp != nil && resp != refusePlain:
 		return resp
-	case l.srv.draining.Load():
+	case resp == refusePlain:
+		if health := opt.Handler.Health(r); health != nil {
+			return health
+		}
+	}
+	if l.srv.draining.Load() {
 		return refuseDraining
 	}
 	if slow := l.pace(c, r); slow != nil {
@@ -72,7 +87,7 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 		if answer := opt.Handler.Plain(c, r); answer != nil {
 			return answer
 		}
-		return refusePlain
+		return l.srv.notPlain(r)
 	case l.srv.closed.Load():
 		return refuseClosed
 	}
@@ -86,6 +101,19 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 		resp = opt.Handler.Check(c, r)
 	}
 	return resp
+}
+
+// notPlain refuses a request without an upgrade that nobody answers.
+func (s *Server) notPlain(r *Request) *Response {
+	switch {
+	case s.mounts.find(r.Path()) == nil:
+		return refusePath
+	case !r.Reads():
+		return refuseMethod
+	case r.body:
+		return refuseBody
+	}
+	return refusePlain
 }
 
 // settle answers a judged request and reports whether the connection is open.
@@ -161,7 +189,7 @@ func (l *loop) decided(c *Conn, resp *Response) {
 	case l.srv.draining.Load():
 		resp = refuseDraining
 	case !r.upgrade:
-		resp = refusePlain
+		resp = l.srv.notPlain(r)
 	case l.srv.closed.Load():
 		resp = refuseClosed
 	}

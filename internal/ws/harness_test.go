@@ -103,6 +103,7 @@ type ended struct {
 // what Handler promises: one Close for each Open, and nothing outside of them.
 type recorder struct {
 	t       testing.TB
+	health  func(*Request) *Response
 	plain   func(*Conn, *Request) *Response
 	check   func(*Conn, *Request) *Response
 	open    func(*Batch, *Conn, *Request)
@@ -132,6 +133,13 @@ func (h *recorder) must(c *Conn, what string) {
 func (h *recorder) Check(c *Conn, r *Request) *Response {
 	if h.check != nil {
 		return h.check(c, r)
+	}
+	return nil
+}
+
+func (h *recorder) Health(r *Request) *Response {
+	if h.health != nil {
+		return h.health(r)
 	}
 	return nil
 }

@@ -318,6 +318,10 @@ func (l *loop) feed(c *Conn, b []byte) {
 func (l *loop) expire(c *Conn) {
 	switch c.state() {
 	case stateHandshake:
+		if c.idle() {
+			l.destroy(c, nil)
+			return
+		}
 		l.refuse(c, refuseTimeout)
 	case stateDeciding:
 		l.decided(c, refuseUndecided)

@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -51,6 +52,32 @@ func (m *Mount) enter() bool {
 		return false
 	}
 	return true
+}
+
+// Rank tells how closely a pattern of Mount.Paths fits a path: 0, not at all; an
+// exact one most; a prefix the more the longer it is.
+func Rank(pattern string, path []byte) int {
+	prefix, ok := strings.CutSuffix(pattern, "/*")
+	if !ok {
+		if string(path) == pattern {
+			return math.MaxInt
+		}
+		return 0
+	}
+	if rest, ok := bytes.CutPrefix(path, []byte(prefix)); ok && (len(rest) == 0 || rest[0] == '/') {
+		return 1 + len(prefix)
+	}
+	return 0
+}
+
+// Rank tells how closely the mount fits a path of its own. One of any path does
+// as "/*" would.
+func (m *Mount) Rank(path []byte) int {
+	best := Rank("/*", path)
+	for _, p := range m.Paths {
+		best = max(best, Rank(p, path))
+	}
+	return best
 }
 
 // mounts finds the mount of a path.

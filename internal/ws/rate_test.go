@@ -369,6 +369,7 @@ func BenchmarkReceive(b *testing.B) {
 type plainHandler struct{ message func() }
 
 func (plainHandler) Check(*Conn, *Request) *Response         { return nil }
+func (plainHandler) Health(*Request) *Response               { return nil }
 func (plainHandler) Plain(*Conn, *Request) *Response         { return nil }
 func (plainHandler) Open(*Batch, *Conn, *Request)            {}
 func (h plainHandler) Message(*Batch, *Conn, OpCode, []byte) { h.message() }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/nvsess/nvsess/internal/deflate"
@@ -25,6 +26,9 @@ type Request struct {
 	hosts, origins, keys, versions int
 	protocols, extensions          int // fields
 	upgrade, connection, body      bool
+	old                            bool // HTTP/1.0
+	lengths, codings               int
+	length                         int64 // of the body; -1: it is chunked; badLength
 }
 
 // A Field is one header field, its value without the surrounding blanks.
@@ -146,9 +150,10 @@ func (r *Request) requestLine(line []byte) *Response {
 		proto[5] < '0' || proto[5] > '9' || proto[7] < '0' || proto[7] > '9' {
 		return refuseMalformed
 	}
-	if proto[5] != '1' || proto[7] < '1' {
+	if proto[5] != '1' {
 		return refuseVersion
 	}
+	r.old = proto[7] == '0'
 	r.Method, r.Target = method, target
 	return nil
 }
@@ -184,11 +189,11 @@ func (r *Request) note(name, value []byte) {
 			r.key = value
 			r.keys++
 		} else if foldEqual(name, "transfer-encoding") {
-			r.body = true
+			r.coding(value)
 		}
 	case len("Content-Length"):
-		if foldEqual(name, "content-length") && string(value) != "0" {
-			r.body = true
+		if foldEqual(name, "content-length") {
+			r.contentLength(value)
 		}
 	case len("Sec-WebSocket-Protocol"):
 		if foldEqual(name, protocolField) {
@@ -206,19 +211,24 @@ func (r *Request) note(name, value []byte) {
 	}
 }
 
-// check judges the handshake (RFC 6455, section 4.2.1).
+// check judges the handshake (RFC 6455, section 4.2.1). A request that is none
+// is given refusePlain if it is sound.
 func (r *Request) check() *Response {
 	switch {
-	case r.hosts != 1 || !validHost(r.host):
+	case r.old && r.upgrade:
+		return refuseVersion
+	case r.hosts != 1 && !(r.old && r.hosts == 0) || r.hosts == 1 && !validHost(r.host):
 		return refuseHost
+	case !r.knownMethod():
+		return refuseUnknown
 	case r.Target[0] != '/':
 		return refuseTarget
-	case string(r.Method) != http.MethodGet && (r.upgrade || !r.isHead()):
+	case !r.upgrade:
+		return r.framing()
+	case !r.isGet():
 		return refuseMethod
 	case r.body:
 		return refuseBody
-	case !r.upgrade:
-		return refusePlain
 	case !r.connection:
 		return refuseConnect
 	case r.versions != 1:
@@ -236,6 +246,63 @@ func (r *Request) check() *Response {
 	}
 	return nil
 }
+
+// contentLength takes a Content-Length (RFC 9110, section 8.6).
+func (r *Request) contentLength(value []byte) {
+	r.lengths++
+	if string(value) == "0" {
+		return
+	}
+	r.body = true
+	n, err := strconv.ParseUint(string(value), 10, 63)
+	if r.length = int64(n); err != nil || value[0] == '+' || len(value) > 18 {
+		r.length = badLength
+	}
+}
+
+// coding takes a Transfer-Encoding (RFC 9112, section 6.1).
+func (r *Request) coding(value []byte) {
+	r.codings++
+	r.body = true
+	if r.length = -1; len(value) != len("chunked") || !foldEqual(value, "chunked") {
+		r.length = badCoding
+	}
+}
+
+// What Request.length is besides a length.
+const (
+	badLength = -2
+	badCoding = -3
+)
+
+// framing judges how a request that is no handshake says where it ends (RFC
+// 9112, section 6.3): if there is any doubt it is refused, and the connection
+// ended.
+func (r *Request) framing() *Response {
+	switch {
+	case r.lengths > 1, r.lengths > 0 && r.codings > 0, r.old && r.codings > 0, r.length == badLength:
+		return refuseFraming
+	case r.codings > 1, r.length == badCoding:
+		return refuseCoding
+	}
+	return refusePlain
+}
+
+// knownMethod reports whether the method is one of RFC 9110, section 9, or RFC
+// 5789.
+func (r *Request) knownMethod() bool {
+	switch string(r.Method) {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return true
+	}
+	return false
+}
+
+// HasBody reports whether a body follows the head; BodyLength is its length, or
+// -1 when that is not known.
+func (r *Request) HasBody() bool     { return r.body }
+func (r *Request) BodyLength() int64 { return r.length }
 
 const (
 	protocolField   = "sec-websocket-protocol"
@@ -277,6 +344,10 @@ func (r *Request) validProtocols() bool {
 }
 
 func (r *Request) isHead() bool { return string(r.Method) == http.MethodHead }
+func (r *Request) isGet() bool  { return string(r.Method) == http.MethodGet }
+
+// Reads reports whether the method is GET or HEAD.
+func (r *Request) Reads() bool { return r.isGet() || r.isHead() }
 
 // Path is the target up to its query.
 func (r *Request) Path() []byte {

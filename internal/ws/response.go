@@ -25,8 +25,11 @@ func (r *Response) Error() string { return strconv.Itoa(r.Status) + " " + r.Deta
 var (
 	refuseMalformed  = &Response{http.StatusBadRequest, "malformed request", "", nil}
 	refuseVersion    = &Response{http.StatusHTTPVersionNotSupported, "HTTP/1.1 is required", "", nil}
-	refuseMethod     = &Response{http.StatusMethodNotAllowed, "a WebSocket handshake is a GET request", "Allow: GET\r\n", nil}
-	refuseBody       = &Response{http.StatusBadRequest, "a WebSocket handshake has no body", "", nil}
+	refuseMethod     = &Response{http.StatusMethodNotAllowed, "this is a WebSocket endpoint: a handshake is a GET request", "Allow: GET\r\n", nil}
+	refuseUnknown    = &Response{http.StatusNotImplemented, "unknown method", "", nil}
+	refuseFraming    = &Response{http.StatusBadRequest, "it is not clear where the request ends", "", nil}
+	refuseCoding     = &Response{http.StatusNotImplemented, "unknown transfer coding", "", nil}
+	refuseBody       = &Response{http.StatusBadRequest, "there must be no body here", "", nil}
 	refuseTarget     = &Response{http.StatusBadRequest, "the request target must be a path, or a URL of the Host field's host", "", nil}
 	refuseHost       = &Response{http.StatusBadRequest, "exactly one Host field with a host is required", "", nil}
 	refusePlain      = &Response{http.StatusUpgradeRequired, "this is a WebSocket endpoint", upgradeHeader, nil}
@@ -44,6 +47,7 @@ var (
 	refuseClosed     = &Response{http.StatusServiceUnavailable, "not accepting sessions at the moment", "Retry-After: 1\r\n", nil}
 	refuseUndecided  = &Response{http.StatusServiceUnavailable, "it could not be decided in time whether to accept", "", nil}
 	refuseDraining   = &Response{http.StatusServiceUnavailable, "server is shutting down", "Retry-After: 1\r\n", nil}
+	refuseScarce     = &Response{http.StatusServiceUnavailable, "out of descriptors", "Retry-After: 1\r\n", nil}
 	refuseInternal   = &Response{http.StatusInternalServerError, "handshake failed", "", nil}
 )
 

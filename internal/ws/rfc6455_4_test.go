@@ -51,8 +51,11 @@ func TestRFC6455_4_2_1_OrderAndCaseOfFieldsDoNotMatter(t *testing.T) {
 
 func TestRFC6455_4_2_1_1_GetOfHTTP11(t *testing.T) {
 	s := shut(t)
-	for _, method := range []string{"POST", "PUT", "BREW", "OPTIONS", "get"} {
+	for _, method := range []string{"POST", "PUT", "OPTIONS"} {
 		s.refuses(requestWith("GET", method), http.StatusMethodNotAllowed)
+	}
+	for _, method := range []string{"BREW", "get"} { // RFC 9110, section 9.1
+		s.refuses(requestWith("GET", method), http.StatusNotImplemented)
 	}
 	s.refuses(requestWith("HTTP/1.1", "HTTP/1.0"), http.StatusHTTPVersionNotSupported)
 	ok := serve(t, "tcp", newRecorder(t), Options{})

@@ -33,7 +33,11 @@ type Options struct {
 	Fragmentation Fragmentation // of what is sent
 	QueueBytes    int           // unsent bytes per connection; 0: no limit but 1 GiB
 	Slow          SlowPolicy    // when QueueBytes is reached
-	CloseTimeout  time.Duration // for the peer's part of a closing handshake; 0: 5 s
+	Borrower      func(*Loan)   // see HandOver; called on event loops, and must not block
+	IdleTimeout   time.Duration // of a connection that was lent, until its next request; 0: 60 s
+	StallTimeout  time.Duration // for each piece of a request's body, or of its answer; 0: 30 s
+
+	CloseTimeout time.Duration // for the peer's part of a closing handshake; 0: 5 s
 }
 
 // maxQueue keeps the counts of a queue within 32 bits.
@@ -97,6 +101,8 @@ func NewServer(opt Options) (*Server, error) {
 		opt.Loops = runtime.GOMAXPROCS(0)
 	}
 	opt.HandshakeTimeout = cmp.Or(opt.HandshakeTimeout, 10*time.Second)
+	opt.IdleTimeout = cmp.Or(opt.IdleTimeout, time.Minute)
+	opt.StallTimeout = cmp.Or(opt.StallTimeout, 30*time.Second)
 	opt.CloseTimeout = cmp.Or(opt.CloseTimeout, 5*time.Second)
 	opt.MaxHeadBytes = cmp.Or(opt.MaxHeadBytes, 16<<10)
 	opt.MaxFields = cmp.Or(opt.MaxFields, 100)
@@ -258,6 +264,13 @@ func (s *Server) originWarned() bool {
 	now, last := int64(s.clock()), s.warned.Load()
 	return (last == 0 || now-last > int64(burstGap)) && s.warned.CompareAndSwap(last, now)
 }
+
+// MountOf finds the mount of a path, or nil.
+func (s *Server) MountOf(path []byte) *Mount { return s.mounts.find(path) }
+
+// State reports whether handshakes are refused for the time being, and whether
+// the server drains.
+func (s *Server) State() (closed, draining bool) { return s.closed.Load(), s.draining.Load() }
 
 // Conns is the number of connections, handshakes under way included.
 func (s *Server) Conns() int64 { return s.conns.Load() }

@@ -71,6 +71,8 @@ func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 		s.table.each(func(c *Conn) {
 			switch {
 			case c.loop != l:
+			case c.idle():
+				l.destroy(c, nil)
 			case c.state() == stateHandshake:
 				l.refuse(c, refuseDraining)
 			default:
