@@ -122,6 +122,14 @@ func (l *loop) charge(c *Conn, ev *Event) bool {
 	}
 	if ev.Compressed && p.bytes != nil {
 		f.bytes = p.bytes.takeMany(f.bytes, l.now, len(ev.Payload))
+		if p.policy != RateDelay && p.bytes.debt(f.bytes, l.now) > 0 {
+			// The rest of what was read may become a thousand times as much.
+			if p.policy == RateClose {
+				l.failRate(c)
+				return false
+			}
+			c.excess = true
+		}
 	}
 	return true
 }
