@@ -355,3 +355,36 @@ func TestDetails(t *testing.T) {
 		}
 	}
 }
+
+// What an event loop may judge itself is everything but signatures by public
+// keys that there are.
+func TestSlow(t *testing.T) {
+	ours := issuers()[0]
+	a := authenticator(t, Options{
+		Sources: []string{"header", "cookie:sid"}, SecretFile: file(t, string(ours.secret)),
+		KeysFile: file(t, jwks(t, jose.JSONWebKey{Key: ours.ed.Public(), KeyID: "a"})), Tokens: []string{"ci " + hashed("0123456789abcdef")},
+	})
+	signed := sign(t, "EdDSA", ours.ed, good(), "kid", "a")
+	for _, tt := range []struct {
+		lines []string
+		want  bool
+	}{
+		{nil, false},
+		{[]string{"Authorization: Bearer " + signed}, true},
+		{[]string{"Cookie: sid=" + signed}, true},
+		{[]string{"Authorization: Bearer " + signed[:len(signed)-3] + "AAA"}, true},
+		{[]string{"Authorization: Bearer " + signed, "Cookie: sid=other"}, false},
+		{[]string{"Authorization: Bearer " + sign(t, "EdDSA", ours.ed, good(), "kid", "b")}, false},
+		{[]string{"Authorization: Bearer " + sign(t, "ES512", ours.ec["ES512"], good(), "kid", "a")}, false},
+		{[]string{"Authorization: Bearer " + sign(t, "HS256", ours.secret, good())}, false},
+		{[]string{"Authorization: Bearer 0123456789abcdef"}, false},
+		{[]string{"Authorization: Bearer ..."}, false},
+	} {
+		if got := a.Slow(request(t, "/", tt.lines...)); got != tt.want {
+			t.Errorf("%.80q: %v", tt.lines, got)
+		}
+	}
+	if trusting(t, ours, "HS256").Slow(request(t, "/", "Authorization: Bearer "+signed)) {
+		t.Error("it is slow without public keys")
+	}
+}
