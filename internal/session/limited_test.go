@@ -58,7 +58,7 @@ func TestLimitsBehindSeveralProxies(t *testing.T) {
 // however the decision ends.
 func TestUndecidedHandshakesCount(t *testing.T) {
 	h := start(t, func(o *Options) {
-		o.VerifyTimeout = 500 * time.Millisecond
+		o.VerifyTimeout = 10 * patience
 		o.WS.Admission = ws.Admission{SessionsPerAddress: 1, Sessions: 2}
 	})
 	g := make(gate, 10)
@@ -70,7 +70,7 @@ func TestUndecidedHandshakesCount(t *testing.T) {
 	}{
 		{func(s *Handshake) { s.Accept() }, 101},
 		{func(s *Handshake) { s.Refuse(403, "") }, 403},
-		{func(*Handshake) {}, 503},
+		{func(s *Handshake) { s.refuse(503, "its time has passed") }, 503},
 	} {
 		got := h.knock(t, me)
 		shake := g.next(t)
@@ -100,7 +100,7 @@ func TestUndecidedHandshakesCount(t *testing.T) {
 // A session that sends nothing is closed; one that does, or that keepalive
 // hears, is not.
 func TestIdleSessionsAreClosed(t *testing.T) {
-	h := start(t, func(o *Options) { o.Idle = time.Second; o.Mode = "echo" })
+	h := start(t, func(o *Options) { o.Idle = 2500 * time.Millisecond; o.Mode = "echo" })
 	silent, busy := h.dial(t), h.dial(t)
 	closed := make(chan closeError, 1)
 	go func() { closed <- silent.closed() }()

@@ -145,12 +145,11 @@ func TestUndecidedHandshakesTakeAPlace(t *testing.T) {
 			asked <- c
 			return Deferred
 		}
-		s := serve(t, network, h, Options{HandshakeTimeout: 300 * time.Millisecond,
-			Admission: Admission{SessionsPerAddress: 1, Client: fromHeader}})
+		s := serve(t, network, h, Options{HandshakeTimeout: 10 * patience, Admission: Admission{SessionsPerAddress: 1, Client: fromHeader}})
 		for _, end := range []func(*client, *Conn){
 			func(_ *client, conn *Conn) { conn.Answer(refuseOrigin) },
 			func(c *client, _ *Conn) { c.reset() },
-			func(*client, *Conn) {}, // its time passes
+			func(_ *client, conn *Conn) { onLoop(t, conn.loop, func() { conn.loop.expire(conn) }) }, // its time has passed
 			func(c *client, conn *Conn) { conn.Answer(nil); c.upgraded(); c.reset() },
 			func(c *client, conn *Conn) { c.reset(); conn.Answer(nil) },
 		} {
