@@ -203,90 +203,96 @@ func (p *proxy) open() *peer {
 	return &peer{p.t, secure, bufio.NewReader(secure)}
 }
 
-// Requests that a proxy and what is behind it could take for one more, or one
-// less, than the other does. Whatever nginx makes of them, the daemon answers
-// once on each connection from it, and what comes after is nothing to it.
-func TestRequestSmuggling(t *testing.T) {
-	t.Parallel()
+// smuggling is requests that have another in them, or behind them, for
+// /smuggled.
+func smuggling() map[string]string {
 	const second = "GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
 	upgradeTo := func(with string) string {
 		return strings.Replace(handshake, "Upgrade: websocket", with, 1)
 	}
 	add := func(lines string) string { return strings.TrimSuffix(handshake, "\r\n") + lines + "\r\n" }
 	chunk := "0\r\n\r\n"
+	return map[string]string{
+		"a second request":                   handshake + second,
+		"many requests":                      strings.Repeat(handshake, 50),
+		"a second one after a refusal":       request("/", "Origin: https://evil.example") + second,
+		"after 426 for the version":          strings.Replace(handshake, "Version: 13", "Version: 777", 1) + second,
+		"after 426 for no upgrade":           second + second + second,
+		"Content-Length":                     add("Content-Length: 46\r\n") + second,
+		"Content-Length: 0":                  add("Content-Length: 0\r\n") + second,
+		"two lengths":                        add("Content-Length: 0\r\nContent-Length: 46\r\n") + second,
+		"two equal lengths":                  add("Content-Length: 46\r\nContent-Length: 46\r\n") + second,
+		"a list of lengths":                  add("Content-Length: 46, 46\r\n") + second,
+		"a length of +46":                    add("Content-Length: +46\r\n") + second,
+		"a length of 0x2e":                   add("Content-Length: 0x2e\r\n") + second,
+		"a length of 4_6":                    add("Content-Length: 4_6\r\n") + second,
+		"a length with a NUL":                add("Content-Length: 46\x00\r\n") + second,
+		"a length below zero":                add("Content-Length: -1\r\n") + second,
+		"a length beyond 64 bits":            add("Content-Length: 18446744073709551662\r\n") + second,
+		"chunked":                            add("Transfer-Encoding: chunked\r\n") + chunk + second,
+		"CL.TE":                              add("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + chunk + second,
+		"TE.CL":                              add("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n") + "2e\r\n" + second + "\r\n" + chunk,
+		"TE.TE, of tabs":                     add("Transfer-Encoding:\tchunked\r\nContent-Length: 46\r\n") + second,
+		"TE.TE, of cases":                    add("Transfer-Encoding: chUnked\r\nContent-Length: 46\r\n") + second,
+		"TE.TE, of lists":                    add("Transfer-Encoding: identity, chunked\r\n") + chunk + second,
+		"TE.TE, of twice":                    add("Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n") + chunk + second,
+		"TE.TE, of a vertical tab":           add("Transfer-Encoding: \x0bchunked\r\nContent-Length: 46\r\n") + second,
+		"TE.TE, of an underscore":            add("Transfer_Encoding: chunked\r\nContent-Length: 46\r\n") + second,
+		"a blank before the colon":           add("Transfer-Encoding : chunked\r\n") + chunk + second,
+		"a tab before the colon":             add("Content-Length\t: 46\r\n") + second,
+		"a folded line":                      add("X: a\r\n Transfer-Encoding: chunked\r\n") + chunk + second,
+		"a folded length":                    add("Content-Length:\r\n 46\r\n") + second,
+		"a first line that is folded":        strings.Replace(handshake, "Host:", " Host:", 1) + second,
+		"bare line feeds":                    strings.ReplaceAll(handshake, "\r\n", "\n") + second,
+		"a bare line feed in a value":        add("X: a\nTransfer-Encoding: chunked\r\n") + chunk + second,
+		"a bare line feed at the end":        strings.TrimSuffix(handshake, "\r\n") + "\n" + second,
+		"a bare carriage return":             add("X: a\rContent-Length: 46\r\n") + second,
+		"NUL in a value":                     add("X: a\x00\r\nContent-Length: 46\r\n") + second,
+		"two hosts":                          add("Host: evil.example\r\n") + second,
+		"two equal hosts":                    add("Host: localhost\r\n") + second,
+		"a host of two":                      strings.Replace(handshake, "Host: localhost", "Host: localhost, evil.example", 1) + second,
+		"a host with a path":                 strings.Replace(handshake, "Host: localhost", "Host: localhost/smuggled", 1) + second,
+		"no host":                            strings.Replace(handshake, "Host: localhost\r\n", "", 1) + second,
+		"an absolute target":                 strings.Replace(handshake, "GET / ", "GET http://evil.example/x ", 1) + second,
+		"an absolute target without a path":  strings.Replace(handshake, "GET / ", "GET http://evil.example ", 1) + second,
+		"CONNECT":                            "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost\r\n\r\n" + second,
+		"OPTIONS *":                          "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n" + second,
+		"TRACE":                              strings.Replace(handshake, "GET", "TRACE", 1) + second,
+		"POST with an upgrade":               strings.Replace(add("Content-Length: 46\r\n"), "GET", "POST", 1) + second,
+		"POST without a length":              strings.Replace(handshake, "GET", "POST", 1) + second,
+		"PRI":                                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + second,
+		"HTTP/1.0":                           strings.Replace(handshake, "HTTP/1.1", "HTTP/1.0", 1) + second,
+		"HTTP/1.0, kept alive":               "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + second,
+		"HTTP/0.9":                           "GET /\r\n" + second,
+		"HTTP/1.9":                           strings.Replace(handshake, "HTTP/1.1", "HTTP/1.9", 1) + second,
+		"h2c":                                upgradeTo("Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA") + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + second,
+		"h2c and websocket":                  upgradeTo("Upgrade: h2c, websocket") + second,
+		"an upgrade twice":                   upgradeTo("Upgrade: websocket\r\nUpgrade: h2c") + second,
+		"an upgrade to something else":       upgradeTo("Upgrade: TLS/1.0") + second,
+		"an upgrade of nothing":              upgradeTo("Upgrade:") + second,
+		"Connection names what matters":      strings.Replace(handshake, "Connection: Upgrade", "Connection: Upgrade, Host, X-Real-IP, X-Forwarded-For, Sec-WebSocket-Key", 1) + second,
+		"Expect":                             add("Expect: 100-continue\r\nContent-Length: 46\r\n") + second,
+		"a semicolon":                        strings.Replace(handshake, "GET / ", "GET /;a=b;/%2e%2e/%2fsmuggled ", 1) + second,
+		"a target with an encoded line end":  strings.Replace(handshake, "GET / ", "GET /a%0d%0aX:%20y%0d%0a%0d%0aGET%20/smuggled ", 1) + second,
+		"a query with an encoded line end":   strings.Replace(handshake, "GET / ", "GET /?%0d%0a%0d%0aGET%20/smuggled%20HTTP/1.1%0d%0a%0d%0a ", 1) + second,
+		"bytes beyond ASCII in the target":   strings.Replace(handshake, "GET / ", "GET /\xc4\x8d\xc4\x8aX: ", 1) + second,
+		"two blanks in the first line":       strings.Replace(handshake, "GET / HTTP", "GET  /  HTTP", 1) + second,
+		"a line before the first line":       "\r\n\r\n" + handshake + second,
+		"fields of nginx's own":              add("X-Real-IP: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: gopher\r\nForwarded: for=6.6.6.6\r\n") + second,
+		"a frame that reads like a request":  handshake + string(frame(0x80|opText, []byte(second))) + second,
+		"a head as large as nginx lets pass": add("X: "+strings.Repeat("x", 15_000)+"\r\n") + second,
+		"more fields than the daemon takes":  add(strings.Repeat("A: b\r\n", 200)) + second,
+	}
+}
+
+// Requests that a proxy and what is behind it could take for one more, or one
+// less, than the other does. Whatever nginx makes of them, the daemon answers
+// once on each connection from it, and what comes after is nothing to it.
+func TestRequestSmuggling(t *testing.T) {
+	t.Parallel()
 	attack(t, setting{config: "[socket]\nmode = \"0666\"\n[close]\ntimeout = \"1s\""}, 16*mebi, func(d *daemon) {
 		p := before(t, d)
-		for name, c := range map[string]string{
-			"a second request":                   handshake + second,
-			"many requests":                      strings.Repeat(handshake, 50),
-			"a second one after a refusal":       request("/", "Origin: https://evil.example") + second,
-			"after 426 for the version":          strings.Replace(handshake, "Version: 13", "Version: 777", 1) + second,
-			"after 426 for no upgrade":           second + second + second,
-			"Content-Length":                     add("Content-Length: 46\r\n") + second,
-			"Content-Length: 0":                  add("Content-Length: 0\r\n") + second,
-			"two lengths":                        add("Content-Length: 0\r\nContent-Length: 46\r\n") + second,
-			"two equal lengths":                  add("Content-Length: 46\r\nContent-Length: 46\r\n") + second,
-			"a list of lengths":                  add("Content-Length: 46, 46\r\n") + second,
-			"a length of +46":                    add("Content-Length: +46\r\n") + second,
-			"a length of 0x2e":                   add("Content-Length: 0x2e\r\n") + second,
-			"a length of 4_6":                    add("Content-Length: 4_6\r\n") + second,
-			"a length with a NUL":                add("Content-Length: 46\x00\r\n") + second,
-			"a length below zero":                add("Content-Length: -1\r\n") + second,
-			"a length beyond 64 bits":            add("Content-Length: 18446744073709551662\r\n") + second,
-			"chunked":                            add("Transfer-Encoding: chunked\r\n") + chunk + second,
-			"CL.TE":                              add("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + chunk + second,
-			"TE.CL":                              add("Transfer-Encoding: chunked\r\nContent-Length: 4\r\n") + "2e\r\n" + second + "\r\n" + chunk,
-			"TE.TE, of tabs":                     add("Transfer-Encoding:\tchunked\r\nContent-Length: 46\r\n") + second,
-			"TE.TE, of cases":                    add("Transfer-Encoding: chUnked\r\nContent-Length: 46\r\n") + second,
-			"TE.TE, of lists":                    add("Transfer-Encoding: identity, chunked\r\n") + chunk + second,
-			"TE.TE, of twice":                    add("Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n") + chunk + second,
-			"TE.TE, of a vertical tab":           add("Transfer-Encoding: \x0bchunked\r\nContent-Length: 46\r\n") + second,
-			"TE.TE, of an underscore":            add("Transfer_Encoding: chunked\r\nContent-Length: 46\r\n") + second,
-			"a blank before the colon":           add("Transfer-Encoding : chunked\r\n") + chunk + second,
-			"a tab before the colon":             add("Content-Length\t: 46\r\n") + second,
-			"a folded line":                      add("X: a\r\n Transfer-Encoding: chunked\r\n") + chunk + second,
-			"a folded length":                    add("Content-Length:\r\n 46\r\n") + second,
-			"a first line that is folded":        strings.Replace(handshake, "Host:", " Host:", 1) + second,
-			"bare line feeds":                    strings.ReplaceAll(handshake, "\r\n", "\n") + second,
-			"a bare line feed in a value":        add("X: a\nTransfer-Encoding: chunked\r\n") + chunk + second,
-			"a bare line feed at the end":        strings.TrimSuffix(handshake, "\r\n") + "\n" + second,
-			"a bare carriage return":             add("X: a\rContent-Length: 46\r\n") + second,
-			"NUL in a value":                     add("X: a\x00\r\nContent-Length: 46\r\n") + second,
-			"two hosts":                          add("Host: evil.example\r\n") + second,
-			"two equal hosts":                    add("Host: localhost\r\n") + second,
-			"a host of two":                      strings.Replace(handshake, "Host: localhost", "Host: localhost, evil.example", 1) + second,
-			"a host with a path":                 strings.Replace(handshake, "Host: localhost", "Host: localhost/smuggled", 1) + second,
-			"no host":                            strings.Replace(handshake, "Host: localhost\r\n", "", 1) + second,
-			"an absolute target":                 strings.Replace(handshake, "GET / ", "GET http://evil.example/x ", 1) + second,
-			"an absolute target without a path":  strings.Replace(handshake, "GET / ", "GET http://evil.example ", 1) + second,
-			"CONNECT":                            "CONNECT localhost:443 HTTP/1.1\r\nHost: localhost\r\n\r\n" + second,
-			"OPTIONS *":                          "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n" + second,
-			"TRACE":                              strings.Replace(handshake, "GET", "TRACE", 1) + second,
-			"POST with an upgrade":               strings.Replace(add("Content-Length: 46\r\n"), "GET", "POST", 1) + second,
-			"POST without a length":              strings.Replace(handshake, "GET", "POST", 1) + second,
-			"PRI":                                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + second,
-			"HTTP/1.0":                           strings.Replace(handshake, "HTTP/1.1", "HTTP/1.0", 1) + second,
-			"HTTP/1.0, kept alive":               "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + second,
-			"HTTP/0.9":                           "GET /\r\n" + second,
-			"HTTP/1.9":                           strings.Replace(handshake, "HTTP/1.1", "HTTP/1.9", 1) + second,
-			"h2c":                                upgradeTo("Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA") + "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + second,
-			"h2c and websocket":                  upgradeTo("Upgrade: h2c, websocket") + second,
-			"an upgrade twice":                   upgradeTo("Upgrade: websocket\r\nUpgrade: h2c") + second,
-			"an upgrade to something else":       upgradeTo("Upgrade: TLS/1.0") + second,
-			"an upgrade of nothing":              upgradeTo("Upgrade:") + second,
-			"Connection names what matters":      strings.Replace(handshake, "Connection: Upgrade", "Connection: Upgrade, Host, X-Real-IP, X-Forwarded-For, Sec-WebSocket-Key", 1) + second,
-			"Expect":                             add("Expect: 100-continue\r\nContent-Length: 46\r\n") + second,
-			"a semicolon":                        strings.Replace(handshake, "GET / ", "GET /;a=b;/%2e%2e/%2fsmuggled ", 1) + second,
-			"a target with an encoded line end":  strings.Replace(handshake, "GET / ", "GET /a%0d%0aX:%20y%0d%0a%0d%0aGET%20/smuggled ", 1) + second,
-			"a query with an encoded line end":   strings.Replace(handshake, "GET / ", "GET /?%0d%0a%0d%0aGET%20/smuggled%20HTTP/1.1%0d%0a%0d%0a ", 1) + second,
-			"bytes beyond ASCII in the target":   strings.Replace(handshake, "GET / ", "GET /\xc4\x8d\xc4\x8aX: ", 1) + second,
-			"two blanks in the first line":       strings.Replace(handshake, "GET / HTTP", "GET  /  HTTP", 1) + second,
-			"a line before the first line":       "\r\n\r\n" + handshake + second,
-			"fields of nginx's own":              add("X-Real-IP: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: gopher\r\nForwarded: for=6.6.6.6\r\n") + second,
-			"a frame that reads like a request":  handshake + string(frame(0x80|opText, []byte(second))) + second,
-			"a head as large as nginx lets pass": add("X: "+strings.Repeat("x", 15_000)+"\r\n") + second,
-			"more fields than the daemon takes":  add(strings.Repeat("A: b\r\n", 200)) + second,
-		} {
+		for name, c := range smuggling() {
 			c := p.sends(c)
 			for _, r := range p.seen() {
 				p.wasRead(name, c, r)
