@@ -115,6 +115,9 @@ func (d *daemon) start() (err error) {
 		if err != nil && d.script != nil {
 			err = errors.Join(err, d.script.Close(context.Background()))
 		}
+		if err != nil {
+			stopRoutes(context.Background(), d.routes, d.log)
+		}
 	}()
 	listeners, err := d.sockets.listeners(d.cfg)
 	if err != nil {
