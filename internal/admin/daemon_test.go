@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen before it calls it lost.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // TestMain fails when a goroutine of this package outlives the tests. One that is done may still be on its way out, so it looks again for
 // a while.

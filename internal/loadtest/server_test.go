@@ -16,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // faultyServer forwards what a session sends to the others, with the faults a test asks for. Sessions are numbered as they come.
 type faultyServer struct {

@@ -28,7 +28,7 @@ func runChild() int {
 		return 1
 	}
 	e := New(Options{Sessions: srv, hangGrace: time.Second})
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
 	defer cancel()
 	r, err := e.Eval(ctx, os.Getenv(childScript), EvalOptions{})
 	fmt.Printf("%.300s %v\n", r.Text, err)
@@ -51,7 +51,7 @@ func runChild() int {
 // what it says.
 func child(t testing.TB, text string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 120*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "sh", "-c", "ulimit -v 6000000; exec \"$0\"", os.Args[0])
 	cmd.Env = append(os.Environ(), childScript+"="+text)

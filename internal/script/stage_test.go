@@ -22,7 +22,7 @@ import (
 )
 
 // patience is how long a test waits for what must happen.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // TestMain fails when a goroutine or a socket outlives the tests. What has told
 // of its end may still be on its way out, so it looks again for a while.

@@ -22,7 +22,7 @@ import (
 
 // patience bounds every wait of the tests. It is never the expected length of
 // one.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // deadline is patience from now.
 func deadline() time.Time { return time.Now().Add(patience) }
