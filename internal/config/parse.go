@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,7 +101,7 @@ func decode(name string, data []byte) (document, error) {
 		return document{}, Problems{p}
 	}
 	d := document{values: map[string]any{}, lines: map[string]int{}}
-	d.walk(&md, root, nil)
+	d.walk(&md, root, nil, lineOfEmptyKey(data))
 	for _, k := range md.Keys() {
 		if _, ok := d.values[k.String()]; ok { // else inside a list of tables
 			d.keys = append(d.keys, k)
@@ -116,6 +117,17 @@ func lineOf(at toml.Position, data []byte) int {
 		return max(at.Line, 1)
 	}
 	return 1 + bytes.Count(data[:len(data)-1], []byte("\n"))
+}
+
+var emptyKey = regexp.MustCompile(`(?m)(""|'')[ \t]*[.=]|^[ \t]*\[.*(""|'')`)
+
+// lineOfEmptyKey is where an empty key stands at the first.
+func lineOfEmptyKey(data []byte) int {
+	at := emptyKey.FindIndex(data)
+	if at == nil {
+		return 1
+	}
+	return 1 + bytes.Count(data[:at[0]], []byte("\n"))
 }
 
 // visible writes control characters, which the decoder quotes from the file as
@@ -137,18 +149,20 @@ func visible(s string) string {
 }
 
 // walk notes value and line of each key in a table and the tables below.
-func (d *document) walk(md *toml.MetaData, table map[string]toml.Primitive, prefix toml.Key) {
+// The decoder does not know the line of a key that is empty; it gets above, the
+// line of its table.
+func (d *document) walk(md *toml.MetaData, table map[string]toml.Primitive, prefix toml.Key, above int) {
 	for name, prim := range table {
 		k := append(slices.Clone(prefix), name)
 		var p probe
 		var pe toml.ParseError
 		if err := md.PrimitiveDecode(prim, &p); errors.As(err, &pe) {
-			d.lines[k.String()] = pe.Position.Line
+			d.lines[k.String()] = cmp.Or(pe.Position.Line, above)
 		}
 		d.values[k.String()] = p.value
 		var below map[string]toml.Primitive
 		if _, ok := p.value.(map[string]any); ok && md.PrimitiveDecode(prim, &below) == nil {
-			d.walk(md, below, k)
+			d.walk(md, below, k, d.lines[k.String()])
 		}
 	}
 }

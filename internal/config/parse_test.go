@@ -128,6 +128,16 @@ func TestParseCutFile(t *testing.T) {
 	}
 }
 
+// A key without a name has a line, too.
+func TestParseEmptyKey(t *testing.T) {
+	for data, line := range map[string]int{"\"\" = 1": 1, "\n\"\".0.\"\" = 0": 2, "socket.owner = \"\"\n\nlog.'' = 0\nx = \"\"": 3, "\n[\"\".\"\"]\nx = 1": 2} {
+		_, err := Parse("f", []byte(data))
+		if ps := (Problems{}); !errors.As(err, &ps) || ps[0].Line != line {
+			t.Errorf("%q: %v, want line %d", data, err, line)
+		}
+	}
+}
+
 // FuzzParse: a file is refused at a line it has, for a key that stands there, or
 // it gives a configuration that is right, and that written as a file again reads
 // the same.

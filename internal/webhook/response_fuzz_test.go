@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -61,10 +62,34 @@ func FuzzResponse(f *testing.F) {
 		}
 		checkResponse(t, e, r)
 		again, err := parseResponse(e, written(t, r))
-		if err != nil || !reflect.DeepEqual(again, r) {
+		if err != nil || !reflect.DeepEqual(compact(t, again), compact(t, r)) {
 			t.Fatalf("%q is %+v, written %s it is %+v, %v", body, r, written(t, r), again, err)
 		}
 	})
+}
+
+// compact takes the blanks out of JSON.
+func compact(t *testing.T, r *response) *response {
+	t.Helper()
+	less := func(b []byte) []byte {
+		var out bytes.Buffer
+		if err := json.Compact(&out, b); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	if r.answer != nil {
+		r.answer = less(r.answer)
+	}
+	for i, m := range r.messages {
+		if m.kind == session.KindJSON {
+			r.messages[i].data = less(m.data)
+		}
+	}
+	if r.broadcast != nil && r.broadcast.kind == session.KindJSON {
+		r.broadcast.data = less(r.broadcast.data)
+	}
+	return r
 }
 
 func checkResponse(t *testing.T, e *event, r *response) {
