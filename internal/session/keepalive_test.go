@@ -49,7 +49,7 @@ func TestSilence(t *testing.T) {
 // makes of it.
 func between(t *testing.T, what string, began time.Time, at time.Duration) {
 	t.Helper()
-	if after := time.Since(began); after < at-40*time.Millisecond || after > at+2*time.Second {
+	if after := time.Since(began); after < at-40*time.Millisecond || after > at+10*time.Second {
 		t.Errorf("%s came after %v, want %v", what, after, at)
 	}
 }
@@ -75,7 +75,7 @@ func TestAnythingRenews(t *testing.T) {
 			p.envelope("___cfg___")
 			// A frame of which a byte at a time comes.
 			long, _ := gobwas.CompileFrame(gobwas.MaskFrame(gobwas.NewTextFrame(make([]byte, 100))))
-			began := time.Now()
+			began := h.First().OpenedAt()
 			for i := 0; time.Since(began) < 2*longInterval+shortInterval; i++ {
 				p.envelope("___ping___") // at most half an interval apart
 				if send(p); name == "part of a frame" {
@@ -120,7 +120,7 @@ func TestWithoutGrace(t *testing.T) {
 	h := start(t, keepalive(shortInterval, 0))
 	p := h.dial(t)
 	p.envelope("___cfg___")
-	began := time.Now()
+	began := h.First().OpenedAt() // as the server sees it
 	p.envelope("___ping___")
 	p.envelope("___ping___")
 	if e := p.closed(); e.code != keepaliveCode {
@@ -134,7 +134,7 @@ func TestLongGrace(t *testing.T) {
 	t.Parallel()
 	h := start(t, keepalive(shortInterval, time.Hour))
 	p := h.dial(t)
-	began := time.Now()
+	began := h.First().OpenedAt() // as the server sees it
 	p.closed()
 	between(t, "the close", began, 2*shortInterval)
 }
@@ -144,7 +144,7 @@ func TestSilentSessionsAreKeptWithoutDrop(t *testing.T) {
 	h := start(t, keepalive(shortInterval/3, shortGrace), func(o *Options) { o.Drop = false })
 	p := h.dial(t)
 	p.envelope("___cfg___")
-	began := time.Now()
+	began := h.First().OpenedAt()
 	for range 20 {
 		p.envelope("___ping___")
 	}
@@ -160,7 +160,7 @@ func TestNativePings(t *testing.T) {
 	h := start(t, keepalive(shortInterval, shortGrace), func(o *Options) { o.NativePings = true })
 	p := h.dial(t)
 	p.envelope("___cfg___")
-	began := time.Now()
+	began := h.First().OpenedAt()
 	f, err := p.frame()
 	if err != nil || f.Header.OpCode != gobwas.OpPing {
 		t.Fatalf("%v, %v", f.Header, err)

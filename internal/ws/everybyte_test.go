@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"net"
 	"testing"
 )
 
@@ -108,7 +107,7 @@ func bystand(s *testServer) (rest func() int) {
 	return func() int {
 		close(stop)
 		n := <-done
-		_ = c.Conn.(net.Conn).Close()
+		_ = c.Conn.Close()
 		return n
 	}
 }
