@@ -31,6 +31,8 @@ type Stats struct {
 	Limited        map[string]uint64 `json:"limited"`         // how often somebody ran into a limit, by its name
 	Addresses      int               `json:"addresses"`       // of clients, kept in mind for limits
 	Starved        uint64            `json:"kernel_memory"`   // times that the kernel was short of memory for a connection
+	Memory         int64             `json:"message_memory"`  // bytes that connections hold of messages
+	MemoryClosed   uint64            `json:"memory_closed"`   // connections closed for holding most of it
 	HandlerWaiting int64             `json:"handler_waiting"` // messages that handlers have not done with
 	HandlerDropped uint64            `json:"handler_dropped"` // messages that came faster than they were handled
 	HandlerClosed  uint64            `json:"handler_closed"`  // sessions closed for that
@@ -52,7 +54,7 @@ func (s *Server) Stats() Stats {
 		Inflated: t.Inflated, Deflated: t.Deflated,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
 		Limited: s.limited.totals(t.Limited), Addresses: t.Addresses,
-		Starved:        t.Starved,
+		Starved: t.Starved, Memory: t.Memory, MemoryClosed: t.MemoryClosed,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
 		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Round(100 * time.Millisecond).Seconds(),

@@ -8,7 +8,8 @@ import (
 // A buffer is a pooled byte slice that grows by powers of two. Idle connections
 // hold none. A nil *buffer is an empty one.
 type buffer struct {
-	b []byte
+	b       []byte
+	counted int // of its capacity, in inUse
 }
 
 const (
@@ -21,19 +22,28 @@ var bufferPools [maxBufferBits + 1]sync.Pool
 // getBuffer returns an empty buffer with room for n bytes.
 func getBuffer(n int) *buffer {
 	class := max(minBufferBits, bits.Len(uint(max(n, 1)-1)))
-	if class > maxBufferBits {
-		return &buffer{b: make([]byte, 0, 1<<class)}
+	var x *buffer
+	if class <= maxBufferBits {
+		x, _ = bufferPools[class].Get().(*buffer)
 	}
-	if x, _ := bufferPools[class].Get().(*buffer); x != nil {
-		return x
+	if x == nil {
+		x = &buffer{b: make([]byte, 0, 1<<class)}
 	}
-	return &buffer{b: make([]byte, 0, 1<<class)}
+	if class >= countedBits {
+		x.counted = 1 << class
+		inUse.Add(int64(x.counted))
+	}
+	return x
 }
 
 // free gives the buffer back. Nobody may hold a slice of it afterwards.
 func (x *buffer) free() {
 	if x == nil {
 		return
+	}
+	if x.counted > 0 {
+		inUse.Add(-int64(x.counted))
+		x.counted = 0
 	}
 	class := bits.Len(uint(cap(x.b))) - 1
 	if class <= maxBufferBits && cap(x.b) == 1<<class {
@@ -47,6 +57,14 @@ func (x *buffer) len() int {
 		return 0
 	}
 	return len(x.b)
+}
+
+// size is its capacity.
+func (x *buffer) size() int {
+	if x == nil {
+		return 0
+	}
+	return cap(x.b)
 }
 
 func (x *buffer) bytes() []byte {

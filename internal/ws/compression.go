@@ -132,24 +132,24 @@ type variants struct {
 	payload []byte
 	fr      Fragmentation
 	forms   [maxWindowBits - minWindowBits + 1]struct {
-		once sync.Once
-		wire []byte // nil: compressing does not make it smaller
+		once  sync.Once
+		frame Frame // empty: compressing does not make it smaller
 	}
 }
 
 // deflated returns the compressed form for a connection without context
 // takeover.
-func (v *variants) deflated(bits int) []byte {
+func (v *variants) deflated(bits int) Frame {
 	form := &v.forms[bits-minWindowBits]
 	form.once.Do(func() {
 		scratch := getBuffer(len(v.payload))
 		scratch.b = deflate.Compress(scratch.b, v.payload, bits, nil)
 		if len(scratch.b) < len(v.payload) {
-			form.wire = v.fr.encode(v.op|rsv1, scratch.b)
+			form.frame = wired(v.fr.encode(v.op|rsv1, scratch.b))
 		}
 		scratch.free()
 	})
-	return form.wire
+	return form.frame
 }
 
 // forConn is the frame as it is sent to a connection. Whether all it needs for
@@ -158,8 +158,8 @@ func (f Frame) forConn(c *Conn) Frame {
 	if f.z == nil || !c.compresses(len(f.z.payload)) || c.codec.out != nil {
 		return f
 	}
-	if wire := f.z.deflated(int(c.codec.params.ServerMaxWindowBits)); wire != nil {
-		return Frame{wire: wire}
+	if z := f.z.deflated(int(c.codec.params.ServerMaxWindowBits)); z.wire != nil {
+		return z
 	}
 	return f
 }
@@ -175,5 +175,5 @@ func (c *Conn) inContextLocked(f Frame) Frame {
 	scratch.b = deflate.Compress(scratch.b, f.z.payload, int(c.codec.params.ServerMaxWindowBits), c.codec.out)
 	wire := f.z.fr.encode(f.z.op|rsv1, scratch.b)
 	scratch.free()
-	return Frame{wire: wire}
+	return wired(wire)
 }

@@ -226,6 +226,14 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 		return Gone, false
 	}
 	limit := c.loop.srv.opt.QueueBytes
+	if c.out.size >= hog {
+		if short, over := c.loop.srv.short(); short {
+			c.loop.srv.relieve()
+			if over {
+				limit = 0
+			}
+		}
+	}
 	if c.out.empty() || int(c.out.size)+n <= limit {
 		return 0, true
 	}
@@ -339,6 +347,11 @@ func (c *Conn) writeLocked() {
 	}
 	if c.fd < 0 {
 		return
+	}
+	if c.out.size >= hog {
+		if short, _ := c.loop.srv.short(); short {
+			c.loop.srv.relieve()
+		}
 	}
 	if want := c.out.size > 0; want != c.armed {
 		c.armed = want

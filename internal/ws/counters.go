@@ -37,6 +37,7 @@ type counters struct {
 	slow         atomic.Uint64
 	acceptFailed atomic.Uint64
 	starved      atomic.Uint64
+	sacrificed   atomic.Uint64
 	limited      limited
 
 	mu         sync.Mutex // guards the maps
@@ -60,6 +61,8 @@ type Totals struct {
 	SlowClosed                uint64 // connections closed for a full queue
 	AcceptFailed              uint64
 	Starved                   uint64            // times that a connection met the kernel short of memory
+	Memory                    int64             // what connections hold of messages, in bytes, see Options.Memory
+	MemoryClosed              uint64            // connections closed for holding most of it
 	Limited                   map[string]uint64 // who ran into which limit, by its name
 	Addresses                 int               // kept in mind at the moment, for limits
 }
@@ -86,7 +89,7 @@ func (s *Server) Totals() Totals {
 		Opens: t.opens.Load(), Lent: t.lent.Load(),
 		Closes: maps.Clone(t.byCode), Refused: maps.Clone(t.byStatus), Violations: maps.Clone(t.violations),
 		Dropped: t.dropped.Load(), SlowClosed: t.slow.Load(), AcceptFailed: t.acceptFailed.Load(),
-		Starved: t.starved.Load(),
+		Starved: t.starved.Load(), Memory: inUse.Load(), MemoryClosed: t.sacrificed.Load(),
 		Limited: t.limited.totals(), Addresses: s.admission.table.tracked(s.clock()),
 	}
 	for _, l := range s.loops {

@@ -30,25 +30,26 @@ func (e *ProtocolError) Error() string { return e.Reason }
 // What a [Decoder] can find wrong, each with the section of RFC 6455 that
 // forbids it.
 var (
-	ErrReservedBits        = &ProtocolError{CloseProtocolError, "reserved bits are set"}                     // 5.2
-	ErrReservedOpcode      = &ProtocolError{CloseProtocolError, "reserved opcode"}                           // 5.2
-	ErrUnmasked            = &ProtocolError{CloseProtocolError, "client frame is not masked"}                // 5.1
-	ErrLongControl         = &ProtocolError{CloseProtocolError, "control frame is longer than 125 bytes"}    // 5.5
-	ErrFragmentedControl   = &ProtocolError{CloseProtocolError, "control frame is fragmented"}               // 5.5
-	ErrStrayContinuation   = &ProtocolError{CloseProtocolError, "continuation without a message"}            // 5.4
-	ErrMissingContinuation = &ProtocolError{CloseProtocolError, "new message inside a fragmented one"}       // 5.4
-	ErrNonMinimalLength    = &ProtocolError{CloseProtocolError, "payload length is not minimally encoded"}   // 5.2
-	ErrNegativeLength      = &ProtocolError{CloseProtocolError, "payload length has its top bit set"}        // 5.2
-	ErrShortClose          = &ProtocolError{CloseProtocolError, "close frame has one byte"}                  // 5.5.1
-	ErrCloseCode           = &ProtocolError{CloseProtocolError, "close code is reserved or unassigned"}      // 7.4
-	ErrCloseReason         = &ProtocolError{CloseInvalidPayload, "close reason is not UTF-8"}                // 5.5.1
-	ErrInvalidUTF8         = &ProtocolError{CloseInvalidPayload, "text is not UTF-8"}                        // 8.1
-	ErrCorrupt             = &ProtocolError{CloseInvalidPayload, "compressed message is corrupt"}            // RFC 7692, 7.2.2
-	ErrFrameTooBig         = &ProtocolError{CloseTooBig, "frame exceeds the limit"}                          // 10.4
-	ErrMessageTooBig       = &ProtocolError{CloseTooBig, "message exceeds the limit"}                        // 10.4
-	ErrTooManyFragments    = &ProtocolError{ClosePolicy, "message has too many fragments"}                   // 10.4
-	ErrUnfinished          = &ProtocolError{ClosePolicy, "message took too long to become whole"}            // 10.4
-	errRate                = &ProtocolError{ClosePolicy, "rate limit"}                                       // 10.4
+	ErrReservedBits        = &ProtocolError{CloseProtocolError, "reserved bits are set"}                   // 5.2
+	ErrReservedOpcode      = &ProtocolError{CloseProtocolError, "reserved opcode"}                         // 5.2
+	ErrUnmasked            = &ProtocolError{CloseProtocolError, "client frame is not masked"}              // 5.1
+	ErrLongControl         = &ProtocolError{CloseProtocolError, "control frame is longer than 125 bytes"}  // 5.5
+	ErrFragmentedControl   = &ProtocolError{CloseProtocolError, "control frame is fragmented"}             // 5.5
+	ErrStrayContinuation   = &ProtocolError{CloseProtocolError, "continuation without a message"}          // 5.4
+	ErrMissingContinuation = &ProtocolError{CloseProtocolError, "new message inside a fragmented one"}     // 5.4
+	ErrNonMinimalLength    = &ProtocolError{CloseProtocolError, "payload length is not minimally encoded"} // 5.2
+	ErrNegativeLength      = &ProtocolError{CloseProtocolError, "payload length has its top bit set"}      // 5.2
+	ErrShortClose          = &ProtocolError{CloseProtocolError, "close frame has one byte"}                // 5.5.1
+	ErrCloseCode           = &ProtocolError{CloseProtocolError, "close code is reserved or unassigned"}    // 7.4
+	ErrCloseReason         = &ProtocolError{CloseInvalidPayload, "close reason is not UTF-8"}              // 5.5.1
+	ErrInvalidUTF8         = &ProtocolError{CloseInvalidPayload, "text is not UTF-8"}                      // 8.1
+	ErrCorrupt             = &ProtocolError{CloseInvalidPayload, "compressed message is corrupt"}          // RFC 7692, 7.2.2
+	ErrFrameTooBig         = &ProtocolError{CloseTooBig, "frame exceeds the limit"}                        // 10.4
+	ErrMessageTooBig       = &ProtocolError{CloseTooBig, "message exceeds the limit"}                      // 10.4
+	ErrTooManyFragments    = &ProtocolError{ClosePolicy, "message has too many fragments"}                 // 10.4
+	ErrUnfinished          = &ProtocolError{ClosePolicy, "message took too long to become whole"}          // 10.4
+	errRate                = &ProtocolError{ClosePolicy, "rate limit"}                                     // 10.4
+	errNoMemory            = &ProtocolError{CloseTryAgainLater, "the server is short of memory"}
 	errSlowConsumer        = &ProtocolError{CloseTryAgainLater, "slow consumer: the outbound queue is full"} // 7.4.1
 )
 

@@ -14,6 +14,7 @@ import (
 type Frame struct {
 	wire []byte
 	z    *variants // nil: it is sent as it is
+	held *holding  // of wire; nil: it is copied where it waits
 }
 
 // Len is the number of bytes on the wire when it is not compressed.
@@ -42,8 +43,11 @@ func (s *Server) NewFrame(op OpCode, payload []byte) Frame {
 
 // NewFrame encodes a message that is not to be compressed. The payload is copied.
 func (fr Fragmentation) NewFrame(op OpCode, payload []byte) Frame {
-	return Frame{wire: fr.encode(op, payload)}
+	return wired(fr.encode(op, payload))
 }
+
+// wired is a frame of what it is on the wire.
+func wired(wire []byte) Frame { return Frame{wire: wire, held: newHolding(wire)} }
 
 func (fr Fragmentation) encode(op OpCode, payload []byte) []byte {
 	return fr.Append(make([]byte, 0, fr.wireLen(len(payload))), op, payload)

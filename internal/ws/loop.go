@@ -257,6 +257,9 @@ func (l *loop) readable(c *Conn) {
 			l.destroy(c, nil)
 		}
 	}
+	if c.in.p != nil || c.head != nil || c.flow.wait != nil {
+		l.bound(c)
+	}
 	// What this event produced for its own sender leaves at once, while its
 	// buffer is warm; what it produced for others waits for the pass's end.
 	if k := len(l.batch.dirty); k > 0 && l.batch.dirty[k-1] == c {

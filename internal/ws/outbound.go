@@ -15,8 +15,15 @@ type outbound struct {
 // A segment is a run of whole messages. A shared one points into a [Frame]; an
 // owned one is a pooled buffer that further messages are added to.
 type segment struct {
-	b   []byte  // what is unsent; for an owned segment a tail of own.b
-	own *buffer // nil: shared
+	b    []byte   // what is unsent; for an owned segment a tail of own.b
+	own  *buffer  // nil: shared
+	held *holding // of a shared one; nil: not counted
+}
+
+// free gives back what a segment that is done with holds.
+func (s *segment) free() {
+	s.own.free()
+	s.held.release()
 }
 
 // segments is the pooled tail of a queue: s[at:]. What lies before at has been
@@ -103,10 +110,13 @@ func (o *outbound) pushFrame(f Frame) {
 			l.own = getBuffer(len(l.b) + n)
 			l.own.b = append(l.own.b, l.b...)
 			l.b = l.own.b
+			l.held.release()
+			l.held = nil
 		}
 		o.pushBytes(n, func(dst []byte) []byte { return append(dst, f.wire...) })
 	default:
-		o.add(segment{b: f.wire})
+		f.held.take()
+		o.add(segment{b: f.wire, held: f.held})
 	}
 }
 
@@ -147,7 +157,7 @@ func (o *outbound) appendTo(l *segment, n int, fill func([]byte) []byte) {
 // shift drops the first segment.
 func (o *outbound) shift() {
 	o.size -= uint32(len(o.first.b))
-	o.first.own.free()
+	o.first.free()
 	o.first = segment{}
 	o.begun = 0
 	if o.rest == nil {
@@ -172,11 +182,11 @@ func (o *outbound) freeRest() {
 func (o *outbound) clear() {
 	if o.rest != nil {
 		for _, s := range o.rest.waiting() {
-			s.own.free()
+			s.free()
 		}
 		o.freeRest()
 	}
-	o.first.own.free()
+	o.first.free()
 	*o = outbound{}
 }
 
@@ -218,14 +228,14 @@ func (o *outbound) truncate() (dropped int) {
 	if o.rest != nil {
 		for _, s := range o.rest.waiting() {
 			count(s.b)
-			s.own.free()
+			s.free()
 		}
 		o.freeRest()
 	}
 	begun := int(o.begun)
 	count(o.first.b[begun:])
 	if begun == 0 {
-		o.first.own.free()
+		o.first.free()
 		*o = outbound{}
 		return dropped
 	}
@@ -244,6 +254,7 @@ func (o *outbound) split() {
 	head.b, tail.b = head.b[:o.begun], tail.b[o.begun:]
 	switch own := o.first.own; {
 	case own == nil:
+		tail.held.take() // once for each
 	case len(head.b) <= len(tail.b):
 		head.own = getBuffer(len(head.b))
 		head.own.b = append(head.own.b, head.b...)
@@ -287,7 +298,8 @@ func (o *outbound) dropOldest(size int) (dropped int) {
 			continue
 		}
 		o.size -= uint32(n)
-		o.rest.shift().own.free()
+		gone := o.rest.shift()
+		gone.free()
 		if len(o.rest.waiting()) == 0 {
 			o.freeRest()
 		}

@@ -46,6 +46,7 @@ var (
 	refuseHeaders    = &Response{http.StatusRequestHeaderFieldsTooLarge, "header fields are too large", "", nil}
 	refuseClosed     = &Response{http.StatusServiceUnavailable, "not accepting sessions at the moment", "Retry-After: 1\r\n", nil}
 	refuseUndecided  = &Response{http.StatusServiceUnavailable, "it could not be decided in time whether to accept", "", nil}
+	refuseMemory     = &Response{http.StatusServiceUnavailable, "the server is short of memory", "Retry-After: 1\r\n", nil}
 	refuseDraining   = &Response{http.StatusServiceUnavailable, "server is shutting down", "Retry-After: 1\r\n", nil}
 	refuseScarce     = &Response{http.StatusServiceUnavailable, "out of descriptors", "Retry-After: 1\r\n", nil}
 	refuseInternal   = &Response{http.StatusInternalServerError, "handshake failed", "", nil}

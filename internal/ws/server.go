@@ -38,6 +38,7 @@ type Options struct {
 	StallTimeout  time.Duration // for each piece of a request's body, or of its answer; 0: 30 s
 
 	CloseTimeout time.Duration // for the peer's part of a closing handshake; 0: 5 s
+	Memory       int64         // bytes that all connections together hold of messages; 0: no limit
 }
 
 // maxQueue keeps the counts of a queue within 32 bits.
@@ -72,14 +73,16 @@ type Server struct {
 	loops []*loop
 	count counters
 
-	conns    atomic.Int64
-	warned   atomic.Int64 // when a refused origin was last warned of, on the clock
-	tight    atomic.Bool  // an accepted descriptor was of the reserve
-	nextGen  atomic.Int32
-	pace     pacer        // of accepting, see Options.HandshakeRate
-	failing  atomic.Int64 // when accepting last failed, see acceptFailed
-	draining atomic.Bool
-	closed   atomic.Bool // handshakes are refused for the time being
+	conns       atomic.Int64
+	warned      atomic.Int64 // when a refused origin was last warned of, on the clock
+	tight       atomic.Bool  // an accepted descriptor was of the reserve
+	nextGen     atomic.Int32
+	pace        pacer        // of accepting, see Options.HandshakeRate
+	relieved    atomic.Int64 // when memory was last looked for, on the clock
+	warnedShort atomic.Int64 // when its lack was last told
+	failing     atomic.Int64 // when accepting last failed, see acceptFailed
+	draining    atomic.Bool
+	closed      atomic.Bool // handshakes are refused for the time being
 
 	wg sync.WaitGroup
 
