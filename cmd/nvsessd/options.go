@@ -52,6 +52,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			CloseTimeout:  c.Close.Timeout.Std(),
 			IdleTimeout:   c.HTTP.IdleTimeout.Std(),
 			StallTimeout:  c.HTTP.StallTimeout.Std(),
+			Memory:        int64(c.Limits.MemoryBytes),
 		},
 		Log:            log,
 		Mounts:         mounts(c),

@@ -159,6 +159,7 @@ type Limits struct {
 	BytesPerSecond        int
 	BytesBurst            int
 	Policy                string
+	MemoryBytes           int      // that all connections hold of messages; 0: no limit
 	Idle                  Duration // 0: none
 }
 
@@ -295,6 +296,7 @@ func Default() Config {
 		Limits: Limits{
 			HandshakesPerAddress: 2000,
 			HandshakesBurst:      30_000,
+			MemoryBytes:          1 << 30,
 			MessagesPerSecond:    100_000,
 			MessagesBurst:        200_000,
 			BytesPerSecond:       256 << 20,

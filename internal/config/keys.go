@@ -70,6 +70,7 @@ var keys = []key[Config]{
 	bind("limits.bytes_per_second", func(c *Config) *int { return &c.Limits.BytesPerSecond }, byteRate()),
 	bind("limits.bytes_burst", func(c *Config) *int { return &c.Limits.BytesBurst }, byteBurst()),
 	bind("limits.policy", func(c *Config) *string { return &c.Limits.Policy }, ratePolicy()),
+	bind("limits.memory_bytes", func(c *Config) *int { return &c.Limits.MemoryBytes }, integer(0, 1<<40)),
 	bind("limits.idle", func(c *Config) *Duration { return &c.Limits.Idle }, noneOrDuration(second, 720*hour)),
 
 	bind("keepalive.enabled", func(c *Config) *bool { return &c.Keepalive.Enabled }, boolean()),

@@ -78,6 +78,7 @@ var values = []struct {
 	{"limits.bytes_per_second", `0`, []string{`-1`, `1099511627777`}},
 	{"limits.bytes_burst", `65536`, []string{`65535`, `1099511627777`}},
 	{"limits.policy", `"drop"`, []string{`"drop_newest"`, `""`}},
+	{"limits.memory_bytes", `1048576`, []string{`-1`, `1099511627777`}},
 	{"limits.idle", `"1h"`, []string{`"999ms"`, `"721h"`, `60`}},
 	{"keepalive.enabled", `false`, []string{`1`}},
 	{"keepalive.interval", `"2500ms"`, []string{`"99ms"`, `"25h"`}},

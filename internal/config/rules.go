@@ -60,6 +60,15 @@ var rules = []rule{{
 		return nil
 	},
 }, {
+	keys:    []string{"limits.memory_bytes", "message.max_message_bytes", "outbound.queue_bytes"},
+	allowed: "0, or from message.max_message_bytes and outbound.queue_bytes up",
+	check: func(c *Config) error {
+		if m, most := c.Limits.MemoryBytes, max(c.Message.MaxMessageBytes, c.Outbound.QueueBytes); m > 0 && m < most {
+			return fmt.Errorf("one session may hold %d bytes, all together %d", most, m)
+		}
+		return nil
+	},
+}, {
 	keys:    []string{"webhooks.max_backoff", "webhooks.backoff"},
 	allowed: "webhooks.backoff up to webhooks.max_backoff",
 	check: func(c *Config) error {

@@ -36,7 +36,7 @@ type Conn struct {
 
 	// Written by the loop, read by anybody.
 	data     any
-	protocol string
+	protocol *string      // nil: none
 	codec    *codec       // nil: without compression
 	lastRead atomic.Int64 // loop clock, nanoseconds
 	messages atomic.Uint64
@@ -132,7 +132,12 @@ func (c *Conn) Peer() Peer { return *c.peer }
 func (c *Conn) Mount() *Mount { return c.mount }
 
 // Subprotocol is the negotiated subprotocol, or "".
-func (c *Conn) Subprotocol() string { return c.protocol }
+func (c *Conn) Subprotocol() string {
+	if c.protocol == nil {
+		return ""
+	}
+	return *c.protocol
+}
 
 // IdleFor is the time since the peer last sent anything at all. While the
 // process stands still, nobody's silence grows, and nor does that of a peer that

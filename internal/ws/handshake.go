@@ -134,7 +134,10 @@ func (l *loop) settle(c *Conn, r *Request, resp *Response) bool {
 		l.exchange.addField("Sec-WebSocket-Extensions", answer)
 	}
 	l.exchange.addFields(c.mount.Header)
-	c.protocol, c.codec = protocol, z
+	if c.codec = z; protocol != "" {
+		c.protocol = new(string)
+		*c.protocol = protocol
+	}
 	c.opened = true
 	c.mu.Lock()
 	c.out.pushBytes(len(l.exchange.out), func(dst []byte) []byte { return append(dst, l.exchange.out...) })
