@@ -71,13 +71,25 @@ func (s *Server) short() (short, over bool) {
 	return used > limit, used > limit+limit/4
 }
 
-// relieve has every loop close those of its connections that hold most, soon.
+// relieve has every loop close those of its connections that hold most, soon,
+// and again for as long as memory is used up.
 func (s *Server) relieve() {
-	now, last := int64(s.clock()), s.relieved.Load()
-	if last != 0 && now-last < int64(reliefPause) || !s.relieved.CompareAndSwap(last, now) {
+	if !s.relieving.CompareAndSwap(false, true) {
 		return
 	}
-	s.post((*loop).relieve)
+	alive := false
+	for _, l := range s.loops {
+		alive = l.post(l.relieve) || alive
+	}
+	if !alive {
+		return
+	}
+	time.AfterFunc(reliefPause, func() {
+		s.relieving.Store(false)
+		if short, _ := s.short(); short {
+			s.relieve()
+		}
+	})
 }
 
 // relieve closes the loop's connections that hold most, until enough is free.
@@ -143,18 +155,23 @@ func (l *loop) bound(c *Conn) {
 
 // sacrifice closes a connection and frees what it holds.
 func (l *loop) sacrifice(c *Conn) {
-	l.srv.count.sacrificed.Add(1)
+	count := &l.srv.count.sacrificed
 	switch c.state() {
 	case stateHandshake:
+		count.Add(1)
 		l.refuse(c, refuseMemory)
 		return
 	case stateDeciding:
+		count.Add(1)
 		l.decided(c, refuseMemory)
 		return
 	}
 	c.mu.Lock()
 	c.dropped += uint32(c.out.truncate())
 	open, begun := c.state() == stateOpen, !c.out.empty()
+	if open { // else it has been counted for what ends it
+		count.Add(1)
+	}
 	if c.end == nil && begun {
 		c.end = &CloseInfo{Code: errNoMemory.Code, Reason: errNoMemory.Reason, Err: errNoMemory}
 	}

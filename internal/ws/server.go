@@ -78,7 +78,7 @@ type Server struct {
 	tight       atomic.Bool  // an accepted descriptor was of the reserve
 	nextGen     atomic.Int32
 	pace        pacer        // of accepting, see Options.HandshakeRate
-	relieved    atomic.Int64 // when memory was last looked for, on the clock
+	relieving   atomic.Bool  // connections that hold most are being closed, or were a moment ago
 	warnedShort atomic.Int64 // when its lack was last told
 	failing     atomic.Int64 // when accepting last failed, see acceptFailed
 	draining    atomic.Bool
