@@ -73,7 +73,8 @@ func TestMemoryOfAllIsBounded(t *testing.T) {
 			eventually(t, "some are closed for it, and there is room again", func() bool {
 				return closedForIt(s) > peers/4 && inUse.Load() <= memoryLimit
 			})
-			if n := most(); n > memoryLimit*3/2 {
+			// The limit, a quarter, and the buffer that each loop was just making larger.
+			if n := most(); n > 2*memoryLimit {
 				t.Errorf("%d bytes were held, the limit is %d", n, memoryLimit)
 			}
 			for range closedForIt(s) {
