@@ -175,7 +175,7 @@ func TestNotify(t *testing.T) {
 		}
 		return "\n" + string(buf[:n]) + "\n"
 	}
-	p := launch(t, nil, withEnv("NOTIFY_SOCKET="+path, "WATCHDOG_USEC=200000"), inShell("export WATCHDOG_PID=$$"))
+	p := launch(t, nil, withEnv("NOTIFY_SOCKET="+path, "WATCHDOG_USEC=2000000"), inShell("export WATCHDOG_PID=$$"))
 	if s := receive(); !strings.Contains(s, "\nREADY=1\n") || !strings.Contains(s, "\nSTATUS=0 sessions, mode handlers\n") {
 		t.Errorf("first: %q", s)
 	}
