@@ -47,6 +47,9 @@ func FuzzForwarded(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, chain, real string, split uint8, ip []byte) {
+		if _, _, ok := parsed(t, "/", "X-Forwarded-For: "+chain, "X-Real-IP: "+real); !ok {
+			return
+		}
 		peer := ws.Peer{Network: "unix"}
 		if addr, ok := netip.AddrFromSlice(ip); ok {
 			peer = ws.Peer{Network: "tcp", Addr: netip.AddrPortFrom(addr.Unmap(), 4000)}
@@ -54,7 +57,7 @@ func FuzzForwarded(f *testing.F) {
 		remote := func(fields ...string) (string, []string) {
 			r, _, ok := parsed(t, "/", fields...)
 			if !ok {
-				t.Skip()
+				t.Fatalf("%q: no request", fields)
 			}
 			return px.remote(&r, peer)
 		}
@@ -112,7 +115,7 @@ func FuzzRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, target, cookie, extensions, host string) {
 		r, head, ok := parsed(t, target, "Cookie: "+cookie, "Sec-WebSocket-Extensions: "+extensions, "X-Host: "+host)
 		if !ok || target[0] != '/' {
-			t.Skip()
+			return
 		}
 		// Values as the head has them: without blanks around.
 		cookie, extensions, host = string(r.Get("Cookie")), string(r.Get("Sec-WebSocket-Extensions")), string(r.Get("X-Host"))
