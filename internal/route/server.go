@@ -123,7 +123,6 @@ func (s *Server) Rank(path []byte) int {
 }
 
 var (
-	refusePath   = &ws.Response{Status: http.StatusBadRequest, Detail: "the path has segments that are . or .."}
 	refuseMethod = &ws.Response{Status: http.StatusMethodNotAllowed, Detail: "the method is not allowed here", Header: "Allow: GET, HEAD\r\n"}
 	refuseTrace  = &ws.Response{Status: http.StatusMethodNotAllowed, Detail: "the method is not allowed here",
 		Header: "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n"}
@@ -145,8 +144,6 @@ func (s *Server) Admit(r *ws.Request) *ws.Response {
 		return refuseBody
 	case r.BodyLength() > s.opt.MaxBodyBytes:
 		return refuseSize
-	case dotted(r.Path()):
-		return refusePath
 	}
 	if s.busy.Add(1) > int64(s.opt.MaxRequests) {
 		s.busy.Add(-1)

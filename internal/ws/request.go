@@ -222,6 +222,8 @@ func (r *Request) check() *Response {
 		return refuseUnknown
 	case r.Target[0] != '/':
 		return refuseTarget
+	case r.dotted():
+		return refuseDots
 	case !r.upgrade:
 		return r.framing()
 	case !r.isGet():
@@ -295,6 +297,26 @@ func (r *Request) Reads() bool { return r.isGet() || r.isHead() }
 func (r *Request) Path() []byte {
 	path, _, _ := bytes.Cut(r.Target, []byte("?"))
 	return path
+}
+
+// dotted reports whether the path has segments that are . or .., in any
+// spelling, or escapes that are none. A proxy in front may have looked at the
+// path without them, and let pass what is meant for another mount.
+func (r *Request) dotted() bool {
+	path := r.Path()
+	if bytes.IndexByte(path, '%') < 0 && bytes.Index(path, []byte("/.")) < 0 && bytes.IndexByte(path, '\\') < 0 {
+		return false
+	}
+	p, err := url.PathUnescape(string(path))
+	if err != nil {
+		return true
+	}
+	for segment := range strings.FieldsFuncSeq(p, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // Host, Origin and Key are the fields' values; empty when absent.

@@ -30,6 +30,7 @@ var (
 	refuseFraming    = &Response{http.StatusBadRequest, "it is not clear where the request ends", "", nil}
 	refuseCoding     = &Response{http.StatusNotImplemented, "unknown transfer coding", "", nil}
 	refuseBody       = &Response{http.StatusBadRequest, "there must be no body here", "", nil}
+	refuseDots       = &Response{http.StatusBadRequest, "the path has segments that are . or .., or broken escapes", "", nil}
 	refuseTarget     = &Response{http.StatusBadRequest, "the request target must be a path, or a URL of the Host field's host", "", nil}
 	refuseHost       = &Response{http.StatusBadRequest, "exactly one Host field with a host is required", "", nil}
 	refusePlain      = &Response{http.StatusUpgradeRequired, "this is a WebSocket endpoint", upgradeHeader, nil}
