@@ -315,35 +315,6 @@ func TestIdleConnectionsEnd(t *testing.T) {
 	}
 }
 
-// A client that takes nothing, or does not send what it promised, is cut off.
-func TestStalledClientsAreCutOff(t *testing.T) {
-	big := filepath.Join(t.TempDir(), "big")
-	f, err := os.Create(big)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Truncate(256 << 20); err != nil {
-		t.Fatal(err)
-	}
-	f.Close()
-	backend := newBackend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-	s := start(t, Options{Routes: []Route{{Path: "/big", Files: big}, {Path: "/p", Proxy: backend}}}, func(o *session.Options) {
-		o.WS.StallTimeout, o.WS.CloseTimeout = 200*time.Millisecond, 200*time.Millisecond
-	})
-	w := s.dial()
-	w.send(get("/big"))
-	eventually(t, "the request is under way", func() bool { return s.routes.Busy() == 1 })
-	eventually(t, "it is cut off", func() bool { return s.routes.Busy() == 0 && s.sessions.Stats().Connections == 0 })
-	w.Close()
-
-	w = s.dial()
-	w.send(request("POST", "/p", "Content-Length: 10") + "abc")
-	if resp, _ := w.answer("POST"); resp.StatusCode != 408 {
-		t.Errorf("half a body: %d", resp.StatusCode)
-	}
-	w.ends()
-}
-
 func TestProxyTellsOfTheClient(t *testing.T) {
 	backend := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"X-Forwarded-For", "X-Real-Ip", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "Upgrade", "Connection"} {

@@ -28,7 +28,7 @@ var HandOver = &Response{}
 // A Loan is a connection lent for one request. It is a net.Conn whose first
 // bytes are the request's head, and whose Close gives it back to be ended.
 // Keep gives it back for another request. Read deadlines are those of net.Conn;
-// writing has one of its own: Options.StallTimeout to take each piece.
+// writing has one of its own: a peer that takes nothing for Options.StallTimeout.
 type Loan struct {
 	c     *Conn
 	file  *os.File // of a copy of the descriptor: the loop keeps the other
@@ -46,7 +46,7 @@ type Loan struct {
 	aborted bool // a read deadline has passed that was set in the past: nothing is to wait
 }
 
-// maxPiece is what may be written within one deadline.
+// maxPiece is what is written under one deadline.
 const maxPiece = 32 << 10
 
 // lend hands out a connection whose buffer begins with a request's head of n
@@ -224,17 +224,45 @@ func plainTimeout(err error) error {
 	return err
 }
 
-// Write writes a part of the answer.
+// Write writes a part of the answer. It fails with os.ErrDeadlineExceeded when
+// the peer has taken nothing for Options.StallTimeout.
 func (x *Loan) Write(p []byte) (n int, err error) {
 	for err == nil && n < len(p) {
-		if err = x.file.SetWriteDeadline(time.Now().Add(x.stall)); err != nil {
-			break
-		}
 		var k int
-		k, err = x.file.Write(p[n:min(n+maxPiece, len(p))])
+		k, err = x.writePiece(p[n:min(n+maxPiece, len(p))])
 		n += k
 	}
 	return n, plainTimeout(err)
+}
+
+// writePiece writes what the peer is to take a part of within each deadline. A
+// socket has room again only when much of its buffer, which may be megabytes, has
+// drained: so it is the peer's progress that counts, not ours.
+func (x *Loan) writePiece(p []byte) (n int, err error) {
+	waiting := x.unsent()
+	for {
+		if err = x.file.SetWriteDeadline(time.Now().Add(x.stall)); err != nil {
+			return n, err
+		}
+		var k int
+		k, err = x.file.Write(p[n:])
+		n += k
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, err
+		}
+		now := x.unsent()
+		if k == 0 && now >= waiting {
+			return n, err
+		}
+		waiting = now
+	}
+}
+
+// unsent is what the kernel holds of the answer, in its own measure: TCP's bytes
+// until they are acknowledged, a unix socket's memory until it is read.
+func (x *Loan) unsent() (n int) {
+	_ = x.raw.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.TIOCOUTQ) })
+	return n
 }
 
 // Keep gives the connection back for another request, when this one has been
