@@ -69,7 +69,12 @@ func TestHostileHandlers(t *testing.T) {
 		"a cycle":           {"const o = {}; o.o = o; conn.jsend(o)", false, "TypeError"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := newStage(t, quick, sessions(func(o *session.Options) { o.Inbox.Policy = session.InboxDropNewest }))
+			st := newStage(t, quick, func(so *session.Options, o *Options) {
+				so.Inbox.Policy = session.InboxDropNewest
+				if !strings.Contains(c.text, "its promise") {
+					o.Timeout = patience // on a busy machine the processor time takes long to be used up
+				}
+			})
 			must(t, st.load(`const sleep = (ms) => new Promise((f) => setTimeout(f, ms));
 srv.regis_$str_handle$(async (s, conn, sess) => {
   if (s !== 'bad') return (await null, conn.ssend(s));
@@ -98,7 +103,8 @@ srv.regis_$str_handle$(async (s, conn, sess) => {
 				t.Errorf("report %+v", r)
 			}
 			// What is no Error, and is not thrown at once, has no stack.
-			placeless := strings.HasPrefix(r.Last, "Uncaught") || strings.Contains(r.Last, "its promise") || strings.Contains(r.Last, "begun anew")
+			placeless := strings.HasPrefix(r.Last, "Uncaught") || strings.HasPrefix(r.Last, "the call was ended") || // between two microtasks
+				strings.Contains(r.Last, "its promise") || strings.Contains(r.Last, "begun anew")
 			if !strings.HasPrefix(r.Last, "handlers.js:") && !placeless {
 				t.Errorf("where? %s", r.Last)
 			}
