@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -40,12 +41,12 @@ func (s *Server) newProxy(r Route) (*handler, error) {
 			return dialer.DialContext(ctx, "unix", socket)
 		}
 	}
+	var failing burst
 	proxy := &httputil.ReverseProxy{
 		Transport: transport,
 		ErrorLog:  stdLog(s.log, zap.DebugLevel), // of answers that broke off
 		Rewrite: func(p *httputil.ProxyRequest) {
-			p.SetURL(target)
-			p.Out.Host = p.In.Host
+			onward(p, target)
 			p.Out.Header.Del("Expect") // the client is told to go on when its body is read
 			x, client := clientOf(p.In)
 			forwarded(p.Out.Header, p.In, client, x.Peer().Addr.Addr().String(), x.Peer().Addr.IsValid(), x.TLS())
@@ -56,12 +57,27 @@ func (s *Server) newProxy(r Route) (*handler, error) {
 			}
 			return nil
 		},
-		ErrorHandler: func(w http.ResponseWriter, req *http.Request, err error) { s.unanswered(w, req, r, err) },
+		ErrorHandler: func(w http.ResponseWriter, req *http.Request, err error) { s.unanswered(w, req, r, &failing, err) },
 	}
 	return &handler{writes: true, close: transport.CloseIdleConnections, Handler: http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		req.Header.Del("Upgrade") // may be ignored (RFC 9110, section 7.8), and ReverseProxy would not
 		proxy.ServeHTTP(w, req)
 	})}, nil
+}
+
+// onward addresses the request to the backend, with path and query byte for byte
+// as they came: what net/url makes of them may mean something else there.
+func onward(p *httputil.ProxyRequest, target *url.URL) {
+	path := strings.TrimSuffix(target.EscapedPath(), "/") + pathOf(p.In)
+	u := &url.URL{Scheme: target.Scheme, Host: target.Host, Opaque: path, RawQuery: p.In.URL.RawQuery, ForceQuery: p.In.URL.ForceQuery}
+	if strings.HasPrefix(path, "//") { // as Opaque it would be a host and a path
+		u.Opaque, u.RawPath = "", path
+		u.Path, _ = url.PathUnescape(path) // the loop has judged its escapes
+	}
+	p.Out.URL = u
+	if p.Out.Host = p.In.Host; p.Out.Host == "" { // of HTTP/1.0
+		p.Out.Host = target.Host
+	}
 }
 
 // backend takes the address of a web server apart: socket is the path of a unix
@@ -78,20 +94,38 @@ func backend(address string) (target *url.URL, socket string, err error) {
 	return u, "", nil
 }
 
+// ours are the fields that say who the client is. Many a backend takes "_" in a
+// name for "-" (CGI's variables cannot tell them apart).
+var ours = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-Ip"}
+
+// plausible reports whether s has only what names, addresses and ports are made of.
+func plausible(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && !strings.ContainsRune(".:-_[]%", r)
+	})
+}
+
 // forwarded says who the client is. What the client itself says of that is
 // passed on only if it is a trusted proxy.
 func forwarded(out http.Header, in *http.Request, client *session.Client, peer string, known, tls bool) {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-Ip"} {
-		out.Del(name)
+	for name := range out {
+		if slices.Contains(ours, http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))) {
+			delete(out, name)
+		}
 	}
 	chain, host, proto := []string{}, in.Host, "http"
 	if tls {
 		proto = "https"
 	}
 	if client.Trusted {
-		chain = append(chain, client.Chain...)
-		if v := in.Header.Get("X-Forwarded-Host"); v != "" {
-			host = v
+		for _, address := range client.Chain {
+			if plausible(address) {
+				chain = append(chain, address)
+			}
+		}
+		first, _, _ := strings.Cut(in.Header.Get("X-Forwarded-Host"), ",")
+		if first = strings.TrimSpace(first); plausible(first) {
+			host = first
 		}
 		if v := in.Header.Get("X-Forwarded-Proto"); v == "http" || v == "https" {
 			proto = v
@@ -106,12 +140,14 @@ func forwarded(out http.Header, in *http.Request, client *session.Client, peer s
 	if client.Addr != "" {
 		out.Set("X-Real-Ip", client.Addr)
 	}
-	out.Set("X-Forwarded-Host", host)
+	if host != "" { // HTTP/1.0 needs none
+		out.Set("X-Forwarded-Host", host)
+	}
 	out.Set("X-Forwarded-Proto", proto)
 }
 
 // unanswered answers in place of a backend that did not.
-func (s *Server) unanswered(w http.ResponseWriter, req *http.Request, r Route, err error) {
+func (s *Server) unanswered(w http.ResponseWriter, req *http.Request, r Route, failing *burst, err error) {
 	var size *http.MaxBytesError
 	var timeout net.Error
 	status := http.StatusBadGateway
@@ -131,6 +167,9 @@ func (s *Server) unanswered(w http.ResponseWriter, req *http.Request, r Route, e
 		status = http.StatusServiceUnavailable
 	}
 	if status >= 500 {
+		s.count.failed.Add(1)
+	}
+	if status >= 500 && failing.begins(time.Since(s.started)) {
 		s.log.Warn("a proxy's backend does not answer", zap.String("route", r.Path), zap.Int("status", status), zap.Error(err))
 	}
 	fail(w, status)

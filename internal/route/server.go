@@ -48,7 +48,10 @@ type Server struct {
 	http   http.Server
 	loans  loans
 	busy   atomic.Int64
+	count  counters
 	served sync.WaitGroup
+
+	started time.Time
 }
 
 // A handler is a Route at work.
@@ -67,7 +70,7 @@ func New(opt Options) (*Server, error) {
 	if opt.ProxyTimeout <= 0 {
 		opt.ProxyTimeout = 30 * time.Second
 	}
-	s := &Server{opt: opt, log: opt.Log, loans: loans{lent: make(chan net.Conn, opt.MaxRequests), closed: make(chan struct{})}}
+	s := &Server{opt: opt, log: opt.Log, started: time.Now(), loans: loans{lent: make(chan net.Conn, opt.MaxRequests), closed: make(chan struct{})}}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -190,16 +193,21 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Body != nil {
 		r.Body = http.MaxBytesReader(w, r.Body, s.opt.MaxBodyBytes)
 	}
-	h.ServeHTTP(w, r)
+	a := &answer{ResponseWriter: w}
+	defer s.count.over(a, r)
+	h.ServeHTTP(a, r)
+	a.whole = true
 }
 
 // pathOf is the path as the loop has seen it.
 func pathOf(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		path, _, _ := strings.Cut(r.RequestURI, "?")
+	path, _, _ := strings.Cut(r.RequestURI, "?")
+	if strings.HasPrefix(path, "/") {
 		return path
 	}
-	return r.URL.EscapedPath() // of the absolute form
+	_, path, _ = strings.Cut(path, "://") // of the absolute form
+	_, path, _ = strings.Cut(path, "/")
+	return "/" + path
 }
 
 // stdLog is a log for the standard library.

@@ -55,7 +55,7 @@ func (p *PlainRequest) Respond(status int, fields []HeaderField, body []byte) er
 }
 
 // framingFields are the transport's.
-var framingFields = []string{"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "x-content-type-options"}
+var framingFields = []string{"content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "date", "x-content-type-options"}
 
 func validField(f HeaderField) bool {
 	token := func(r rune) bool {
@@ -87,6 +87,10 @@ type Router interface {
 
 	// Admit judges a request to one of its paths. Nil takes it.
 	Admit(r *ws.Request) *ws.Response
+
+	// Totals counts the requests that it took, by what became of them. It may be
+	// called from anywhere.
+	Totals() map[string]uint64
 }
 
 // Client is what is known of the client of a request that a Router has taken:

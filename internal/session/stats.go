@@ -29,6 +29,7 @@ type Stats struct {
 	UnknownReplies uint64            `json:"unknown_replies"`
 	AcceptFailed   uint64            `json:"accept_failed"`
 	Limited        map[string]uint64 `json:"limited"`         // how often somebody ran into a limit, by its name
+	HTTP           map[string]uint64 `json:"http"`            // requests to routes, by what became of them
 	Addresses      int               `json:"addresses"`       // of clients, kept in mind for limits
 	Starved        uint64            `json:"kernel_memory"`   // times that the kernel was short of memory for a connection
 	Memory         int64             `json:"message_memory"`  // bytes that connections hold of messages
@@ -53,6 +54,7 @@ func (s *Server) Stats() Stats {
 		TextIn:      t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
 		Inflated: t.Inflated, Deflated: t.Deflated,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
+		HTTP:    s.routeTotals(),
 		Limited: s.limited.totals(t.Limited), Addresses: t.Addresses,
 		Starved: t.Starved, Memory: t.Memory, MemoryClosed: t.MemoryClosed,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
@@ -68,4 +70,12 @@ func byName(m map[int]uint64) map[string]uint64 {
 		out[strconv.Itoa(k)] = v
 	}
 	return out
+}
+
+// routeTotals are empty when there are no routes.
+func (s *Server) routeTotals() map[string]uint64 {
+	if s.opt.Routes == nil {
+		return map[string]uint64{}
+	}
+	return s.opt.Routes.Totals()
 }
