@@ -211,15 +211,25 @@ func (c *Config) tableProblems(lines map[string]int) (ps Problems) {
 	if key := pages[c.HTTP.HealthPath]; key != "" && c.HTTP.HealthPath != "" {
 		problem("http.health_path", "a path of its own", "%q is in %s as well", c.HTTP.HealthPath, key)
 	}
+	if key := owner[c.HTTP.HealthPath]; key != "" {
+		problem(key, "each path in one place", "%q is in http.health_path as well", c.HTTP.HealthPath)
+	}
 	pages[c.HTTP.HealthPath] = "http.health_path"
 	for i, r := range c.Routes {
 		at := fmt.Sprintf("route[%d]", i)
 		claim(r.Path, at+".path")
 		if key := pages[r.Path]; key != "" {
 			problem(at+".path", "each path in one place", "%q is in %s as well", r.Path, key)
+		} else if dir := strings.TrimSuffix(r.Path, "*"); c.Web.ClientPath != "" && dir == c.Web.ClientPath {
+			problem(at+".path", "each path in one place", "%q is the directory of web.client_path", r.Path)
 		}
 		if err := r.check(); err != nil {
 			problem(at, "one of files, proxy and redirect; status with redirect", "%v", err)
+		}
+	}
+	for i, r := range c.Routes {
+		if r.Path != "" && strings.HasPrefix(r.Redirect, "/") && pages[r.target()] == "" && bestFit(owner, r.target()) == r.Path {
+			problem(fmt.Sprintf("route[%d].redirect", i), "a redirect to another place", "%q is at %q again, for ever", r.Redirect, r.Path)
 		}
 	}
 	return ps
@@ -265,4 +275,24 @@ func (r *Route) check() error {
 		return fmt.Errorf("the redirect %q has a star, but the path %q has none", r.Redirect, r.Path)
 	}
 	return nil
+}
+
+// target is a path that a redirect leads to.
+func (r *Route) target() string {
+	to, _, _ := strings.Cut(strings.TrimSuffix(r.Redirect, "*"), "?")
+	to, _, _ = strings.Cut(to, "#")
+	return to
+}
+
+// bestFit is which of the patterns fits a path best, or "".
+func bestFit(patterns map[string]string, path string) (best string) {
+	if patterns[path] != "" {
+		return path
+	}
+	for p := range patterns {
+		if prefix, ok := strings.CutSuffix(p, "/*"); ok && len(p) > len(best) && (path == prefix || strings.HasPrefix(path, prefix+"/")) {
+			best = p
+		}
+	}
+	return best
 }

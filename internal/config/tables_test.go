@@ -151,6 +151,13 @@ func TestTablesAreReportedWithIndexAndLine(t *testing.T) {
 		"a page's path":                        {"[[route]]\npath = \"/nvsess/nvsess.mjs\"\nfiles = \"/x\"", []string{`f:2: route[0].path: "/nvsess/nvsess.mjs" is in web.client_path as well`}},
 		"the health's path":                    {"[[route]]\npath = \"/healthz\"\nfiles = \"/x\"", []string{`f:2: route[0].path: "/healthz" is in http.health_path as well`}},
 		"health at a page's path":              {"[http]\nhealth_path = \"/\"\n[web]\ndemo_path = \"/\"", []string{`f:2: http.health_path: "/" is in web.demo_path as well`}},
+		"health at a path of sessions":         {"paths = [\"/healthz\"]", []string{`f:1: paths: "/healthz" is in http.health_path as well; allowed: each path in one place`}},
+		"the directory of pages":               {"[web]\nclient_path = \"/c/\"\n[[route]]\npath = \"/c/*\"\nfiles = \"/x\"", []string{`f:4: route[0].path: "/c/*" is the directory of web.client_path`}},
+		"a redirect to itself":                 {"[[route]]\npath = \"/x/*\"\nredirect = \"/x/*\"", []string{`f:3: route[0].redirect: "/x/*" is at "/x/*" again, for ever`}},
+		"a redirect below itself":              {"[[route]]\npath = \"/x/*\"\nredirect = \"/x/y?z\"", []string{`f:3: route[0].redirect: "/x/y?z" is at "/x/*" again`}},
+		"an exact redirect to itself":          {"[[route]]\npath = \"/x\"\nredirect = \"/x?y\"", []string{`f:3: route[0].redirect: "/x?y" is at "/x" again`}},
+		"dot segments of a route":              {"[[route]]\npath = \"/x/../y\"\nfiles = \"/x\"", []string{`f:2: route[0].path: "/x/../y" has the segment ".."`}},
+		"dot segments of a mount":              {"[[mount]]\npaths = [\"/x/%2E/*\"]", []string{`f:2: mount[0].paths: "/x/%2E/*" has the segment "%2E"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("f", []byte(tt.doc))

@@ -107,6 +107,11 @@ func checkPath(s string) error {
 	case strings.ContainsAny(exact, "*?#") || strings.ContainsFunc(exact, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return fmt.Errorf("%q is not the path of a URL", s)
 	}
+	for segment := range strings.SplitSeq(exact, "/") {
+		if plain, err := url.PathUnescape(segment); err != nil || plain == "." || plain == ".." {
+			return fmt.Errorf("%q has the segment %q, which no request is answered for", s, segment)
+		}
+	}
 	return nil
 }
 
