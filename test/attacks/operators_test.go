@@ -117,13 +117,15 @@ func TestOperatorsSlowRequests(t *testing.T) {
 func TestTenThousandOperatorsCalls(t *testing.T) {
 	t.Parallel()
 	attack(t, setting{unasked: true}, 64*mebi, func(d *daemon) {
-		var done, refused, full atomic.Int64
+		var done, refused, full, late atomic.Int64
+		begun := time.Now()
 		var calls sync.WaitGroup
 		for range 10_000 {
 			calls.Go(func() {
 				for {
 					err := d.call("sesses", nil, nil)
 					var e *admin.Error
+					var silent *admin.NotReachableError
 					switch {
 					case err == nil:
 						done.Add(1)
@@ -133,6 +135,9 @@ func TestTenThousandOperatorsCalls(t *testing.T) {
 						full.Add(1)
 						time.Sleep(10 * time.Millisecond)
 						continue
+					case errors.As(err, &silent) && time.Since(begun) < 2*patience: // a busy machine: it had no turn in time
+						late.Add(1)
+						continue
 					default:
 						t.Errorf("%v", err)
 					}
@@ -141,7 +146,7 @@ func TestTenThousandOperatorsCalls(t *testing.T) {
 			})
 		}
 		calls.Wait()
-		t.Logf("%d carried out, %d refused; the backlog was full %d times", done.Load(), refused.Load(), full.Load())
+		t.Logf("%d carried out, %d refused; the backlog was full %d times, and %d calls given up and made again", done.Load(), refused.Load(), full.Load(), late.Load())
 		if done.Load() == 0 || done.Load()+refused.Load() != 10_000 {
 			t.Error("some calls had no end")
 		}
