@@ -25,7 +25,7 @@ func (d *daemon) mendSockets() {
 	s.mu.Unlock()
 	for _, old := range public {
 		d.mend(old, s.publicAs, func(made *listen.Socket) error {
-			if err := d.sessions.Listen(&ws.Listener{FD: made.FD, Network: made.Addr.Network}); err != nil {
+			if err := d.sessions.Listen(&ws.Listener{FD: made.FD, Network: made.Addr.Network, WhileDraining: true}); err != nil {
 				return err
 			}
 			d.sessions.Unlisten(old.FD)

@@ -245,8 +245,12 @@ func (d *daemon) hungUp() bool {
 }
 
 // stop closes every session with 1001, within the deadline. A second signal
-// cuts it short, which is an error.
+// cuts it short, which is an error. Until the sessions are gone whoever else
+// comes is told so, but at systemd's sockets, where he waits for the next process.
 func (d *daemon) stop(signals <-chan os.Signal) error {
+	d.sessions.Drain()
+	d.sockets.closeInherited(d.log)
+	d.delayStop(signals)
 	deadline := d.cfg.Shutdown.Deadline.Std()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
@@ -268,12 +272,11 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 			return
 		}
 	}()
-	d.sessions.Drain()
-	d.sockets.closePublic(d.log)
 	n, began := d.sessions.Len(), time.Now()
 	if err := d.sessions.Shutdown(ctx, ws.CloseGoingAway, "server is shutting down"); err != nil {
 		d.log.Warn("some sessions did not close in time and were cut", zap.Error(err))
 	}
+	d.sockets.closePublic(d.log)
 	stopRoutes(ctx, d.routes, d.log)
 	d.stopScript(ctx)
 	stopWebhook(ctx, d.webhook, d.log)
@@ -288,6 +291,29 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		return errCutShort
 	}
 	return nil
+}
+
+// delayStop leaves the sessions alone for shutdown.delay, or until a signal.
+func (d *daemon) delayStop(signals <-chan os.Signal) {
+	delay := d.cfg.Shutdown.Delay.Std()
+	if delay == 0 {
+		return
+	}
+	d.log.Info("draining", zap.Duration("delay", delay), zap.Int("sessions", d.sessions.Len()))
+	over := time.NewTimer(delay)
+	defer over.Stop()
+	for {
+		select {
+		case <-over.C:
+			return
+		case sig := <-signals:
+			if sig == syscall.SIGHUP && !d.hungUp() {
+				continue
+			}
+			d.log.Info("closing sessions without further delay", zap.Stringer("signal", sig))
+			return
+		}
+	}
 }
 
 // effective is the configuration as it is in force: with the addresses that are

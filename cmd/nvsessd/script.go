@@ -94,7 +94,7 @@ func (d *daemon) listenAt(address string, cert *tls.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := d.sockets.add(sock, &ws.Listener{FD: sock.FD, Network: addr.Network, TLS: cert}, d.sessions.Listen); err != nil {
+	if err := d.sockets.add(sock, &ws.Listener{FD: sock.FD, Network: addr.Network, TLS: cert, WhileDraining: true}, d.sessions.Listen); err != nil {
 		return errors.Join(err, sock.Close())
 	}
 	d.log.Info("listening, as a script wants it", zap.Stringer("listen", sock))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -109,7 +110,7 @@ func (s *sockets) listeners(c *config.Config) ([]*ws.Listener, error) {
 	}
 	var list []*ws.Listener
 	for _, sock := range s.public {
-		ln := &ws.Listener{FD: sock.FD, Network: sock.Addr.Network}
+		ln := &ws.Listener{FD: sock.FD, Network: sock.Addr.Network, WhileDraining: !sock.Inherited}
 		if !sock.Addr.IsUnix() {
 			ln.TLS = tlsConf
 		}
@@ -146,26 +147,42 @@ func (s *sockets) addresses() (public []string, operators string) {
 	return public, operators
 }
 
-// closePublic makes the public sockets refuse, or leaves what arrives to
-// systemd. The loops stop listening by themselves.
+// closeInherited leaves what arrives at systemd's sockets to the next process.
+// The loops have stopped listening there. No socket is added any more.
+func (s *sockets) closeInherited(log *zap.Logger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.public = slices.DeleteFunc(s.public, func(sock *listen.Socket) bool {
+		if sock.Inherited {
+			closeSocket(sock, log)
+		}
+		return sock.Inherited
+	})
+}
+
+// closePublic makes the public sockets refuse. The loops have ended, or not
+// begun.
 func (s *sockets) closePublic(log *zap.Logger) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
 	for _, sock := range s.public {
-		if err := sock.Close(); err != nil {
-			log.Warn("cannot close a socket", zap.Stringer("socket", sock), zap.Error(err))
-		}
+		closeSocket(sock, log)
 	}
 	s.public = nil
+}
+
+func closeSocket(sock *listen.Socket, log *zap.Logger) {
+	if err := sock.Close(); err != nil {
+		log.Warn("cannot close a socket", zap.Stringer("socket", sock), zap.Error(err))
+	}
 }
 
 func (s *sockets) close(log *zap.Logger) {
 	s.closePublic(log)
 	for _, sock := range s.admin {
-		if err := sock.Close(); err != nil {
-			log.Warn("cannot close a socket", zap.Stringer("socket", sock), zap.Error(err))
-		}
+		closeSocket(sock, log)
 	}
 	s.admin = nil
 }

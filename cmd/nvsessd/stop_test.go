@@ -51,8 +51,8 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	if code, reason := m.closeCode(t); code != 1001 || reason != goodbye {
 		t.Errorf("closed with %d %q", code, reason)
 	}
-	if _, err := net.Dial("unix", p.socket("nvsess.sock")); err == nil {
-		t.Error("a stopping daemon still accepts")
+	if _, err := tryVisit(t, "ws+unix://"+p.socket("nvsess.sock")); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a session of a stopping daemon: %v", err)
 	}
 	p.signal(syscall.SIGHUP) // means nothing without a terminal
 	p.signal(syscall.SIGINT)
@@ -60,6 +60,78 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 	p.ends(1)
 	p.logged("ending at once")
 	p.noSockets()
+}
+
+// Until the last session is gone whoever else comes is told that the daemon stops,
+// over plain sockets and TLS. Those that say nothing hold up nothing.
+func TestDrainingIsSeenByNewConnections(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t)
+	p := launch(t, configured(t, fmt.Sprintf("listen = [\"unix:%%t/nvsess.sock\", \"tcp:127.0.0.1:0\"]\ntls_cert = %q\ntls_key = %q\n", cert, key)+
+		patient+"[handshake]\ntimeout = \"5m\"\n"))
+	tcp := strings.TrimPrefix(p.logged("ready").Listen[1], "tcp:")
+	m := visitMute(t, p.socket("nvsess.sock"))
+	p.signal(syscall.SIGTERM)
+	m.closeCode(t) // and does not answer
+	p.tellsDraining(t)
+	secure := browser(t, true, func() (net.Conn, error) { return net.Dial("tcp", tcp) })
+	if resp, body := fetch(t, secure, "GET", "https://localhost/healthz", nil); resp.StatusCode != 503 || string(body) != draining {
+		t.Errorf("over TLS: %d %q", resp.StatusCode, body)
+	}
+	for _, addr := range []string{"unix " + p.socket("nvsess.sock"), "tcp " + tcp} {
+		network, address, _ := strings.Cut(addr, " ")
+		silent, err := net.Dial(network, address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
+	}
+	m.Close()
+	p.ends(0)
+	p.noSockets()
+}
+
+const draining = `{"status":"draining"}` + "\n"
+
+// tellsDraining checks what a stopping daemon says to a new connection.
+func (p *process) tellsDraining(t *testing.T) {
+	t.Helper()
+	c := browser(t, false, func() (net.Conn, error) { return net.Dial("unix", p.socket("nvsess.sock")) })
+	if resp, body := fetch(t, c, "GET", "http://localhost/healthz", nil); resp.StatusCode != 503 || string(body) != draining {
+		t.Errorf("health: %d %q", resp.StatusCode, body)
+	}
+	if _, err := tryVisit(t, "ws+unix://"+p.socket("nvsess.sock")); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a session: %v", err)
+	}
+}
+
+// With shutdown.delay the sessions go on at first, while health says already
+// that the daemon stops. A second signal ends the delay, and is no error.
+func TestShutdownDelay(t *testing.T) {
+	for delay, skip := range map[string]bool{"5m": true, "300ms": false} {
+		t.Run(delay, func(t *testing.T) {
+			t.Parallel()
+			p := launch(t, configured(t, "mode = \"echo\"\n[shutdown]\ndelay = \""+delay+"\"\n"))
+			p.logged("ready")
+			g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+			began := time.Now()
+			p.signal(syscall.SIGTERM)
+			if skip {
+				p.logged("draining")
+				p.tellsDraining(t)
+				g.say(t, "still here")
+				g.hears(t, "still here")
+				p.signal(syscall.SIGHUP) // means nothing without a terminal
+				p.signal(syscall.SIGTERM)
+			}
+			g.isClosed(t, 1001, goodbye)
+			if took := time.Since(began); !skip && took < 300*time.Millisecond {
+				t.Errorf("closed after %v", took)
+			}
+			p.ends(0)
+			p.noSockets()
+		})
+	}
 }
 
 func TestShutdownDeadline(t *testing.T) {

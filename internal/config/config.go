@@ -243,7 +243,8 @@ type Web struct {
 
 // Shutdown is the way out.
 type Shutdown struct {
-	Deadline Duration
+	Delay    Duration // before sessions are closed
+	Deadline Duration // for their closing
 }
 
 // Log is what is written about all this.

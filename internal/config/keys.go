@@ -123,6 +123,7 @@ var keys = []key[Config]{
 	bind("web.client_path", func(c *Config) *string { return &c.Web.ClientPath }, text(`"/", "/directory/" or ""`, checkDirectory)),
 	bind("web.demo_path", func(c *Config) *string { return &c.Web.DemoPath }, text(`"/", "/directory/" or ""`, checkDirectory)),
 
+	bind("shutdown.delay", func(c *Config) *Duration { return &c.Shutdown.Delay }, noneOrDuration(10*millisecond, 10*minute)),
 	bind("shutdown.deadline", func(c *Config) *Duration { return &c.Shutdown.Deadline }, duration(10*millisecond, 10*minute)),
 
 	bind("log.level", func(c *Config) *string { return &c.Log.Level }, choice("debug", "info", "warn", "error")),

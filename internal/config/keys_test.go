@@ -118,6 +118,7 @@ var values = []struct {
 	{"http.proxy_timeout", `"1s"`, []string{`"9ms"`, `"61m"`}},
 	{"web.client_path", `"/"`, []string{`"nvsess/"`, `"/nvsess"`, `"/a?b/"`}},
 	{"web.demo_path", `"/demo/"`, []string{`"demo"`, `"/*/"`}},
+	{"shutdown.delay", `"1s"`, []string{`"9ms"`, `"11m"`, `5`}},
 	{"shutdown.deadline", `"1s"`, []string{`"9ms"`, `"11m"`}},
 	{"log.level", `"debug"`, []string{`"trace"`, `"INFO"`}},
 	{"log.format", `"json"`, []string{`"text"`}},

@@ -102,11 +102,11 @@ func NewServer(opt Options) (*Server, error) {
 // Start serves the listeners.
 func (s *Server) Start(listeners []*ws.Listener) error { return s.ws.Start(listeners) }
 
-// Drain stops accepting. The listeners may be closed when it returns; see
-// ws.Server.Drain.
+// Drain stops accepting sessions. Listeners that are not served WhileDraining may
+// be closed when it returns; see ws.Server.Drain.
 func (s *Server) Drain() { s.ws.Drain() }
 
-// Shutdown stops accepting, closes every session with code and reason, and
+// Shutdown stops accepting sessions, closes every session with code and reason, and
 // waits until they are gone or ctx is done; see ws.Server.Shutdown.
 func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	s.Drain()

@@ -18,7 +18,7 @@ import (
 type acceptor struct {
 	loop      *loop
 	listeners []*Listener
-	stopped   bool          // for good
+	stopped   bool          // no listener joins any more
 	paused    bool          // listeners are out of the epoll set until resumeAt
 	resumeAt  time.Duration // loop clock
 }
@@ -61,12 +61,17 @@ func (a *acceptor) leave(fd int) {
 	}
 }
 
-func (a *acceptor) stop() {
+// stop takes out the listeners that are not to be accepted from while the
+// server drains, or all. No others join.
+func (a *acceptor) stop(all bool) {
 	a.stopped = true
-	for _, ln := range a.listeners {
-		a.loop.poll.remove(int32(ln.FD))
-	}
-	a.listeners, a.paused = nil, false
+	a.listeners = slices.DeleteFunc(a.listeners, func(ln *Listener) bool {
+		if ln.WhileDraining && !all {
+			return false
+		}
+		a.loop.poll.remove(int32(ln.FD)) // while paused it is not there
+		return true
+	})
 }
 
 // pause stops accepting for d.

@@ -240,7 +240,7 @@ func (l *loop) destroy(c *Conn, err error) {
 		_ = c.peer.tls.SetDeadline(time.Now().Add(l.srv.opt.CloseTimeout))
 	}
 	l.conns.Add(-1)
-	l.srv.connGone()
+	l.srv.connGone(c)
 	l.tell(c, info)
 }
 

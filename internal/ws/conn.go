@@ -55,6 +55,7 @@ type Conn struct {
 	armed   bool  // the kernel's buffer is full; epoll tells when there is room (or starved)
 	broken  bool  // a write failed; the loop will see the socket's end
 	held    bool  // nothing is read from it for the time being, see flow.go
+	late    bool  // immutable; accepted while the server drained (here it fills a gap)
 }
 
 // connState is where a connection is in its life. States only go forward, but

@@ -51,6 +51,11 @@ type Listener struct {
 	Network string      // "unix" or "tcp"
 	TLS     *tls.Config // nil: plain
 
+	// WhileDraining says that connections are accepted until Shutdown has closed
+	// those from before, so that whoever comes is told: health says so, all else
+	// is refused with 503.
+	WhileDraining bool
+
 	peer Peer // of unix connections
 }
 
@@ -74,6 +79,7 @@ type Server struct {
 	count counters
 
 	conns       atomic.Int64
+	awaited     atomic.Int64 // those of conns that were there before the server drained
 	warned      atomic.Int64 // when a refused origin was last warned of, on the clock
 	tight       atomic.Bool  // an accepted descriptor was of the reserve
 	nextGen     atomic.Int32
@@ -89,7 +95,7 @@ type Server struct {
 	mu      sync.Mutex // guards what follows
 	tls     []*tlsListener
 	running bool
-	empty   chan struct{} // closed when the last connection is gone; nil: nobody waits
+	empty   chan struct{} // closed when the last awaited connection is gone; nil: nobody waits
 }
 
 // NewServer prepares a server; Start runs it.
@@ -214,8 +220,11 @@ func (s *Server) adopt(fd int32, peer *Peer, place *address, here *loop) {
 		}
 	}
 	// Whichever loop: a stale event must not find the same number again.
-	c := &Conn{loop: l, peer: peer, fd: fd, gen: s.nextGen.Add(1) & (1<<30 - 1), place: place, counted: place != nil}
+	c := &Conn{loop: l, peer: peer, fd: fd, gen: s.nextGen.Add(1) & (1<<30 - 1), place: place, counted: place != nil, late: s.draining.Load()}
 	s.conns.Add(1)
+	if !c.late {
+		s.awaited.Add(1)
+	}
 	l.conns.Add(1)
 	if !s.table.set(fd, c) {
 		l.destroy(c, nil)
@@ -247,7 +256,7 @@ func (l *loop) begin(c *Conn) {
 		return // refused with all others
 	}
 	l.arm(c, l.srv.opt.HandshakeTimeout)
-	if l.srv.draining.Load() {
+	if l.srv.draining.Load() && !c.late { // a late one may ask for health
 		l.refuse(c, refuseDraining)
 	}
 }
@@ -281,8 +290,9 @@ func (s *Server) Conns() int64 { return s.conns.Load() }
 // Loops is the number of event loops.
 func (s *Server) Loops() int { return s.opt.Loops }
 
-func (s *Server) connGone() {
-	if s.conns.Add(-1) == 0 && s.draining.Load() {
+func (s *Server) connGone(c *Conn) {
+	s.conns.Add(-1)
+	if !c.late && s.awaited.Add(-1) == 0 && s.draining.Load() {
 		s.mu.Lock()
 		if s.empty != nil {
 			close(s.empty)

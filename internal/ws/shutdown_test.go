@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,6 +75,87 @@ func TestShutdown(t *testing.T) {
 		}
 		c.Close()
 	})
+}
+
+// Until the last connection from before is gone, those that come at a listener
+// served WhileDraining are told; what they do or leave undone holds nothing up.
+// What comes at others waits in the backlog.
+func TestShutdownTellsWhoComesLate(t *testing.T) {
+	for _, network := range []string{"unix", "tcp", "tls"} {
+		t.Run(network, func(t *testing.T) {
+			h := newRecorder(t)
+			h.health = func(r *Request) *Response {
+				if string(r.Path()) != "/up" {
+					return nil
+				}
+				return &Response{Status: 503, Detail: "draining"}
+			}
+			opt := Options{Loops: 2, CloseTimeout: time.Hour, HandshakeTimeout: time.Hour}
+			var s *testServer
+			if network == "tls" {
+				s = serveTLS(t, h, opt)
+			} else {
+				s = serve(t, network, h, opt)
+			}
+			listenTo := func(while bool) (*Listener, string) {
+				ln, addr := listen(t, s.network)
+				ln.WhileDraining = while
+				if network == "tls" {
+					ln.TLS, _ = certificate()
+				}
+				if err := s.Listen(ln); err != nil {
+					t.Fatal(err)
+				}
+				return ln, addr
+			}
+			left, leftAddr := listenTo(false)
+			_, s.addr = listenTo(true)
+
+			before := s.dial()
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			down := make(chan error, 1)
+			s.down = true
+			go func() { down <- s.Shutdown(ctx, CloseGoingAway, "") }()
+			before.expectClose(CloseGoingAway)
+
+			waiting, err := net.Dial(s.network, leftAddr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer waiting.Close()
+			late, health, half := s.dialRaw(), s.dialRaw(), s.dialRaw()
+			half.write([]byte(handshake[:20]))
+			late.write([]byte(handshake))
+			late.refused(503) // and does not end its side
+			health.write([]byte("GET /up HTTP/1.1\r\nHost: x\r\n\r\n"))
+			if _, body := health.refused(503); !strings.Contains(body, "draining") {
+				t.Errorf("health: %q", body)
+			}
+			silent, err := net.Dial(s.network, s.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer silent.Close()
+			select {
+			case err := <-down:
+				t.Fatalf("the end came before that of a connection from before: %v", err)
+			default:
+			}
+			before.send(OpClose, closeBody(CloseGoingAway, ""))
+			before.expectEnd()
+			before.Close()
+			if err := receive(t, "Shutdown's end", down); err != nil {
+				t.Fatal(err)
+			}
+			s.gone()
+			fd, _, errno := accept(left)
+			if errno != 0 {
+				t.Fatalf("what came at another listener is not in its backlog: %v", errno)
+			}
+			closeFD(fd)
+		})
+	}
 }
 
 // The deadline cuts those that do not answer, with megabytes queued or not.

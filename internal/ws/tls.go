@@ -27,8 +27,10 @@ type tlsListener struct {
 	ctx context.Context
 	end context.CancelFunc
 
-	mu    sync.Mutex // guards what follows
-	conns map[net.Conn]struct{}
+	whileDraining bool // see Listener
+
+	mu    sync.Mutex        // guards what follows
+	conns map[net.Conn]bool // whether it came while the server drained; nil: cut
 }
 
 func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
@@ -42,7 +44,7 @@ func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tlsListener{srv: s, ln: nl, cfg: ln.TLS, conns: make(map[net.Conn]struct{})}
+	t := &tlsListener{srv: s, ln: nl, cfg: ln.TLS, whileDraining: ln.WhileDraining, conns: make(map[net.Conn]bool)}
 	t.ctx, t.end = context.WithCancel(context.Background())
 	s.wg.Go(t.run)
 	return t, nil
@@ -65,7 +67,18 @@ func (t *tlsListener) cut() {
 	t.conns = nil
 }
 
-// track has cut end nc; it reports false when that has been already. The
+// cutLate ends the connections that came while the server drained.
+func (t *tlsListener) cutLate() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for nc, late := range t.conns {
+		if late {
+			_ = nc.Close()
+		}
+	}
+}
+
+// track has cut, or cutLate, end nc; it reports false when that has been already. The
 // function it returns forgets nc.
 func (t *tlsListener) track(nc net.Conn) (forget func(), ok bool) {
 	t.mu.Lock()
@@ -73,7 +86,7 @@ func (t *tlsListener) track(nc net.Conn) (forget func(), ok bool) {
 	if t.conns == nil {
 		return nil, false
 	}
-	t.conns[nc] = struct{}{}
+	t.conns[nc] = t.srv.draining.Load()
 	return func() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -152,6 +165,9 @@ func (t *tlsListener) serve(peer *Peer, place *address) {
 	cancel()
 	if err != nil {
 		t.srv.log.Debug("TLS handshake failed", zap.Error(err))
+		return
+	}
+	if _, ok := t.track(nc); !ok { // it may be late by now
 		return
 	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
