@@ -129,7 +129,7 @@ func (s *stage) step(b block, st step) bool {
 	}
 	rest := strings.TrimSuffix(st.output, "\n")
 	var heard []string // and not yet found
-	timeout := time.After(patience / 4)
+	timeout := time.After(patience)
 	for rest != "" {
 		taken := false
 		for i, text := range heard {
