@@ -111,3 +111,14 @@ func TestBurst(t *testing.T) {
 		}
 	}
 }
+
+// What the loop answers itself says when, as net/http's answers do.
+func TestAnswersHaveADate(t *testing.T) {
+	s := start(t, Options{Routes: []Route{{Path: "/away", Redirect: "/"}}})
+	for _, r := range []string{get("/healthz"), get("/none"), get("/ws"), get("/away"), "GET /none\r\n\r\n"} {
+		resp, _ := s.ask(r)
+		if at, err := http.ParseTime(resp.Header.Get("Date")); err != nil || time.Since(at).Abs() > patience || len(resp.Header["Date"]) != 1 {
+			t.Errorf("%.20q: %q, %v", r, resp.Header["Date"], err)
+		}
+	}
+}

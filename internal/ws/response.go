@@ -3,6 +3,8 @@ package ws
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
+	"time"
 )
 
 // A Response is an answer other than 101: to a handshake that is refused, or to
@@ -65,7 +67,9 @@ func (r *Response) append(dst []byte, head bool) []byte {
 	dst = strconv.AppendInt(dst, int64(r.Status), 10)
 	dst = append(dst, ' ')
 	dst = append(dst, http.StatusText(r.Status)...)
-	dst = append(dst, "\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"...)
+	dst = append(dst, "\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\nDate: "...)
+	dst = append(dst, dateNow()...)
+	dst = append(dst, "\r\n"...)
 	if r.Body == nil {
 		dst = append(dst, "Content-Type: text/plain; charset=utf-8\r\n"...)
 	}
@@ -84,5 +88,24 @@ func (r *Response) append(dst []byte, head bool) []byte {
 	}
 	return append(append(dst, r.Detail...), '\n')
 }
+
+// dateNow is the time for a Date field (RFC 9110, section 6.6.1), made once a
+// second.
+func dateNow() string {
+	now := time.Now()
+	d := lastDate.Load()
+	if d == nil || d.second != now.Unix() {
+		d = &date{now.Unix(), now.UTC().Format(http.TimeFormat)}
+		lastDate.Store(d)
+	}
+	return d.text
+}
+
+type date struct {
+	second int64
+	text   string
+}
+
+var lastDate atomic.Pointer[date]
 
 func (r *Response) size() int { return 256 + len(r.Header) + len(r.Detail) + len(r.Body) }
