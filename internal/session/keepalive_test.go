@@ -19,21 +19,21 @@ const (
 // at the whole, and closed when the grace is over.
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	h := start(t, keepalive(shortInterval, shortGrace))
+	h := start(t, keepalive(longInterval, shortGrace))
 	p := h.dial(t)
 	p.envelope("___cfg___")
 	began := h.First().OpenedAt() // as the server sees it: this goroutine may come late
-	if ping := p.envelope("___ping___"); string(ping.Data) != `"300"` || !idPattern.MatchString(ping.ID) {
+	if ping := p.envelope("___ping___"); string(ping.Data) != `"1500"` || !idPattern.MatchString(ping.ID) {
 		t.Errorf("ping: %+v", ping)
 	}
-	between(t, "the first ping", began, shortInterval/2)
+	between(t, "the first ping", began, longInterval/2)
 	if p.pings != 0 {
 		t.Error("a ping frame came with the first ping")
 	}
 	p.envelope("___ping___")
-	between(t, "the last ping", began, shortInterval)
+	between(t, "the last ping", began, longInterval)
 	_, _, err := p.read()
-	between(t, "the close", began, shortInterval+shortGrace)
+	between(t, "the close", began, longInterval+shortGrace)
 	if p.pings != 1 {
 		t.Errorf("%d ping frames, want one with the last ping", p.pings)
 	}
