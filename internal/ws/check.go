@@ -91,7 +91,7 @@ func (r *Request) validProtocols() bool {
 // path without them, and let pass what is meant for another mount.
 func (r *Request) dotted() bool {
 	path := r.Path()
-	if bytes.IndexByte(path, '%') < 0 && bytes.Index(path, []byte("/.")) < 0 && bytes.IndexByte(path, '\\') < 0 {
+	if !bytes.ContainsAny(path, `%\`) && !bytes.Contains(path, []byte("/.")) {
 		return false
 	}
 	p, err := url.PathUnescape(string(path))
