@@ -56,6 +56,7 @@ type daemon struct {
 	unix   string // ws+unix://...
 	admin  string
 	cmd    *exec.Cmd
+	told   bool         // to end; a second signal would cut that short
 	stderr bytes.Buffer // read it after stop
 }
 
@@ -108,10 +109,19 @@ func start(t *testing.T, mode, config string) *daemon {
 	return d
 }
 
-func (d *daemon) stop() {
+// terminate tells nvsessd to end, once.
+func (d *daemon) terminate() {
+	if d.told {
+		return
+	}
+	d.told = true
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		d.t.Error(err)
 	}
+}
+
+func (d *daemon) stop() {
+	d.terminate()
 	if err := d.cmd.Wait(); err != nil {
 		d.t.Errorf("nvsessd ended with %v", err)
 	}

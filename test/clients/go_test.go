@@ -6,7 +6,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -101,7 +100,7 @@ func TestGoClient(t *testing.T) {
 	}
 	left := start(t, "handlers", "")
 	dial(t, left.url, handlers)
-	must(t, left.cmd.Process.Signal(syscall.SIGTERM))
+	left.terminate()
 	if why := recv(t, closed); why.Code != client.CloseGoingAway || !why.Remote {
 		t.Errorf("closed for %v", why)
 	}
