@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs all tests, with the race detector where it can be built, and ends with
-# what was skipped and why, and a count.
+# what was skipped and why, and a count. A few that fail while all others run, and
+# for nothing worse than being late, are run again alone, and called unsteady.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 race=-race
@@ -11,8 +12,8 @@ fi
 out=$(mktemp) || exit 1
 trap 'rm -f "$out"' EXIT
 go test $race -timeout "${1:-15m}" -json ./... >"$out"
+go run ./test/summary go test $race -timeout "${1:-15m}" <"$out"
 status=$?
-go run ./test/summary <"$out" || status=1
 # What is promised of memory cannot be told under the race detector.
 if [ -n "$race" ]; then
 	go test -count=1 -run 'Allocates|ProcessSurvives' ./internal/... >"$out" || status=1

@@ -2,6 +2,9 @@
 // wants of it: the output of what failed, what was skipped and why, the time of
 // each package, and a count as the last line. Its exit status is 1 when a test
 // or a package failed, or none ran.
+//
+// With arguments, a command such as "go test -race", a few tests that failed are
+// run again, each alone: see [repeatable].
 package main
 
 import (
@@ -10,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"sort"
 	"strings"
 )
@@ -21,13 +25,22 @@ type event struct {
 }
 
 func main() {
-	if !summarise(os.Stdin, os.Stdout) {
+	alone := func(f failure) ([]byte, error) {
+		args := append(os.Args[2:], "-count=1", "-run", "^"+f.test+"$", f.pkg)
+		return exec.Command(os.Args[1], args...).CombinedOutput()
+	}
+	if len(os.Args) < 3 {
+		alone = nil
+	}
+	if !summarise(os.Stdin, os.Stdout, alone) {
 		os.Exit(1)
 	}
 }
 
-// summarise reports whether all is well.
-func summarise(r io.Reader, w io.Writer) bool {
+// summarise reports whether all is well. With alone, which runs one test,
+// failures that are repeatable get a second chance.
+func summarise(r io.Reader, w io.Writer, alone func(failure) ([]byte, error)) bool {
+	var failures []failure
 	output := map[string][]string{} // by package and test
 	var passed, failed, skipped int
 	var skips []string
@@ -51,6 +64,7 @@ func summarise(r io.Reader, w io.Writer) bool {
 				if e.Test == "" {
 					if e.Action == "fail" {
 						ok = false
+						failures = append(failures, failure{pkg: e.Package, output: strings.Join(output[key], "")})
 						fmt.Fprint(w, strings.Join(output[key], ""))
 					}
 					if e.Action != "skip" {
@@ -67,6 +81,7 @@ func summarise(r io.Reader, w io.Writer) bool {
 				case "fail":
 					failed++
 					ok = false
+					failures = append(failures, failure{e.Package, e.Test, strings.Join(output[key], "")})
 					fmt.Fprint(w, strings.Join(output[key], ""))
 				}
 				delete(output, key)
@@ -79,6 +94,11 @@ func summarise(r io.Reader, w io.Writer) bool {
 	sort.Strings(skips)
 	for _, s := range skips {
 		fmt.Fprintln(w, s)
+	}
+	if alone != nil && repeatable(failures) {
+		if repeat(w, failures, alone) {
+			passed, failed, ok = passed+failed, 0, true
+		}
 	}
 	fmt.Fprintf(w, "%d passed, %d failed, %d skipped\n", passed, failed, skipped)
 	return ok && passed > 0
