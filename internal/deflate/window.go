@@ -31,3 +31,10 @@ func (w *Window) add(p []byte, size int) {
 	}
 	w.last = append(w.last, p...)
 }
+
+// Bytes is what the window holds, to be kept elsewhere and given to
+// [NewWindow]; it is valid until the window moves on. w may be nil.
+func (w *Window) Bytes() []byte { return w.bytes() }
+
+// NewWindow makes a window that holds the last bytes of a direction.
+func NewWindow(last []byte) *Window { return &Window{last: append([]byte(nil), last...)} }

@@ -97,21 +97,11 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 	if err := ctx.Err(); err != nil {
 		return BroadcastResult{}, err
 	}
-	type answer struct {
-		s        *Session
-		envelope []byte
-		err      error
-	}
-	got := make(chan answer, len(targets)) // so that settle never blocks
-	r := &request{id: newID(), settle: func(s *Session, envelope []byte, err error) { got <- answer{s, envelope, err} }}
+	got := make(chan settled, len(targets)) // so that settling never blocks
+	r := newRequest(func(x *Session, a answer) { got <- settled{x, a} })
 	f := r.frame(s, b.Data)
 	s.watchers.broadcast(KindJSON, b.Data)
 	waiting := make([]*Session, 0, len(targets))
-	defer func() {
-		for _, x := range waiting {
-			x.forget(r)
-		}
-	}()
 	for _, x := range targets {
 		switch err := x.expect(r); err {
 		case nil:
@@ -127,9 +117,30 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 			res.note(Gone)
 		}
 	}
+	return s.gather(ctx, b, r, res, waiting, got)
+}
+
+// settled is what a session has settled a request to many with.
+type settled struct {
+	s *Session
+	answer
+}
+
+// gather waits for the answers to a request to many.
+func (s *Server) gather(ctx context.Context, b Broadcast, r *request, res BroadcastResult, waiting []*Session, got <-chan settled) (BroadcastResult, error) {
+	leave := false
+	defer func() {
+		for _, x := range waiting {
+			if !leave {
+				x.forgetID(r.id)
+			}
+		}
+	}()
+	have := map[*Session]bool{}
 	for left := len(waiting); left > 0; left-- {
 		select {
 		case a := <-got:
+			have[a.s] = true
 			reply := Reply{Session: a.s.ID(), Envelope: a.envelope}
 			if a.err != nil {
 				reply.Error = a.err.Error()
@@ -144,6 +155,14 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 				return res, nil
 			}
 		case <-ctx.Done():
+			if suspended(ctx) {
+				if len(got) > 0 { // what is here already counts
+					left++
+					continue
+				}
+				leave = true
+				return res, s.suspendBroadcast(r, res, waiting, have)
+			}
 			return res, ctx.Err()
 		}
 	}

@@ -44,6 +44,8 @@ func (o InboxOptions) withDefaults() InboxOptions {
 type inboxes struct {
 	opt     InboxOptions
 	waiting atomic.Int64  // events that are with a backend, or wait to be
+	running atomic.Int64  // those with a backend
+	held    atomic.Bool   // no further event goes to a backend, see Server.Suspend
 	bytes   atomic.Int64  // of those
 	dropped atomic.Uint64 // messages
 	closed  atomic.Uint64 // sessions
@@ -85,6 +87,7 @@ func (srv *Server) deliver(s *Session, c *Call) {
 	in.all.note(c)
 	if !in.busy {
 		in.busy = true
+		in.all.running.Add(1)
 		in.mu.Unlock()
 		c.backend.Handle(c)
 		return
@@ -134,8 +137,22 @@ func (in *inbox) dropOldestLocked() bool {
 func (in *inbox) done(c *Call) {
 	in.all.forget(c)
 	in.mu.Lock()
+	in.busy = false
+	in.mu.Unlock()
+	in.next()
+	in.all.running.Add(-1) // after the next one's, so that it is not 0 between
+}
+
+// next gives the first event that waits to its backend, unless one is there, or
+// none may go.
+func (in *inbox) next() {
+	in.mu.Lock()
+	if in.busy || in.all.held.Load() {
+		in.mu.Unlock()
+		return
+	}
 	if len(in.queue) == 0 {
-		in.busy, in.queue = false, nil // an idle session keeps no queue
+		in.queue = nil // an idle session keeps none
 		in.mu.Unlock()
 		return
 	}
@@ -143,8 +160,17 @@ func (in *inbox) done(c *Call) {
 	in.queue[0] = nil
 	in.queue = in.queue[1:]
 	in.bytes -= len(next.Payload)
+	in.busy = true
+	in.all.running.Add(1)
 	in.mu.Unlock()
 	next.backend.Handle(next)
+}
+
+// left is what waits.
+func (in *inbox) left() []*Call {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	return in.queue
 }
 
 func (a *inboxes) note(c *Call) {

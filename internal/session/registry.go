@@ -30,6 +30,29 @@ func (r *registry) add(s *Session) {
 	r.list, s.mount.list = nil, nil
 }
 
+// readmit makes a session of an earlier process, which has an ID, the newest.
+func (r *registry) readmit(s *Session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byKey[s.id.key()] != nil {
+		return // twice in what was written down
+	}
+	r.byKey[s.id.key()] = s
+	s.slot = int32(len(r.order))
+	r.order = append(r.order, s)
+	r.list, s.mount.list = nil, nil
+}
+
+// position is where s stands in the order, from 1 on; 0: nowhere.
+func (r *registry) position(s *Session) uint64 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.byKey[s.id.key()] != s {
+		return 0
+	}
+	return uint64(s.slot) + 1
+}
+
 // remove takes s out. It does nothing when s is out already.
 func (r *registry) remove(s *Session) {
 	r.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/nvsess/nvsess/internal/ws"
@@ -16,8 +17,28 @@ import (
 // back, or the session closes; settle is called exactly once per session unless
 // it is taken back. settle must not block.
 type request struct {
-	id     ID
-	settle func(s *Session, envelope []byte, err error)
+	id ID
+	to atomic.Pointer[func(*Session, answer)]
+}
+
+// newRequest makes a request under a new id.
+func newRequest(settle func(*Session, answer)) *request {
+	r := &request{id: newID()}
+	r.settleBy(settle)
+	return r
+}
+
+// settleBy sets what is called from now on.
+func (r *request) settleBy(f func(*Session, answer)) { r.to.Store(&f) }
+
+func (r *request) settle(s *Session, envelope []byte, err error) {
+	(*r.to.Load())(s, answer{envelope, err})
+}
+
+// answer is what settles a request.
+type answer struct {
+	envelope []byte
+	err      error
 }
 
 // frame encodes the request.
@@ -103,12 +124,8 @@ func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessag
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	type answer struct {
-		envelope []byte
-		err      error
-	}
 	got := make(chan answer, 1)
-	r := &request{id: newID(), settle: func(_ *Session, envelope []byte, err error) { got <- answer{envelope, err} }}
+	r := newRequest(func(_ *Session, a answer) { got <- a })
 	if err := s.expect(r); err != nil {
 		return nil, err
 	}
@@ -125,6 +142,9 @@ func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessag
 	case a := <-got:
 		return a.envelope, a.err
 	case <-ctx.Done():
+		if suspended(ctx) {
+			return s.suspend(r.id, got, func(sink func(answer)) { r.settleBy(func(_ *Session, a answer) { sink(a) }) })
+		}
 		if !s.forget(r) { // it was settled this very moment
 			a := <-got
 			return a.envelope, a.err

@@ -58,7 +58,10 @@ type Server struct {
 	inboxes  inboxes
 	verify   verifiers
 	plain    atomic.Pointer[PlainHandler]
-	cfgMS    int64 // the interval in milliseconds, as the protocol says it
+	since    time.Time // when the first of the processes began that have handed the sessions on
+	claims   claims
+	arriving *arriving // while sessions are imported
+	cfgMS    int64     // the interval in milliseconds, as the protocol says it
 
 	pending   atomic.Int64  // requests waiting for an answer
 	wrongWay  atomic.Uint64 // envelopes of a type only we may send
@@ -73,7 +76,7 @@ type Server struct {
 // NewServer prepares a server; Start runs it.
 func NewServer(opt Options) (*Server, error) {
 	s := &Server{
-		opt: opt, log: opt.Log, started: time.Now(),
+		opt: opt, log: opt.Log, started: time.Now(), since: time.Now(),
 		registry: newRegistry(), cfgMS: opt.Interval.Milliseconds(),
 		inboxes: inboxes{opt: opt.Inbox.withDefaults()},
 	}

@@ -59,7 +59,7 @@ func (s *Server) Stats() Stats {
 		Starved: t.Starved, Memory: t.Memory, MemoryClosed: t.MemoryClosed,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
-		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.started).Round(100 * time.Millisecond).Seconds(),
+		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.since).Round(100 * time.Millisecond).Seconds(),
 		Mounts: s.mountStats(),
 	}
 }

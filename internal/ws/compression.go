@@ -74,19 +74,25 @@ func (s *Server) negotiate(m *Mount, r *Request) (z *codec, answer string) {
 	if !params.ServerNoContextTakeover && c.send {
 		c.out = new(deflate.Window)
 	}
-	if c.in != nil || c.out != nil {
-		return &c, answer
+	return s.codecs.share(&c), answer
+}
+
+// share returns the codec that all connections of the same parameters have, if it
+// is one without windows.
+func (x *codecs) share(z *codec) *codec {
+	if z.in != nil || z.out != nil {
+		return z
 	}
-	s.codecs.mu.Lock()
-	defer s.codecs.mu.Unlock()
-	if z = s.codecs.m[c]; z == nil {
-		if s.codecs.m == nil {
-			s.codecs.m = make(map[codec]*codec)
-		}
-		z = &c
-		s.codecs.m[c] = z
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if have := x.m[*z]; have != nil {
+		return have
 	}
-	return z, answer
+	if x.m == nil {
+		x.m = make(map[codec]*codec)
+	}
+	x.m[*z] = z
+	return z
 }
 
 // maxInflated is the largest scratch buffer that a loop keeps.

@@ -25,6 +25,7 @@ type loop struct {
 	due      time.Duration // when that pass was to begin at the latest, see turn
 	behind   int           // passes for which deadlines wait for what is to be read
 	stop     bool
+	parking  *parking // where it is to wait at the pass's end; nil: nowhere
 	accept   acceptor
 	waiting  waiting    // connections that are not read from
 	open     unfinished // connections with a message that is not whole
@@ -135,6 +136,9 @@ func (l *loop) run() {
 		l.resume()
 		l.accept.resume()
 		l.batch.flush()
+		if l.parking != nil {
+			l.park()
+		}
 	}
 	for ended := false; !ended; {
 		l.runPosted() // connections handed over too late are closed by adopt

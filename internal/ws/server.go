@@ -92,9 +92,12 @@ type Server struct {
 
 	wg sync.WaitGroup
 
+	held []*Conn // whose locks Hold has taken; its caller's own
+
 	mu      sync.Mutex // guards what follows
 	tls     []*tlsListener
 	running bool
+	parked  []*parking    // one for each loop, while the server is suspended
 	empty   chan struct{} // closed when the last awaited connection is gone; nil: nobody waits
 }
 
@@ -153,13 +156,8 @@ func (s *Server) clock() time.Duration { return time.Since(s.start) }
 
 // Start runs the loops and accepts connections from the listeners.
 func (s *Server) Start(listeners []*Listener) error {
-	for range s.opt.Loops {
-		l, err := newLoop(s)
-		if err != nil {
-			s.closeLoops()
-			return err
-		}
-		s.loops = append(s.loops, l)
+	if err := s.makeLoops(); err != nil {
+		return err
 	}
 	for _, ln := range listeners {
 		ln.peer = Peer{Network: ln.Network}
@@ -199,6 +197,22 @@ func (s *Server) Start(listeners []*Listener) error {
 		s.wg.Go(l.run)
 	}
 	s.running = true
+	return nil
+}
+
+// makeLoops makes the loops, unless Import has.
+func (s *Server) makeLoops() error {
+	if len(s.loops) > 0 {
+		return nil
+	}
+	for range s.opt.Loops {
+		l, err := newLoop(s)
+		if err != nil {
+			s.closeLoops()
+			return err
+		}
+		s.loops = append(s.loops, l)
+	}
 	return nil
 }
 

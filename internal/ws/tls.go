@@ -20,12 +20,13 @@ import (
 // connection, so that no other part knows of TLS.
 
 type tlsListener struct {
-	srv *Server
-	ln  net.Listener
-	cfg *tls.Config
-	wg  sync.WaitGroup
-	ctx context.Context
-	end context.CancelFunc
+	srv  *Server
+	ln   net.Listener
+	from *Listener
+	cfg  *tls.Config
+	wg   sync.WaitGroup
+	ctx  context.Context
+	end  context.CancelFunc
 
 	whileDraining bool // see Listener
 
@@ -44,7 +45,7 @@ func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tlsListener{srv: s, ln: nl, cfg: ln.TLS, whileDraining: ln.WhileDraining, conns: make(map[net.Conn]bool)}
+	t := &tlsListener{srv: s, ln: nl, from: ln, cfg: ln.TLS, whileDraining: ln.WhileDraining, conns: make(map[net.Conn]bool)}
 	t.ctx, t.end = context.WithCancel(context.Background())
 	s.wg.Go(t.run)
 	return t, nil

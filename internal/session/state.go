@@ -1,0 +1,328 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/snapshot"
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// What a session is outlives the process: its id, its place in the order, the
+// request it came with, who it is, what waits for its handlers, and the requests
+// that it has not answered yet. What handlers in JavaScript have attached to it
+// does not.
+
+// backendPatience is how long handlers may take to end what they have begun,
+// while nothing is read.
+const backendPatience = 500 * time.Millisecond
+
+// Suspend makes the sessions stand still, to be exported: nothing is read or
+// accepted, and handlers elsewhere have ended what they had begun, or
+// backendPatience is over. An error means that all goes on.
+func (s *Server) Suspend() error {
+	if err := s.ws.Suspend(); err != nil {
+		return err
+	}
+	s.inboxes.held.Store(true)
+	late := time.NewTimer(backendPatience)
+	defer late.Stop()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for s.inboxes.running.Load() > 0 {
+		select {
+		case <-tick.C:
+			s.ws.Settle()
+		case <-late.C:
+			s.log.Warn("handlers did not end in time for the sessions to be handed over", zap.Int64("calls", s.inboxes.running.Load()))
+			return nil
+		}
+	}
+	return nil
+}
+
+// Resume lets suspended sessions go on.
+func (s *Server) Resume() {
+	s.inboxes.held.Store(false)
+	s.ws.Resume()
+	for _, x := range s.Sessions() {
+		if x.inbox != nil {
+			x.inbox.next()
+		}
+	}
+}
+
+// Export writes everything down; Suspend came before. Nobody can send until
+// Resume. It returns the descriptors that the next process needs.
+func (s *Server) Export(w *snapshot.Writer) (fds []int) {
+	s.ws.Settle()
+	s.ws.Hold()
+	w.Record(func() { s.exportServer(w) })
+	return s.ws.Export(w)
+}
+
+// totals are the counters that go on in the next process.
+func (s *Server) totals() map[string]interface {
+	Load() uint64
+	Add(uint64) uint64
+} {
+	type counter = interface {
+		Load() uint64
+		Add(uint64) uint64
+	}
+	m := map[string]counter{
+		"wrong_way": &s.wrongWay, "unknown_id": &s.unknownID, "timed_out": &s.timedOut, "pending": &s.limited.requests,
+		"inbox_dropped": &s.inboxes.dropped, "inbox_closed": &s.inboxes.closed,
+	}
+	for k := range s.handlers.calls {
+		m["calls."+Kind(k).String()] = &s.handlers.calls[k]
+	}
+	for r := range s.unauthenticated {
+		m["auth."+AuthReason(r).String()] = &s.unauthenticated[r]
+	}
+	return m
+}
+
+func (s *Server) exportServer(w *snapshot.Writer) {
+	w.Duration(time.Since(s.started))
+	closed, _ := s.ws.State()
+	w.Bool(closed)
+	w.Uint(uint64(len(s.handlers.mounts)))
+	for _, m := range s.handlers.mounts {
+		w.String(m.name)
+		now := m.table.Load()
+		w.Uint(uint64(len(now)))
+		for k, h := range now {
+			w.String(Kind(k).String())
+			w.String(h.name)
+		}
+	}
+	all := s.totals()
+	w.Uint(uint64(len(all)))
+	for name, n := range all {
+		w.String(name)
+		w.Uint(n.Load())
+	}
+}
+
+// Import takes over the sessions of an earlier process. It comes after the
+// backends were added and before Start; descriptor is as for ws.Server.Import.
+func (s *Server) Import(r *snapshot.Reader, descriptor func(int) int) (ws.Imported, error) {
+	own := r.Record()
+	if err := r.Err(); err != nil {
+		return ws.Imported{}, err
+	}
+	s.importServer(own)
+	if err := own.Err(); err != nil {
+		return ws.Imported{}, err
+	}
+	s.arriving = &arriving{}
+	done, err := s.ws.Import(r, descriptor)
+	s.settleArriving()
+	return done, err
+}
+
+func (s *Server) importServer(r *snapshot.Reader) {
+	s.since = time.Now().Add(-r.Duration())
+	if r.Bool() {
+		s.SetClosed(true)
+	}
+	for range r.Count() {
+		name := r.String()
+		i := slices.IndexFunc(s.handlers.mounts, func(m *mount) bool { return m.name == name })
+		for range r.Count() {
+			kind, handler := r.String(), r.String()
+			if i == 0 { // the others' follow it, or are fixed by their mode
+				s.importHandler(kind, handler)
+			}
+		}
+	}
+	all := s.totals()
+	for range r.Count() {
+		name, n := r.String(), r.Uint()
+		if c := all[name]; c != nil {
+			c.Add(n)
+		}
+	}
+}
+
+func (s *Server) importHandler(kind, name string) {
+	k, err := ParseKind(kind)
+	if err == nil && s.handlers.mounts[0].table.Load()[k].name != name {
+		err = s.SetHandler(k, name)
+	}
+	if err != nil {
+		s.log.Warn("a handler of the process before cannot be set again", zap.String("kind", kind), zap.Error(err))
+	}
+}
+
+// arriving is the sessions that are being imported, and where they stood in the
+// order.
+type arriving struct {
+	list []*Session
+	at   map[*Session]uint64
+}
+
+// Save writes a session of an open connection down.
+func (r receiver) Save(c *ws.Conn, w *snapshot.Writer) {
+	s, _ := c.Data().(*Session)
+	if s == nil {
+		return
+	}
+	w.Bytes(s.id[:])
+	w.String(s.head)
+	w.Int(s.openedAt)
+	w.Duration(s.Age())
+	w.Bool(s.asked != 0 && s.asked == c.LastReceived())
+	w.Bool(s.greeted)
+	w.Bool(s.quiet.Load())
+	w.Uint(r.registry.position(s))
+	if s.identity == nil {
+		w.Bool(false)
+	} else {
+		w.Bool(true)
+		w.String(s.identity.Name)
+		w.String(s.identity.Method)
+		w.Bytes(s.identity.Claims)
+	}
+	s.mu.Lock()
+	var pending []*request
+	if s.waits != nil {
+		pending = s.waits.requests
+	}
+	w.Uint(uint64(len(pending)))
+	for _, p := range pending {
+		w.Bytes(p.id[:])
+	}
+	s.mu.Unlock()
+	var queue []*Call
+	if s.inbox != nil {
+		queue = s.inbox.left()
+	}
+	w.Uint(uint64(len(queue)))
+	for _, c := range queue {
+		w.Uint(uint64(c.Kind))
+		w.Bytes(c.Payload)
+		w.String(c.backend.Name())
+	}
+}
+
+var errNoSession = errors.New("session: its state is damaged")
+
+// Restore reads that.
+func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err error) {
+	s := &Session{conn: c}
+	if copy(s.id[:], in.Bytes()) != len(s.id) {
+		return nil, errNoSession
+	}
+	s.head = in.String()
+	var req ws.Request
+	if resp := req.Parse([]byte(s.head), 0); resp != nil {
+		return nil, fmt.Errorf("%w: its request: %s", errNoSession, resp.Detail)
+	}
+	path = req.Path()
+	m := r.ws.MountOf(path)
+	if m == nil {
+		return nil, fmt.Errorf("no mount has its path any more: %s", printable(string(path)))
+	}
+	s.mount = m.Data.(*mount)
+	s.openedAt = in.Int()
+	s.opened = time.Since(r.started) - in.Duration()
+	if in.Bool() {
+		s.asked = c.LastReceived()
+	}
+	s.greeted = in.Bool()
+	s.quiet.Store(in.Bool())
+	at := in.Uint()
+	if in.Bool() {
+		s.identity = &Identity{Name: in.String(), Method: in.String(), Claims: slices.Clone(in.Bytes())}
+	}
+	for range in.Count() {
+		var id ID
+		if copy(id[:], in.Bytes()) != len(id) {
+			return nil, errNoSession
+		}
+		s.awaitAgain(id)
+	}
+	for range in.Count() {
+		call := &Call{Session: s, Kind: Kind(in.Uint()), Payload: slices.Clone(in.Bytes())}
+		name := in.String()
+		for _, b := range r.backends() {
+			if b.Name() == name {
+				call.backend = b
+			}
+		}
+		if call.backend == nil || call.Kind >= numKinds {
+			continue // nobody is there who would handle it
+		}
+		if s.inbox == nil {
+			s.inbox = &inbox{all: &r.inboxes}
+		}
+		r.inboxes.note(call)
+		s.inbox.queue = append(s.inbox.queue, call)
+		s.inbox.bytes += len(call.Payload)
+	}
+	if in.Err() != nil {
+		return nil, in.Err()
+	}
+	c.SetData(s)
+	if at > 0 {
+		r.arriving.list = append(r.arriving.list, s)
+		if r.arriving.at == nil {
+			r.arriving.at = map[*Session]uint64{}
+		}
+		r.arriving.at[s] = at
+	}
+	return path, nil
+}
+
+// settleArriving enters the imported sessions into the registry, in the order in
+// which they came once.
+func (s *Server) settleArriving() {
+	a := s.arriving
+	s.arriving = nil
+	slices.SortStableFunc(a.list, func(x, y *Session) int { return int(a.at[x]) - int(a.at[y]) })
+	for _, x := range a.list {
+		if !x.isGone() {
+			s.registry.readmit(x)
+		}
+	}
+}
+
+func (s *Session) isGone() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone
+}
+
+// StartHandlers lets the backends go on with what waited for them. It comes after
+// Start.
+func (s *Server) StartHandlers() {
+	for _, x := range s.Sessions() {
+		if x.inbox != nil {
+			x.inbox.next()
+		}
+	}
+}
+
+// ErrSuspend is the cause with which a context is cancelled when this process
+// ends and the next one goes on.
+var ErrSuspend = errors.New("session: the daemon is being replaced")
+
+// Suspended is the error of a call whose context was cancelled with ErrSuspend:
+// what it waits for is waited for still, by whoever goes on with it in the next
+// process.
+type Suspended struct {
+	Request string           `json:"request"`           // its id
+	Waiting []string         `json:"waiting,omitempty"` // of a broadcast: the sessions that have not answered
+	Result  *BroadcastResult `json:"result,omitempty"`  // of a broadcast: what there is so far
+}
+
+func (e *Suspended) Error() string { return ErrSuspend.Error() }
+
+func suspended(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrSuspend) }
