@@ -40,6 +40,8 @@ operators.
 
 SIGHUP reads the handlers, tokens and keys again, and makes unix sockets again
 whose files are gone (which is also looked at every 5 s).
+SIGUSR2 replaces the daemon by the binary that is in its place now, without
+dropping a session; so does nvsessctl upgrade.
 SIGTERM and SIGINT close every session with 1001 and end the daemon; a second
 one ends it at once, with exit code 1.
 `
@@ -55,6 +57,8 @@ type flags struct {
 	demo     bool
 	check    bool
 	version  bool
+
+	checkState int // what a running daemon asks the one that is to replace it; not for people
 }
 
 func parseFlags(args []string, stdout io.Writer) (f flags, err error) {
@@ -75,6 +79,7 @@ func parseFlags(args []string, stdout io.Writer) (f flags, err error) {
 	fs.BoolVar(&f.demo, "demo", false, "")
 	fs.BoolVar(&f.check, "check", false, "")
 	fs.BoolVar(&f.version, "version", false, "")
+	fs.IntVar(&f.checkState, "check-state", 0, "")
 	if err := fs.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			_, _ = io.WriteString(stdout, usageText)

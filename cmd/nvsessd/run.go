@@ -44,17 +44,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if f.check {
+	if f.check || f.checkState != 0 {
 		if err := check(&cfg); err != nil {
 			return err
 		}
-		fmt.Fprintln(stdout, "configuration is valid")
+		switch f.checkState {
+		case 0:
+			fmt.Fprintln(stdout, "configuration is valid")
+		case ws.StateVersion:
+			fmt.Fprintln(stdout, canTakeOver)
+		default:
+			return fmt.Errorf("the running daemon's state is of version %d; this one, %s, reads %d", f.checkState, versionString(), ws.StateVersion)
+		}
 		return nil
 	}
 	// Caught from before the first socket exists, so that a stop during the
 	// start leaves nothing behind.
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Notify(signals, handledSignals...)
 	defer signal.Stop(signals)
 	// Who reads the log may end first: Ctrl-C ends all of "nvsessd | tee log".
 	// A line lost is no reason to drop the sessions.
@@ -75,19 +82,33 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 
-	socks, err := openSockets(&cfg, log)
+	from, err := inheritState()
+	if err != nil {
+		return err
+	}
+	defer from.close()
+	socks, err := openSockets(&cfg, log, from)
 	if err != nil {
 		return err
 	}
 	defer socks.close(log)
 
-	d := &daemon{cfg: &cfg, log: log, lines: lines, level: level, sockets: socks, byHand: term.IsTerminal(int(os.Stdin.Fd()))}
-	if err := d.start(); err != nil {
+	d := &daemon{
+		cfg: &cfg, log: log, lines: lines, level: level, configuredLevel: level.String(), sockets: socks,
+		byHand: term.IsTerminal(int(os.Stdin.Fd())), started: time.Now(), upgrades: make(chan upgradeRequest),
+	}
+	if err := d.start(from); err != nil {
 		return err
 	}
-	d.announce(stdout)
+	if from == nil {
+		d.announce(stdout)
+	}
+	from.close()
 	return d.serve(ctx, signals)
 }
+
+// handledSignals are those that mean something to the daemon.
+var handledSignals = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR2}
 
 const gcPercent = 50
 
@@ -108,9 +129,17 @@ type daemon struct {
 	serving  sync.WaitGroup    // what feeds adminErr
 	missing  map[string]string // what is wrong with sockets that are gone, by address
 	byHand   bool              // started from a terminal
+
+	configuredLevel string    // of the log
+	started         time.Time // the first of the processes
+	upgrades        chan upgradeRequest
+	upgradeCount    uint64 // so far
+	outcome         atomic.Pointer[upgradeOutcome]
 }
 
-func (d *daemon) start() (err error) {
+// start makes everything, and takes over what the process before has left; nil:
+// there was none.
+func (d *daemon) start(from *takenState) (err error) {
 	defer func() {
 		if err != nil && d.script != nil {
 			err = errors.Join(err, d.script.Close(context.Background()))
@@ -163,6 +192,7 @@ func (d *daemon) start() (err error) {
 		LogLevel:    func() string { return d.level.String() },
 		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
 		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
+		Upgrade: d.askUpgrade, Upgraded: d.lastUpgrade,
 		AllowUIDs: uids, AllowGIDs: gids,
 	})
 	d.adminErr, d.missing = make(chan error, 1), map[string]string{}
@@ -175,9 +205,18 @@ func (d *daemon) start() (err error) {
 		}
 		operators = append(operators, ln)
 	}
+	if err := d.takeOver(from); err != nil {
+		closeAll(operators)
+		return err
+	}
 	if err := d.sessions.Start(append(listeners, d.sockets.takeEarly()...)); err != nil {
 		closeAll(operators)
 		return fmt.Errorf("cannot start the event loops: %w", err)
+	}
+	d.sockets.closeSpare(d.log)
+	d.sessions.StartHandlers()
+	if from != nil {
+		d.goOnWithCalls(from.Calls)
 	}
 	for i, ln := range operators {
 		d.serveOperators(d.sockets.admin[i], ln)
@@ -218,7 +257,18 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 		select {
 		case <-ctx.Done():
 			serving = false
+		case r := <-d.upgrades:
+			err := d.upgrade(r.binary, signals)
+			if r.failed != nil {
+				r.failed <- err
+			}
 		case sig := <-signals:
+			if sig == syscall.SIGUSR2 {
+				if err := d.upgrade("", signals); err != nil {
+					d.log.Error("cannot upgrade", zap.Error(err))
+				}
+				continue
+			}
 			if sig == syscall.SIGHUP && !d.hungUp() {
 				d.reload()
 				d.mendSockets()
@@ -261,7 +311,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		for {
 			select {
 			case sig := <-signals:
-				if sig == syscall.SIGHUP && !d.hungUp() {
+				if sig == syscall.SIGUSR2 || sig == syscall.SIGHUP && !d.hungUp() {
 					continue
 				}
 				d.log.Warn("ending at once", zap.Stringer("signal", sig))
@@ -307,7 +357,7 @@ func (d *daemon) delayStop(signals <-chan os.Signal) {
 		case <-over.C:
 			return
 		case sig := <-signals:
-			if sig == syscall.SIGHUP && !d.hungUp() {
+			if sig == syscall.SIGUSR2 || sig == syscall.SIGHUP && !d.hungUp() {
 				continue
 			}
 			d.log.Info("closing sessions without further delay", zap.Stringer("signal", sig))

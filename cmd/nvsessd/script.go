@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/nvsess/nvsess/internal/config"
-	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -90,7 +89,7 @@ func (d *daemon) listenAt(address string, cert *tls.Config) error {
 	if addr.IsUnix() && cert != nil {
 		return errors.New("TLS is for TCP; a unix socket needs none")
 	}
-	sock, err := listen.Open(addr, d.sockets.publicAs)
+	sock, err := d.sockets.openAt(addr, d.sockets.publicAs)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,9 @@ type sockets struct {
 
 	mu     sync.Mutex // guards what follows: scripts may add to it
 	public []*listen.Socket
-	early  []*ws.Listener // added before the first session
-	served bool           // it is too late for early
+	spare  []*listen.Socket // passed on by the process before, and not asked for yet
+	early  []*ws.Listener   // added before the first session
+	served bool             // it is too late for early
 	closed bool
 }
 
@@ -56,22 +57,75 @@ func (s *sockets) takeEarly() []*ws.Listener {
 	return s.early
 }
 
-// openSockets takes what systemd passed, and opens what it did not.
-func openSockets(c *config.Config, log *zap.Logger) (*sockets, error) {
-	public, operators, err := listen.Inherited()
-	if err != nil {
-		return nil, err
-	}
+// openSockets takes what systemd or the process before passed, and opens what
+// they did not.
+func openSockets(c *config.Config, log *zap.Logger, from *takenState) (*sockets, error) {
 	s := &sockets{
-		public: public, admin: operators, operators: map[*listen.Socket]net.Listener{},
-		publicAs: listen.Options{Mode: c.Socket.Mode, Owner: c.Socket.Owner, Group: c.Socket.Group},
-		adminAs:  listen.Options{Mode: c.Admin.Mode, Owner: c.Admin.Owner, Group: c.Admin.Group},
+		operators: map[*listen.Socket]net.Listener{},
+		publicAs:  listen.Options{Mode: c.Socket.Mode, Owner: c.Socket.Owner, Group: c.Socket.Group},
+		adminAs:   listen.Options{Mode: c.Admin.Mode, Owner: c.Admin.Owner, Group: c.Admin.Group},
 	}
-	if err := s.open(c); err != nil {
+	var err error
+	if from == nil {
+		s.public, s.admin, err = listen.Inherited()
+	} else {
+		err = s.take(from)
+	}
+	if err == nil {
+		err = s.open(c)
+	}
+	if err != nil {
 		s.close(log)
 		return nil, err
 	}
 	return s, nil
+}
+
+// take takes what the process before passed: what it had from systemd, which is
+// in force, and the rest, as far as it is asked for.
+func (s *sockets) take(from *takenState) error {
+	for _, list := range []struct {
+		passed []listen.Passed
+		to     *[]*listen.Socket
+	}{{from.Public, &s.public}, {from.Admin, &s.admin}} {
+		for _, p := range list.passed {
+			sock, err := listen.Take(p)
+			switch {
+			case err != nil:
+				return err
+			case sock.Inherited:
+				*list.to = append(*list.to, sock)
+			default:
+				s.spare = append(s.spare, sock)
+			}
+		}
+	}
+	return nil
+}
+
+// openAt gives the socket that was passed on for an address, or makes one.
+func (s *sockets) openAt(a listen.Addr, as listen.Options) (*listen.Socket, error) {
+	s.mu.Lock()
+	i := slices.IndexFunc(s.spare, func(sock *listen.Socket) bool { return sock.Asked == a.String() })
+	if i >= 0 {
+		sock := s.spare[i]
+		s.spare = slices.Delete(s.spare, i, i+1)
+		s.mu.Unlock()
+		return sock, nil
+	}
+	s.mu.Unlock()
+	return listen.Open(a, as)
+}
+
+// closeSpare closes what was passed on and nobody has asked for.
+func (s *sockets) closeSpare(log *zap.Logger) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sock := range s.spare {
+		log.Info("no longer listening", zap.Stringer("socket", sock))
+		closeSocket(sock, log)
+	}
+	s.spare = nil
 }
 
 func (s *sockets) open(c *config.Config) error {
@@ -81,7 +135,7 @@ func (s *sockets) open(c *config.Config) error {
 			return err
 		}
 		for _, a := range addrs {
-			sock, err := listen.Open(a, s.publicAs)
+			sock, err := s.openAt(a, s.publicAs)
 			if err != nil {
 				return err
 			}
@@ -93,7 +147,7 @@ func (s *sockets) open(c *config.Config) error {
 		if err != nil {
 			return err
 		}
-		sock, err := listen.Open(addr, s.adminAs)
+		sock, err := s.openAt(addr, s.adminAs)
 		if err != nil {
 			return err
 		}
@@ -181,6 +235,7 @@ func closeSocket(sock *listen.Socket, log *zap.Logger) {
 
 func (s *sockets) close(log *zap.Logger) {
 	s.closePublic(log)
+	s.closeSpare(log)
 	for _, sock := range s.admin {
 		closeSocket(sock, log)
 	}

@@ -21,6 +21,8 @@ type Command struct {
 	Stream bool
 	// ReadOnly: it may be called with GET and is not logged, unless an argument with Changes is given.
 	ReadOnly bool
+	// Suspends: it may wait for long, and goes on in the process that replaces this one. Run returns a suspension then, or starts anew.
+	Suspends bool
 	// Hidden: part of the API, but not of the help.
 	Hidden bool
 

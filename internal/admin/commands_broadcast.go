@@ -38,7 +38,7 @@ func broadcastCommands() []*Command {
 			Print: printOutcome,
 		},
 		{
-			Name: "jbroadcast_until_any_client_reply", Group: group, Stream: true,
+			Name: "jbroadcast_until_any_client_reply", Group: group, Stream: true, Suspends: true,
 			Summary: "ask every session, and stop at the first answer",
 			Help: "Each session gets a request it must answer, as with send_jrr_sreq. What each answers is shown as it comes (with --json its whole envelope), the tally last. " +
 				"Nobody having answered within the timeout is a failure (no_reply).",
@@ -50,7 +50,7 @@ func broadcastCommands() []*Command {
 			Verdict:   anyAnswered,
 		},
 		{
-			Name: "jbroadcast_until_all_client_reply", Group: group, Stream: true,
+			Name: "jbroadcast_until_all_client_reply", Group: group, Stream: true, Suspends: true,
 			Summary: "ask every session, and wait for all the answers",
 			Help: "Each session gets a request it must answer, as with send_jrr_sreq. What each answers is shown as it comes (with --json its whole envelope), the tally last. " +
 				"One of them missing at the timeout is a failure (no_reply); the answers that came are shown all the same.",
@@ -135,12 +135,22 @@ func (c *Call) askMany(ctx context.Context, await session.Await) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	targets, none, err := c.targets(ctx)
+	var again session.Suspended
+	resumed, err := c.resumeInto(&again)
 	if err != nil {
 		return nil, err
 	}
-	if none {
-		return Outcome{Awaited: true}, nil
+	b := session.Broadcast{Kind: session.KindJSON, Data: c.Args.JSON("data"), Await: await}
+	if resumed {
+		timeout = c.resumed.Left
+	} else {
+		var none bool
+		if b.Targets, none, err = c.targets(ctx); err != nil {
+			return nil, err
+		}
+		if none {
+			return Outcome{Awaited: true}, nil
+		}
 	}
 	if err := c.flush(); err != nil {
 		return nil, err
@@ -148,17 +158,21 @@ func (c *Call) askMany(ctx context.Context, await session.Await) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var unread error
-	r, err := c.Sessions.Broadcast(ctx, session.Broadcast{
-		Kind: session.KindJSON, Data: c.Args.JSON("data"), Await: await, Targets: targets,
-		OnReply: func(r session.Reply) {
-			if unread == nil {
-				unread = c.sendReply(&Reply{Session: r.Session, Envelope: r.Envelope, Error: r.Error})
-			}
-			if unread != nil {
-				cancel() // nobody is there to be told
-			}
-		},
-	})
+	b.OnReply = func(r session.Reply) {
+		if unread == nil {
+			unread = c.sendReply(&Reply{Session: r.Session, Envelope: r.Envelope, Error: r.Error})
+		}
+		if unread != nil {
+			cancel() // nobody is there to be told
+		}
+	}
+	var r session.BroadcastResult
+	if resumed {
+		r, err = c.Sessions.BroadcastAgain(ctx, b, &again)
+	} else {
+		r, err = c.Sessions.Broadcast(ctx, b)
+	}
+	err = c.suspended(ctx, err, func(left *session.Suspended) any { return left })
 	if unread != nil {
 		return nil, unread
 	}

@@ -53,6 +53,7 @@ func daemonCommands() []*Command {
 			},
 			Print: printRestarted,
 		},
+		upgradeCommand(group),
 		{
 			Name: "version", Group: group, ReadOnly: true,
 			Summary:  "show the daemon's version, and how it is doing",

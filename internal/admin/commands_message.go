@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ func messageCommands() []*Command {
 	const group = "Messages"
 	return []*Command{
 		{
-			Name: "send_jrr_sreq", Aliases: []string{"ask"}, Group: group,
+			Name: "send_jrr_sreq", Aliases: []string{"ask"}, Group: group, Suspends: true,
 			Summary: "send a request that the client must answer, and wait for the answer",
 			Help: "The session gets an ___sreq___ envelope with JSON as its ___data___. Printed is the whole answer, the ___cres___ envelope.\n\n" +
 				"It fails at once when the session closes; Ctrl-C stops waiting.",
@@ -77,7 +78,7 @@ func messageCommands() []*Command {
 			Print: printSent,
 		},
 		{
-			Name: "ping", Group: group,
+			Name: "ping", Group: group, Suspends: true,
 			Summary:  "measure the round trip of a ping frame",
 			Args:     []Arg{timeoutArg("5s"), sessArg()},
 			Examples: []Example{{"ping fst", ""}},
@@ -134,9 +135,25 @@ func binaryPayload(args Args) ([]byte, error) {
 	return nil, badArg("hex", "the bytes are missing: give hex or base64")
 }
 
+// asked is where a must-reply request goes on.
+type asked struct {
+	Session string `json:"session"`
+	Request string `json:"request"`
+}
+
 // runAsk is the must-reply request.
 func runAsk(ctx context.Context, c *Call) (any, error) {
-	s, err := c.find()
+	var again asked
+	resumed, err := c.resumeInto(&again)
+	if err != nil {
+		return nil, err
+	}
+	var s *session.Session
+	if resumed {
+		s, err = c.findRef(again.Session)
+	} else {
+		s, err = c.find()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -144,9 +161,19 @@ func runAsk(ctx context.Context, c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	left := timeout
+	if resumed {
+		left = c.resumed.Left
+	}
+	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
-	envelope, err := s.Ask(ctx, c.Args.JSON("data"))
+	var envelope json.RawMessage
+	if resumed {
+		envelope, err = s.AskAgain(ctx, again.Request)
+	} else {
+		envelope, err = s.Ask(ctx, c.Args.JSON("data"))
+	}
+	err = c.suspended(ctx, err, func(left *session.Suspended) any { return asked{s.ID(), left.Request} })
 	switch {
 	case errors.Is(err, session.ErrSessionClosed):
 		return nil, errorf(CodeSessionClosed, "the session %s closed before it answered", s.ID())

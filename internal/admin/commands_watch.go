@@ -17,7 +17,7 @@ const (
 
 func watchCommand(group string) *Command {
 	return &Command{
-		Name: "watch", Group: group, ReadOnly: true, Stream: true,
+		Name: "watch", Group: group, ReadOnly: true, Stream: true, Suspends: true,
 		Summary: "show sessions opening, closing and talking, as it happens",
 		Help: "It runs until Ctrl-C. Without options it shows everything. When more happens than can be shown, events are left out, and how many is said.\n\n" +
 			"Of each message the first bytes are shown, see --max-data.",

@@ -44,6 +44,7 @@ const (
 	CodeShuttingDown   = "shutting_down"      // 503
 	CodeTooManyCalls   = "too_many_calls"     // 503: at once
 	CodeNoReply        = "no_reply"           // 504: not within the timeout
+	CodeUpgradeFailed  = "upgrade_failed"     // 500: the daemon goes on as it was
 	CodeCanceled       = "canceled"           // the caller went away
 )
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nvsess/nvsess/internal/session"
@@ -25,6 +26,11 @@ type Options struct {
 	LogLevel    func() string
 	SetLogLevel func(string) error
 	LogLost     func() uint64 // lines of the log that could not be written
+
+	// Upgrade replaces the process. It returns when that has failed, or with ctx's cause: session.ErrSuspend when it succeeds. Upgraded is what
+	// the last one has come to.
+	Upgrade  func(ctx context.Context, binary string) error
+	Upgraded func() (*Upgraded, error)
 
 	Script    Script // nil: this daemon runs no JavaScript
 	NoConsole bool   // operators may not run any: js, js_output and completion are refused
@@ -60,6 +66,9 @@ type Server struct {
 	large   chan struct{}   // a place for each call whose body is large, in memory several times over
 	ctx     context.Context // done when the streams have to end; its cause says why
 	stop    context.CancelCauseFunc
+
+	gate      *gate
+	continued sync.WaitGroup // calls that other processes began
 }
 
 // NewServer makes a server; Serve starts it.
@@ -70,7 +79,7 @@ func NewServer(o Options) *Server {
 	o.started = time.Now()
 	ctx, stop := context.WithCancelCause(context.Background())
 	s := &Server{
-		options: o, uid: uint32(os.Geteuid()), ctx: ctx, stop: stop,
+		options: o, uid: uint32(os.Geteuid()), ctx: ctx, stop: stop, gate: newGate(),
 		calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams), large: make(chan struct{}, maxLarge),
 	}
 	s.http = &http.Server{
@@ -97,6 +106,7 @@ func (s *Server) Serve(ln net.Listener) error {
 // Shutdown stops listening, ends the streams, and waits for the commands being carried out until ctx ends; then it cuts them off.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop(errShuttingDown)
+	defer s.continued.Wait()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return errors.Join(err, s.http.Close())
 	}
@@ -183,24 +193,40 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, peer Peer) error 
 	if err != nil {
 		return err
 	}
-	return s.call(w, r, cmd, args, peer)
+	return s.call(r.Context(), w, cmd, args, peer, nil)
 }
 
-// call runs the command and writes its answer.
-func (s *Server) call(w http.ResponseWriter, r *http.Request, cmd *Command, args Args, peer Peer) error {
-	c := &Call{Sessions: s.options.Sessions, Daemon: &s.options, Args: args, Peer: peer}
-	ctx := r.Context() // done when the caller leaves
+// call runs the command and writes its answer. ctx is done when the caller leaves. resumed is where it goes on; nil: it is new.
+func (s *Server) call(ctx context.Context, w http.ResponseWriter, cmd *Command, args Args, peer Peer, resumed *SuspendedCall) error {
+	c := &Call{Sessions: s.options.Sessions, Daemon: &s.options, Args: args, Peer: peer, since: time.Now(), resumed: resumed}
+	if resumed != nil {
+		c.since = resumed.Since
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	if cmd.Stream {
 		c.stream = newStreamWriter(w)
-		var cancel context.CancelCauseFunc
-		ctx, cancel = context.WithCancelCause(ctx)
-		defer cancel(nil)
+		c.stream.begun = resumed != nil && resumed.Begun
 		defer context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })()
+	}
+	leave, ok := s.gate.enter(ctx, !cmd.Suspends)
+	defer leave()
+	if !ok {
+		s.keep(w, cmd, args, c, nil)
+		return nil
+	}
+	if cmd.Suspends {
+		defer context.AfterFunc(s.gate.suspend, func() { cancel(session.ErrSuspend) })()
 	}
 	begin := time.Now()
 	result, err := cmd.Run(ctx, c)
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
+	}
+	var halted *suspension
+	if errors.As(err, &halted) || errors.Is(err, session.ErrSuspend) {
+		s.keep(w, cmd, args, c, halted)
+		return nil
 	}
 	if cmd.changes(args) {
 		s.audit(cmd, args, peer, time.Since(begin), err)

@@ -28,5 +28,6 @@ func Open(a Addr, o Options) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %s %w", a, err)
 	}
+	s.Asked = a.String()
 	return s, nil
 }

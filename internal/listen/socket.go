@@ -24,6 +24,7 @@ type Socket struct {
 	Addr      Addr   // where it listens, with the port it got
 	Name      string // FileDescriptorName= of the unit it came from
 	Inherited bool   // it came from outside: its path is not ours to remove
+	Asked     string // the address as Open was given it: its port may be 0
 
 	made identity // the socket's file, as it was at first; none: it could not be seen
 }

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/dop251/goja"
@@ -70,4 +71,47 @@ func (w *world) revive(id handlerID, src source) *Error {
 	}
 	w.install(id, &registered{fn: fn, value: v, source: src.at})
 	return nil
+}
+
+// A Source is a function that was registered at the console: its text, and where
+// that was.
+type Source struct {
+	Text string `json:"text"`
+	At   string `json:"at"`
+}
+
+// Sources are the functions that the console has registered, by their handlers'
+// names, for Restore in another process.
+func (e *Engine) Sources() map[string]Source {
+	e.mu.Lock()
+	w := e.world
+	e.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	list := map[string]Source{}
+	for id, src := range w.sources.all() {
+		list[handlerNames[id]] = Source{src.text, src.at}
+	}
+	return list
+}
+
+// Restore registers them again. What fails is logged and left out.
+func (e *Engine) Restore(list map[string]Source) {
+	if len(list) == 0 {
+		return
+	}
+	w := e.current()
+	if w == nil {
+		return
+	}
+	console := map[handlerID]source{}
+	for name, src := range list {
+		if id := slices.Index(handlerNames[:], name); id >= 0 {
+			console[handlerID(id)] = source{src.Text, src.At}
+		}
+	}
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	w.restore(console)
 }

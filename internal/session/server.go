@@ -47,21 +47,22 @@ type Options struct {
 
 // A Server keeps the sessions. All its methods are safe for concurrent use.
 type Server struct {
-	opt      Options
-	log      *zap.Logger
-	ws       *ws.Server
-	started  time.Time
-	registry *registry
-	handlers handlers
-	watchers watchers
-	proxies  proxies
-	inboxes  inboxes
-	verify   verifiers
-	plain    atomic.Pointer[PlainHandler]
-	since    time.Time // when the first of the processes began that have handed the sessions on
-	claims   claims
-	arriving *arriving // while sessions are imported
-	cfgMS    int64     // the interval in milliseconds, as the protocol says it
+	opt        Options
+	log        *zap.Logger
+	ws         *ws.Server
+	started    time.Time
+	registry   *registry
+	handlers   handlers
+	watchers   watchers
+	proxies    proxies
+	inboxes    inboxes
+	verify     verifiers
+	plain      atomic.Pointer[PlainHandler]
+	since      time.Time // when the first of the processes began that have handed the sessions on
+	claims     claims
+	configured [numKinds]string // the handlers to begin with
+	arriving   *arriving        // while sessions are imported
+	cfgMS      int64            // the interval in milliseconds, as the protocol says it
 
 	pending   atomic.Int64  // requests waiting for an answer
 	wrongWay  atomic.Uint64 // envelopes of a type only we may send
@@ -103,7 +104,10 @@ func NewServer(opt Options) (*Server, error) {
 }
 
 // Start serves the listeners.
-func (s *Server) Start(listeners []*ws.Listener) error { return s.ws.Start(listeners) }
+func (s *Server) Start(listeners []*ws.Listener) error {
+	s.noteConfigured()
+	return s.ws.Start(listeners)
+}
 
 // Drain stops accepting sessions. Listeners that are not served WhileDraining may
 // be closed when it returns; see ws.Server.Drain.

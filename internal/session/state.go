@@ -92,15 +92,19 @@ func (s *Server) exportServer(w *snapshot.Writer) {
 	w.Duration(time.Since(s.started))
 	closed, _ := s.ws.State()
 	w.Bool(closed)
-	w.Uint(uint64(len(s.handlers.mounts)))
-	for _, m := range s.handlers.mounts {
-		w.String(m.name)
-		now := m.table.Load()
-		w.Uint(uint64(len(now)))
-		for k, h := range now {
-			w.String(Kind(k).String())
-			w.String(h.name)
+	// Of the handlers, those that are not what the configuration and the file say.
+	// The other mounts' follow the first one's, or are fixed by their mode.
+	var changed []Kind
+	now := s.handlers.mounts[0].table.Load()
+	for k := range now {
+		if now[k].name != s.configured[k] {
+			changed = append(changed, Kind(k))
 		}
+	}
+	w.Uint(uint64(len(changed)))
+	for _, k := range changed {
+		w.String(k.String())
+		w.String(now[k].name)
 	}
 	all := s.totals()
 	w.Uint(uint64(len(all)))
@@ -132,15 +136,10 @@ func (s *Server) importServer(r *snapshot.Reader) {
 	if r.Bool() {
 		s.SetClosed(true)
 	}
+	s.noteConfigured()
 	for range r.Count() {
-		name := r.String()
-		i := slices.IndexFunc(s.handlers.mounts, func(m *mount) bool { return m.name == name })
-		for range r.Count() {
-			kind, handler := r.String(), r.String()
-			if i == 0 { // the others' follow it, or are fixed by their mode
-				s.importHandler(kind, handler)
-			}
-		}
+		kind, name := r.String(), r.String()
+		s.importHandler(kind, name)
 	}
 	all := s.totals()
 	for range r.Count() {
@@ -148,6 +147,17 @@ func (s *Server) importServer(r *snapshot.Reader) {
 		if c := all[name]; c != nil {
 			c.Add(n)
 		}
+	}
+}
+
+// noteConfigured remembers the handlers that the configuration and the file of
+// handlers have set.
+func (s *Server) noteConfigured() {
+	if s.configured != [numKinds]string{} {
+		return
+	}
+	for k, h := range s.handlers.mounts[0].table.Load() {
+		s.configured[k] = h.name
 	}
 }
 

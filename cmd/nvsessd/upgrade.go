@@ -1,0 +1,297 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/listen"
+	"github.com/nvsess/nvsess/internal/snapshot"
+	"github.com/nvsess/nvsess/internal/ws"
+)
+
+// In-place upgrade: the process executes another binary, or the same one again,
+// and stays what it is to everybody else. Its connections stay open, for their
+// descriptors outlive execve(2); what it knows about them goes along in memory.
+//
+// Until the moment of execve everything can be taken back, so the new binary is
+// first asked, as a child, whether it takes the configuration and the state.
+
+const (
+	// checkPatience is how long the new binary may take to say so.
+	checkPatience = 15 * time.Second
+	// callsPatience is how long operators' calls that are quick may take to end.
+	callsPatience = time.Second
+)
+
+// An upgradeRequest comes from an operator or a signal.
+type upgradeRequest struct {
+	binary string       // empty: where this one came from
+	failed chan<- error // told if this process goes on; nil: nobody waits
+}
+
+// upgrade replaces this process. It returns only if it could not, with the
+// reason; then all is as it was.
+func (d *daemon) upgrade(binary string, signals <-chan os.Signal) error {
+	began := time.Now()
+	if binary == "" {
+		var err error
+		if binary, err = os.Executable(); err != nil {
+			return err
+		}
+	}
+	if err := d.askBinary(binary); err != nil {
+		return err
+	}
+	notify(sd.SdNotifyReloading + "\nMONOTONIC_USEC=" + monotonicMicros())
+	defer notify(sd.SdNotifyReady) // not reached when it succeeds: the next process says so
+
+	calls, cancel := context.WithTimeout(context.Background(), callsPatience)
+	defer cancel()
+	if err := d.admin.Hold(calls); err != nil {
+		d.log.Warn("upgrading all the same", zap.Error(err))
+	}
+	suspended := time.Now()
+	if err := d.sessions.Suspend(); err != nil {
+		d.admin.Resume()
+		return err
+	}
+	waiting, cancelWaiting := context.WithTimeout(context.Background(), callsPatience)
+	defer cancelWaiting()
+	own := d.passState(suspended)
+	own.Calls = d.admin.Suspend(waiting)
+	err := d.execute(binary, own, signals)
+
+	// It is still us.
+	d.outcome.Store(&upgradeOutcome{err: err})
+	d.sessions.Resume()
+	d.admin.Resume()
+	for _, c := range own.Calls {
+		d.admin.Continue(c)
+	}
+	d.log.Error("the upgrade failed; everything goes on as before", zap.String("binary", binary), zap.Error(err), zap.Duration("took", time.Since(began)))
+	return err
+}
+
+// passState is what is the daemon's own.
+func (d *daemon) passState(suspended time.Time) *passedState {
+	own := &passedState{
+		Version: versionString(), Started: d.started, Suspended: suspended, Upgrades: d.upgradeCount,
+		LogLevel: d.level.String(), Configured: d.configuredLevel, Scripts: d.script.Sources(),
+	}
+	d.sockets.mu.Lock()
+	defer d.sockets.mu.Unlock()
+	for _, s := range d.sockets.public {
+		own.Public = append(own.Public, s.Pass())
+	}
+	for _, s := range d.sockets.admin {
+		own.Admin = append(own.Admin, s.Pass())
+	}
+	return own
+}
+
+// execute writes the state and becomes the new binary.
+func (d *daemon) execute(binary string, own *passedState, signals <-chan os.Signal) error {
+	var fds []int
+	f, err := writeState(own, func(w *snapshot.Writer) { fds = d.sessions.Export(w) })
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fds = append(fds, int(f.Fd()))
+	for _, list := range [][]listen.Passed{own.Public, own.Admin} {
+		for _, s := range list {
+			fds = append(fds, s.FD)
+		}
+	}
+	for _, c := range own.Calls {
+		fds = append(fds, c.FD)
+	}
+	env := append(os.Environ(), stateEnv+"="+strconv.Itoa(int(f.Fd())))
+
+	// A signal that comes from now on waits for the next process.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	restore := blockSignals()
+	defer restore()
+	if len(signals) > 0 {
+		return errors.New("a signal came meanwhile")
+	}
+	_ = d.lines.Sync()
+	err = ws.PassOn(fds, true)
+	if err == nil {
+		err = syscall.Exec(binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
+	}
+	return errors.Join(fmt.Errorf("cannot execute %s: %w", binary, err), ws.PassOn(fds, false))
+}
+
+// blockSignals blocks those that end or reload the daemon, on this thread, whose
+// mask the next process begins with: Go's runtime takes them from the mask when
+// they are asked for.
+func blockSignals() (restore func()) {
+	var set, old unix.Sigset_t
+	for _, s := range handledSignals {
+		n := uint(s.(syscall.Signal)) - 1
+		set.Val[n/64] |= 1 << (n % 64)
+	}
+	const setsize = 8
+	sigmask := func(how uintptr, set, old *unix.Sigset_t) {
+		_, _, _ = syscall.RawSyscall6(unix.SYS_RT_SIGPROCMASK, how, uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), setsize, 0, 0)
+	}
+	sigmask(unix.SIG_BLOCK, &set, &old)
+	return func() { sigmask(unix.SIG_SETMASK, &old, nil) }
+}
+
+// askBinary runs the new binary with this process's arguments, to see whether it
+// takes them, the configuration, and the state.
+func (d *daemon) askBinary(binary string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), checkPatience)
+	defer cancel()
+	args := append(slices.Clone(os.Args[1:]), "-check-state", strconv.Itoa(ws.StateVersion))
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.WaitDelay = time.Second
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NOTIFY_SOCKET=") })
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	var out bytes.Buffer
+	limited := &limitedBuffer{Buffer: &out, left: 64 << 10}
+	cmd.Stdout, cmd.Stderr = limited, limited
+	err := cmd.Run()
+	said := strings.TrimSpace(out.String())
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s did not say within %s whether it can take over", binary, checkPatience)
+	case err != nil && said != "":
+		return fmt.Errorf("%s cannot take over: %s", binary, lastLine(said))
+	case err != nil:
+		return fmt.Errorf("%s cannot take over: %w", binary, err)
+	case lastLine(said) != canTakeOver:
+		return fmt.Errorf("%s is no nvsessd that can take over: it said %q", binary, lastLine(said))
+	}
+	return nil
+}
+
+// canTakeOver is what a binary says that takes the configuration and the state.
+const canTakeOver = "configuration is valid, and the state can be taken over"
+
+func lastLine(s string) string {
+	s = s[strings.LastIndexByte(s, '\n')+1:]
+	return admin.Escape(s[:min(len(s), 500)])
+}
+
+// limitedBuffer keeps the beginning of what a child says.
+type limitedBuffer struct {
+	*bytes.Buffer
+	left int
+}
+
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	n := min(len(p), b.left)
+	b.left -= n
+	b.Buffer.Write(p[:n])
+	return len(p), nil
+}
+
+func notify(state string) { _, _ = sd.SdNotify(false, state) }
+
+func monotonicMicros() string {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return strconv.FormatInt(ts.Nano()/1000, 10)
+}
+
+// takeOver takes the sessions over.
+func (d *daemon) takeOver(from *takenState) error {
+	if from == nil {
+		return nil
+	}
+	d.started, d.upgradeCount = from.Started, from.Upgrades+1
+	if from.LogLevel != from.Configured { // it was changed by hand
+		_ = d.level.UnmarshalText([]byte(from.LogLevel))
+	}
+	d.script.Restore(from.Scripts)
+	done, err := d.sessions.Import(from.sessions, func(fd int) int {
+		unix.CloseOnExec(fd)
+		return fd
+	})
+	if err != nil {
+		return fmt.Errorf("the state of the process before: %w", err)
+	}
+	d.resumed(from, done)
+	return nil
+}
+
+// goOnWithCalls goes on with what operators were waiting for.
+func (d *daemon) goOnWithCalls(calls []admin.SuspendedCall) {
+	for i := range calls {
+		unix.CloseOnExec(calls[i].FD)
+		if err := calls[i].Adopt(); err != nil {
+			d.log.Warn("an operator's call is lost", zap.Error(err))
+			continue
+		}
+		d.admin.Continue(calls[i])
+	}
+}
+
+// askUpgrade has the daemon upgraded by its own goroutine, and waits until that
+// has failed: when it succeeds, ctx ends first.
+func (d *daemon) askUpgrade(ctx context.Context, binary string) error {
+	failed := make(chan error, 1)
+	select {
+	case d.upgrades <- upgradeRequest{binary, failed}:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// upgradeOutcome is what the last upgrade has come to.
+type upgradeOutcome struct {
+	done *admin.Upgraded
+	err  error
+}
+
+// lastUpgrade is for the caller that asked for it.
+func (d *daemon) lastUpgrade() (*admin.Upgraded, error) {
+	if o := d.outcome.Load(); o != nil {
+		return o.done, o.err
+	}
+	return nil, nil
+}
+
+// resumed says what became of the sessions of the process before, in the log and
+// to who asked for the upgrade.
+func (d *daemon) resumed(from *takenState, done ws.Imported) {
+	d.outcome.Store(&upgradeOutcome{done: &admin.Upgraded{
+		From: from.Version, To: versionString(), Sessions: d.sessions.Len(), Connections: done.Conns, Closed: done.Closed,
+		PausedMS: float64(time.Since(from.Suspended).Microseconds()) / 1000,
+	}})
+	fields := []zap.Field{
+		zap.String("from", from.Version), zap.String("version", versionString()),
+		zap.Int("sessions", d.sessions.Len()), zap.Int("connections", done.Conns), zap.Int("closed", done.Closed),
+		zap.Duration("took", time.Since(from.Suspended)),
+	}
+	if done.Err != nil {
+		d.log.Warn("some sessions could not be continued, and were closed with 1012", zap.Int("closed", done.Closed), zap.NamedError("first", done.Err))
+	}
+	d.log.Info("resumed", fields...)
+}
