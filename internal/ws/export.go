@@ -228,7 +228,11 @@ func (p *partial) export(w *snapshot.Writer) {
 	w.Uint(uint64(p.op))
 	w.Bytes(p.mask[:])
 	w.Int(p.size)
-	w.Int(p.got)
+	got := p.got
+	if !p.inFrame {
+		got = 0 // that of the frame before
+	}
+	w.Int(got)
 	w.Bytes(p.message.bytes())
 	w.Uint(uint64(p.messageOp))
 	w.Bool(p.deflated)

@@ -225,6 +225,7 @@ type testServer struct {
 	network, addr string
 	tls           *tls.Config // of its clients; nil: plain
 	down          bool        // the test has shut it down
+	next          *testServer // that its connections were handed over to; nil: none
 }
 
 var networks = []string{"unix", "tcp"}
@@ -276,11 +277,14 @@ func serveOn(t testing.TB, network string, h *recorder, opt Options, server, cli
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		for ; ts.next != nil; ts = ts.next {
+			ts.gone()
+		}
 		if !ts.down {
 			// The peers' cleanups ran before: there is nothing to wait for.
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
-			if err := s.Shutdown(ctx, CloseGoingAway, ""); err != nil {
+			if err := ts.Shutdown(ctx, CloseGoingAway, ""); err != nil {
 				t.Error("shutdown:", err)
 			}
 		}

@@ -115,7 +115,11 @@ func (x *importer) conn(descriptor func(int) int) (*Conn, error) {
 	for _, v := range []*bool{&c.opened, &c.counted, &c.served, &c.shut, &c.ending, &c.broken, &c.admitted} {
 		*v = r.Bool()
 	}
-	c.admitted = c.admitted && state != stateHandshake
+	if c.opened != (has&hasData != 0) || c.opened && state < stateOpen {
+		r.Fail(snapshot.ErrCorrupt)
+		c.opened = false
+	}
+	c.admitted = c.admitted && c.opened // what is over gives its place back at once
 	c.counted = c.counted && has&hasPlace != 0
 	c.lingered = int32(r.Int())
 	timer := r.Duration()
@@ -304,15 +308,15 @@ func (x *importer) wait(c *Conn) {
 // enter makes a connection one of its loop's.
 func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error {
 	s, l := x.srv, x.loop
-	if c.opened || c.admitted {
+	if c.opened {
 		if c.mount = s.mounts.find(path); c.mount == nil {
 			return x.lose(c, errNoMount)
 		}
 	}
+	if !c.opened {
+		c.codec = nil // nothing is sent or understood any more
+	}
 	if c.codec != nil {
-		if c.mount == nil {
-			return x.lose(c, errNoMount)
-		}
 		c.codec.threshold, c.codec.limits = c.mount.Compression.Threshold, c.mount.Limits
 		c.codec.limits.deflate = true
 		c.codec = s.codecs.share(c.codec)
