@@ -180,7 +180,9 @@ type pair struct {
 	key      uint64
 }
 
-func (p pair) data() string { return fmt.Sprintf("record of %d %s", p.key, strings.Repeat("x", int(p.key%900))) }
+func (p pair) data() string {
+	return fmt.Sprintf("record of %d %s", p.key, strings.Repeat("x", int(p.key%900)))
+}
 
 func newPair(t testing.TB, key uint64) *pair {
 	t.Helper()

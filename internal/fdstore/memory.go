@@ -21,7 +21,7 @@ const (
 	maxChunks  = 16 << 10
 
 	slotsPerChunk = chunkSize / int(unsafe.Sizeof(slot{}))
-	slotShift     = 13 // log2(slotsPerChunk)
+	slotShift     = 12 // log2(slotsPerChunk)
 	unit          = 64 // a record's place is a multiple of it, and so is its size
 	unitsPerChunk = chunkSize / unit
 	sumSize       = 4 // behind the data
@@ -49,7 +49,8 @@ type header struct {
 	kinds      [maxChunks]byte
 }
 
-// A slot is what is known of a connection while it lives. A descriptor in flight names it and its id.
+// A slot is what is known of a connection while it lives. A descriptor in flight names it and its id. It has a cache line of its own, as its
+// neighbours may be another loop's.
 type slot struct {
 	id     uint64 // 0: free. Written last, and by one store
 	key    uint64
@@ -57,7 +58,7 @@ type slot struct {
 	queued uint32
 	in     byte
 	out    byte
-	_      [2]byte
+	_      [34]byte
 }
 
 type slotChunk [slotsPerChunk]slot

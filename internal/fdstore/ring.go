@@ -73,7 +73,6 @@ func (r *ring) names(generation uint64) (read, write string) {
 type envelope struct {
 	payload [messageHead + mostFDs*entrySize]byte
 	oob     [unix.SizeofCmsghdr + (mostFDs*4+7)&^7]byte
-	fds     [mostFDs]int32
 }
 
 // put adds the i-th descriptor.
