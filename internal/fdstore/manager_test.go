@@ -228,3 +228,11 @@ func settle(t *testing.T, s *Store) {
 		t.Fatal(err)
 	}
 }
+
+func unsetenv(t *testing.T, name string) {
+	t.Helper()
+	t.Setenv(name, "") // puts the old one back
+	if err := os.Unsetenv(name); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -18,10 +18,10 @@ const (
 	entrySize   = 12 // slot, id
 
 	messageMagic = 0x53_46_76_6e // nvFS
-
-	// sendBuffer is asked for; net.core.wmem_max limits it. A message of 250 takes 4.25 KiB of it, one of up to 15 takes 768 bytes.
-	sendBuffer = 4 << 20
 )
+
+// sendBuffer is asked for; net.core.wmem_max limits it. A message of 250 takes 4.25 KiB of it, one of up to 10 takes 768 bytes.
+var sendBuffer = 4 << 20
 
 // A ring is a queue of messages with descriptors that stay in flight: w is where they are sent, and r is only read from to discard the
 // oldest. Both ends are with systemd. Guarded by Store.mu.

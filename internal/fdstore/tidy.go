@@ -74,6 +74,7 @@ func (s *Store) sendOpenLocked(r *ring, slots []uint32) error {
 			continue
 		}
 		s.accident = errClosed
+		s.wake()
 		if s.inRange(p.fd) {
 			atomic.CompareAndSwapUint32(&s.byFD[p.fd], i, 0)
 		}
