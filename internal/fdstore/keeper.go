@@ -118,8 +118,8 @@ func (k *Keeper) Update(fd int32, data []byte) {
 	s.mu.Unlock()
 }
 
-// Drop forgets a connection, if it is kept. It must come before close(2), and shutdown(2) with it: a copy of the descriptor stays in flight a
-// little longer. Neither SetIn, SetOut nor SetQueued may follow for that descriptor.
+// Drop forgets a connection, if it is kept. It comes before close(2), and with it come shutdown(2) and the removal from an epoll set, which closing
+// implies no longer: a copy of the descriptor stays in flight a little longer. Neither SetIn, SetOut nor SetQueued may follow for it.
 func (k *Keeper) Drop(fd int32) {
 	s := k.store
 	if !s.inRange(fd) {

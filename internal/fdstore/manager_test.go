@@ -33,9 +33,10 @@ type stored struct {
 	poll bool
 }
 
-// startManager is who NOTIFY_SOCKET leads to until the test ends.
-func startManager(t *testing.T, most int) *manager {
+// startManager is who NOTIFY_SOCKET leads to until the test ends, in which nothing lingers for long.
+func startManager(t testing.TB, most int) *manager {
 	t.Helper()
+	linger(t, 400*time.Millisecond)
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
@@ -235,4 +236,10 @@ func unsetenv(t *testing.T, name string) {
 	if err := os.Unsetenv(name); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func linger(t testing.TB, limit time.Duration) {
+	old := lingerLimit
+	lingerLimit = limit
+	t.Cleanup(func() { lingerLimit = old })
 }

@@ -122,6 +122,7 @@ func TestConnectionsOutliveAStore(t *testing.T) {
 // A closed connection's descriptor is nowhere after a while.
 func TestClosedOnesDoNotLinger(t *testing.T) {
 	startManager(t, 64)
+	linger(t, 8*time.Second)
 	s, _, _ := opened(t, Options{})
 	pairs := somePairs(t, 1, 600)
 	k := s.Keeper()

@@ -14,12 +14,13 @@ import (
 const (
 	// hotMessages is when the hot ring is moved to the cold ones. It has room for twice that with the smallest of send buffers.
 	hotMessages = 128
-	// lingerLimit bounds how long a closed descriptor stays in flight: from half of it on a ring is turned, in the other half.
-	lingerLimit = 8 * time.Second
 	// leastGarbage is never worth a turn before its time.
 	leastGarbage = perMessage
 	retryAfter   = time.Second
 )
+
+// lingerLimit bounds how long a closed descriptor stays in flight: from half of it on a ring is turned, in the other half.
+var lingerLimit = 8 * time.Second
 
 // What can go wrong. Each is logged once, until it is over.
 var (

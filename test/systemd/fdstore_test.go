@@ -88,6 +88,9 @@ func (b *box) connectHolder(t *testing.T, n int) held {
 			t.Fatalf("after %d: %v", len(all), err)
 		}
 		t.Cleanup(func() { c.Close() })
+		if _, err := c.Write([]byte("e")); err != nil {
+			t.Fatalf("after %d: %v", len(all), err)
+		}
 		key, err := answer(c)
 		if err != nil {
 			t.Fatalf("after %d: %v", len(all), err)

@@ -1,8 +1,8 @@
 // Holder is a service that holds connections as the daemon does: it accepts on the socket that systemd passes, keeps what it accepted, and goes
 // on with it after whatever happens to it. test/systemd has it under a real systemd.
 //
-// A client is told its key when its connection is kept. Then it sends commands of one byte: e is answered with the key and whether the record is
-// the one that was written; c has the connection shut down and closed, d has it closed without.
+// A client sends commands of one byte: e is answered with the connection's key and whether its record is the one that was written; c has the
+// connection shut down and closed, d has it closed without. Nothing is answered before the connection is kept.
 package main
 
 import (
@@ -35,7 +35,6 @@ type holder struct {
 	listen  int
 	conns   map[int]conn
 	lastKey fdstore.Counter
-	fresh   []int // not answered yet
 }
 
 func main() {
@@ -118,10 +117,6 @@ func run() error {
 			}
 		}
 		h.keeper.Flush(0)
-		for _, fd := range h.fresh { // which are kept now
-			h.answer(fd, h.conns[fd])
-		}
-		h.fresh = h.fresh[:0]
 		if now := time.Now(); now.Sub(said) > time.Second {
 			said = now
 			_ = fdstore.Notify(fmt.Sprintf("WATCHDOG=1\nSTATUS=%+v", s.Stats()))
@@ -147,7 +142,6 @@ func (h *holder) accept() {
 		h.conns[fd] = c
 		h.keeper.Add(int32(fd), c.key, c.data)
 		h.watch(fd)
-		h.fresh = append(h.fresh, fd)
 	}
 }
 
@@ -171,6 +165,8 @@ func (h *holder) read(fd int) {
 	default:
 		h.keeper.Drop(int32(fd))
 		delete(h.conns, fd)
+		// With a copy in flight closing would leave it in the set, and its events would come under the number of another.
+		_ = unix.EpollCtl(h.epoll, unix.EPOLL_CTL_DEL, fd, nil)
 		if n <= 0 || !strings.ContainsRune("d", rune(b[0])) {
 			_ = unix.Shutdown(fd, unix.SHUT_RDWR)
 		}
