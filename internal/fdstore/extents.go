@@ -105,16 +105,36 @@ func (e *extents) free(at uint32, n int) {
 		c.used[w] &^= (^uint64(0) >> (64 - k)) << b
 		v += k
 	}
-	lo, hi := u, u+n
-	for lo > 0 && !c.isUsed(lo-1) {
-		lo--
-	}
-	for hi < unitsPerChunk && !c.isUsed(hi) {
-		hi++
-	}
-	c.room = max(c.room, hi-lo)
+	c.room = max(c.room, c.freeBelow(u)+n+c.freeFrom(u+n))
 	c.next = min(c.next, u/64)
 	e.first = min(e.first, i)
+}
+
+// freeFrom is how many units from u on are free.
+func (c *spaceChunk) freeFrom(u int) (n int) {
+	for w := u / 64; w < len(c.used); w++ {
+		rest := c.used[w] >> (u % 64)
+		if rest != 0 {
+			return n + bits.TrailingZeros64(rest)
+		}
+		n += 64 - u%64
+		u = 0
+	}
+	return n
+}
+
+// freeBelow is how many units right below u are free.
+func (c *spaceChunk) freeBelow(u int) (n int) {
+	for u > 0 {
+		w, b := (u-1)/64, (u-1)%64+1 // b units of word w
+		rest := c.used[w] << (64 - b)
+		if rest != 0 {
+			return n + bits.LeadingZeros64(rest)
+		}
+		n += b
+		u -= b
+	}
+	return n
 }
 
 func (c *spaceChunk) isUsed(u int) bool { return c.used[u/64]>>(u%64)&1 != 0 }

@@ -54,6 +54,21 @@ func TestExtentsAreNeverGivenOutTwice(t *testing.T) {
 		held = append(held, run{at, n})
 		inUse += n
 	}
+	for i := range e.chunks {
+		c := &e.chunks[i]
+		for u := range unitsPerChunk {
+			above, below := u, u
+			for above < unitsPerChunk && !c.isUsed(above) {
+				above++
+			}
+			for below > 0 && !c.isUsed(below-1) {
+				below--
+			}
+			if c.freeFrom(u) != above-u || c.freeBelow(u) != u-below {
+				t.Fatalf("around %d are %d and %d free, not %d and %d", u, c.freeBelow(u), c.freeFrom(u), u-below, above-u)
+			}
+		}
+	}
 	if refused == 0 {
 		t.Error("it was never full")
 	}
