@@ -23,6 +23,7 @@ var allowed = map[string][]string{
 	"internal/auth":           {"internal/session", "internal/ws"},
 	"internal/config":         {},
 	"internal/deflate":        {},
+	"internal/fdstore":        {},
 	"internal/gen":            {"web"},
 	"internal/hostile":        {},
 	"internal/jsinput":        {},
