@@ -78,12 +78,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o.Log = stderr
 	if *do != "" {
 		o.Do = func(ctx context.Context, _ int) error {
-			out, err := exec.CommandContext(ctx, "sh", "-c", *do).CombinedOutput()
-			fmt.Fprintf(stderr, "%s", out)
-			if err != nil {
-				err = fmt.Errorf("%s: %w", *do, err)
+			cmd := exec.CommandContext(ctx, "sh", "-c", *do)
+			cmd.Stdout, cmd.Stderr = stderr, stderr
+			cmd.WaitDelay = time.Second // what it leaves running may keep them open
+			if err := cmd.Run(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+				return fmt.Errorf("%s: %w", *do, err)
 			}
-			return err
+			return nil
 		}
 	}
 	if *log != "" {
