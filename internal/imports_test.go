@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"internal/webhook":        {"internal/session"},
 	"internal/ws":             {"internal/deflate"},
 	"test/continuity/swarm":   {"bench/wire", "internal/admin", "internal/loadtest"}, // as test/soak
-	"test/soak":               {"client", "internal/admin", "internal/session"}, // the operators' API is called too often for a process each
+	"test/soak":               {"client", "internal/admin", "internal/session"},      // the operators' API is called too often for a process each
 	"web":                     {},
 }
 

@@ -58,6 +58,7 @@ type conn struct {
 	cut      bool  // the end came before it could answer a close frame
 	lastSent int64 // when anything was written last, or asked of it
 	atEvent  bool  // something was under way when the event began
+	quiet    bool  // nothing was when the end came, since the event began
 }
 
 // handshakeEnd is what became of a handshake that was half done.
@@ -67,6 +68,11 @@ type handshakeEnd struct{ status int }
 func (c *conn) busy() bool {
 	return c.sent != c.echoes.next || len(c.unanswered) > 0 || len(c.out) > 0 || len(c.heldAnswer) > 0 || len(c.heldBytes) > 0 ||
 		c.in.Partial() || c.stalled || c.state != stateOpen
+}
+
+// isQuiet tells whether nothing of it has been under way since the event began.
+func (s *Swarm) isQuiet(c *conn) bool {
+	return !c.atEvent && c.lastSent < s.eventBegan && !s.casting && s.castEnded < s.eventBegan
 }
 
 // live tells whether a session is there to take part.

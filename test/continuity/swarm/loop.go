@@ -91,6 +91,7 @@ func (s *Swarm) pass(ctx context.Context) error {
 
 // closing deals with a close frame.
 func (s *Swarm) closing(c *conn, b []byte) {
+	c.quiet = s.isQuiet(c)
 	c.code = 1005 // none in it
 	if len(b) >= 2 {
 		c.code = int(binary.BigEndian.Uint16(b))
@@ -122,7 +123,7 @@ func (s *Swarm) ended(c *conn) {
 		return
 	}
 	if c.code == 0 {
-		c.code = noCode
+		c.code, c.quiet = noCode, s.isQuiet(c)
 	}
 	if c.paced() {
 		s.owed -= int(c.sent - c.echoes.next)

@@ -64,7 +64,7 @@ func appendMessage(dst []byte, opcode byte, sender uint32, number uint64, size i
 }
 
 func checksum(b []byte) uint32 {
-	return crc32.Update(crc32.Checksum(b[:sumAt], castagnoli), castagnoli, b[fillAt:])
+	return crc32.Update(crc32.Checksum(b[:sumAt], castagnoli), castagnoli, b[sumAt+8:])
 }
 
 // isMessage tells a message from an envelope and a broadcast.

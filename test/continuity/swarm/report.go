@@ -140,14 +140,13 @@ func (s *Swarm) noteEnd(c *conn) {
 		return
 	}
 	s.r.Closed[fmt.Sprint(c.code)]++
-	quiet := !c.atEvent && c.lastSent < s.eventBegan && !s.casting && s.castEnded < s.eventBegan
 	switch {
 	case c.code == noCode && c.in.InFrame():
 		s.r.InFrame++
 	case c.code == noCode:
 		s.fault(&s.r.Abrupt, "session %d, %v, ended without a close frame", c.id, c.role)
 	}
-	if quiet && s.opt.Expect == Crash {
+	if c.quiet && s.opt.Expect == Crash {
 		s.fault(&s.r.Quiet, "session %d, %v, was closed with %d, and nothing of it was under way", c.id, c.role, c.code)
 	} else if s.opt.Expect == None {
 		s.sample("session %d, %v, was closed with %d", c.id, c.role, c.code)
