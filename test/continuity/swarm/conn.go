@@ -44,6 +44,7 @@ type conn struct {
 	echoes stream
 	sentAt []int64 // of those that have not come back
 	casts  stream
+	member uint64 // the first broadcast that is for it for certain
 	creqs  uint64 // requests sent, and those that have no answer
 	pongs  uint64
 

@@ -143,6 +143,7 @@ func (s *Swarm) upgraded(c *conn, b []byte) (rest []byte) {
 		c.handshake.status = status
 	}
 	c.state = stateOpen
+	c.member = uint64(len(s.castings))
 	s.pending--
 	return bytes.Clone(rest)
 }

@@ -71,6 +71,14 @@ func (s *Swarm) event(ctx context.Context, n int) error {
 		c.atEvent = c.busy() || c.casts.next < s.acceptedCasts()
 	}
 	s.eventBegan, s.pause = s.tick(), 0
+	if s.opt.Expect == Stop { // there is no after, so they have to read now
+		for _, c := range s.odd {
+			if c.stalled {
+				c.stalled = false
+				s.receive(c, true)
+			}
+		}
+	}
 	done := make(chan error, 1)
 	s.calls.Go(func() { done <- s.opt.Do(s.life, n) })
 	var err error

@@ -100,12 +100,21 @@ func (s *Swarm) closing(c *conn, b []byte) {
 		c.state = stateClosing
 		return
 	}
-	if c.role == roleClosed && c.expected != 0 {
-		c.heldBytes = wire.AppendFrame(nil, wire.OpClose, b) // once it is released
-	} else {
-		c.out = wire.AppendFrame(c.out, wire.OpClose, b)
-		s.flush(c)
+	answer := wire.AppendFrame(nil, wire.OpClose, b)
+	switch c.role {
+	case roleClosed:
+		if c.expected != 0 && s.opt.Expect != Stop {
+			c.heldBytes, answer = answer, nil // until it is released
+		}
+	case roleHeader, rolePayload: // a frame has to end before the next
+		c.out, c.heldBytes = append(c.out, c.heldBytes...), nil
+	case roleLeaving: // it had begun to say so itself
+		if c.heldBytes != nil {
+			answer, c.heldBytes = c.heldBytes, nil
+		}
 	}
+	c.out = append(c.out, answer...)
+	s.flush(c)
 	if c.state == stateOpen {
 		c.state = stateClosing
 	}

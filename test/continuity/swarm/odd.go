@@ -148,7 +148,7 @@ func (c *conn) ready() bool {
 	case roleHeld:
 		return c.heldAnswer != nil
 	case roleClosed:
-		return c.heldBytes != nil
+		return c.heldBytes != nil || c.state == stateClosed
 	}
 	return len(c.out) == 0
 }
@@ -170,6 +170,12 @@ func (s *Swarm) release(ctx context.Context) error {
 			s.put(c, wire.OpText, b)
 		}
 		if c.heldBytes != nil && (c.code == 0 || c.role == roleClosed) {
+			if c.handshake != nil { // it is for the broadcasts to come, and perhaps for the one under way
+				c.casts.next = uint64(len(s.castings))
+				if s.casting {
+					c.casts.next--
+				}
+			}
 			if c.role == roleLeaving {
 				c.expected, c.reply = 1000, true
 			}

@@ -110,8 +110,11 @@ func (s *Swarm) fault(count *uint64, format string, args ...any) {
 }
 
 func (s *Swarm) sample(format string, args ...any) {
-	if len(s.r.Samples) < mostSamples {
-		s.r.Samples = append(s.r.Samples, fmt.Sprintf(format, args...))
+	if len(s.r.Samples) >= mostSamples {
+		return
+	}
+	if text := fmt.Sprintf(format, args...); !slices.Contains(s.r.Samples, text) {
+		s.r.Samples = append(s.r.Samples, text)
 	}
 }
 
@@ -162,7 +165,7 @@ func (s *Swarm) settle(c *conn) {
 
 func (s *Swarm) lostCasts(c *conn) (n uint64) {
 	for _, k := range c.casts.missing {
-		if s.castings[k].accepted {
+		if s.castings[k].accepted && k >= c.member {
 			n++
 		}
 	}

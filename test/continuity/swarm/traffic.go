@@ -139,7 +139,7 @@ func (s *Swarm) cast(c *conn, b []byte) {
 		s.fault(&s.r.Reordered, "session %d got broadcast %d after later ones", c.id, n)
 	default:
 		for m := before; m < n; m++ {
-			if s.castings[m].accepted {
+			if s.castings[m].accepted && m >= c.member {
 				s.gap(c, "broadcast", m, n)
 			}
 		}
