@@ -2,10 +2,16 @@ package restart
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/nvsess/nvsess/test/continuity/swarm"
+	"github.com/nvsess/nvsess/test/systembox"
 )
 
 // What is relied on below: with the daemon left alone nothing is wrong, and all
@@ -64,5 +70,33 @@ func TestStop(t *testing.T) {
 	o.Do = func(context.Context, int) error { return d.cmd.Process.Signal(syscall.SIGTERM) }
 	if r, text := report(t, o); r.OK || r.Closed["1001"] < o.Sessions {
 		t.Errorf("it was not noticed:\n%s", text)
+	}
+}
+
+// The command says the same by its exit code, and as JSON.
+func TestCommand(t *testing.T) {
+	command := filepath.Join(t.TempDir(), "continuity")
+	systembox.Output(t, exec.Command("go", "build", "-o", command, "../continuity"))
+	d := start(t, "v1")
+	args := []string{"-addr", d.addr(), "-admin", d.admin(), "-sessions", "20", "-odd", "1", "-every", "100ms", "-after", "100ms", "-patience", "5s", "-json"}
+	for _, c := range []struct {
+		more []string
+		code int
+		ok   bool
+	}{
+		{[]string{"-do", "true", "-times", "2", "-every-max", "200ms"}, 0, true},
+		{[]string{"-do", "false"}, 1, false},
+		{[]string{"-max-pause", "1ns"}, 1, false},
+		{[]string{"-do", fmt.Sprintf("kill -9 %d", d.cmd.Process.Pid)}, 1, false},
+	} {
+		cmd := exec.Command(command, append(args, c.more...)...)
+		out, _ := cmd.Output() // its code is looked at
+		var r swarm.Report
+		if err := json.Unmarshal(out, &r); err != nil || r.OK != c.ok || cmd.ProcessState.ExitCode() != c.code {
+			t.Errorf("%q: exit %d, %v\n%s", c.more, cmd.ProcessState.ExitCode(), err, out)
+		}
+	}
+	if r, err := exec.Command(command, "-expect", "luck", "-addr", "unix:/x").CombinedOutput(); err == nil || !strings.Contains(string(r), "-expect is one of") {
+		t.Errorf("%v: %s", err, r)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -46,7 +47,12 @@ func Installed(t *testing.T, programs string) *Box {
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := b.Try("journalctl", "--no-pager", "-o", "short-precise", "-u", "nvsessd*", "-u", "box-*")
-			t.Logf("the journal:\n%s", log)
+			t.Log("the journal, less operators' commands:")
+			for line := range strings.Lines(log) {
+				if !strings.Contains(line, `"msg":"operator command"`) {
+					t.Log(strings.TrimSpace(line))
+				}
+			}
 		}
 	})
 	return b

@@ -70,6 +70,7 @@ func (s *Swarm) event(ctx context.Context, n int) error {
 		c := &s.conns[i]
 		c.atEvent = c.busy() || c.casts.next < s.acceptedCasts()
 	}
+	s.r.BasePause = max(s.r.BasePause, s.pause)
 	s.eventBegan, s.pause = s.tick(), 0
 	if s.opt.Expect == Stop { // there is no after, so they have to read now
 		for _, c := range s.odd {
@@ -108,7 +109,7 @@ func (s *Swarm) event(ctx context.Context, n int) error {
 	}
 	s.measurePause()
 	s.r.Pauses = append(s.r.Pauses, s.pause)
-	s.r.MaxPause = max(s.r.MaxPause, s.pause)
+	s.r.MaxPause, s.pause = max(s.r.MaxPause, s.pause), 0
 	return nil
 }
 
@@ -134,7 +135,9 @@ func (s *Swarm) goesOn() func() bool {
 // lost.
 func (s *Swarm) rollCall(ctx context.Context) error {
 	s.quiet = true
-	defer func() { s.quiet = false; s.talked = s.tick() }()
+	defer func() { // what so many get at once is no measure
+		s.quiet, s.talked, s.pause = false, s.tick(), 0
+	}()
 	calm := func() bool { return !s.casting && s.asking == 0 }
 	if _, err := s.until(ctx, s.opt.Patience+10*time.Second, "operators' calls", calm); err != nil {
 		return err

@@ -67,8 +67,9 @@ type Report struct {
 	EventErrors int             `json:"event_errors"`
 	Pauses      []time.Duration `json:"pauses_ns"` // the longest of each event
 	MaxPause    time.Duration   `json:"max_pause_ns"`
-	OwnPause    time.Duration   `json:"own_pause_ns"` // the longest this program has not looked
-	P50         time.Duration   `json:"p50_ns"`       // of echoes
+	BasePause   time.Duration   `json:"base_pause_ns"` // the longest outside of events
+	OwnPause    time.Duration   `json:"own_pause_ns"`  // the longest this program has not looked
+	P50         time.Duration   `json:"p50_ns"`        // of echoes
 	P99         time.Duration   `json:"p99_ns"`
 	Longest     time.Duration   `json:"longest_ns"`
 
@@ -194,7 +195,6 @@ func (s *Swarm) finish() {
 	}
 	l := s.times.Latency()
 	s.r.P50, s.r.P99, s.r.Longest, s.r.OwnPause = l.P50, l.P99, l.Max, s.ownPause
-	s.r.MaxPause = max(s.r.MaxPause, s.pause)
 	s.r.Seconds = time.Since(s.started).Seconds()
 	if s.opt.DaemonLog != nil {
 		log, err := s.opt.DaemonLog()
@@ -215,8 +215,8 @@ func (r *Report) JSON(w io.Writer) error {
 // Print writes it for people.
 func (r *Report) Print(w io.Writer) {
 	round := func(d time.Duration) time.Duration { return d.Round(time.Microsecond * 10) }
-	fmt.Fprintf(w, "%s: %d sessions (%d connections), %d events in %.1f s, closed %s; lost %d, duplicated %d, reordered %d, corrupted %d; longest pause %v\n",
-		r.Verdict, r.Sessions, r.Opened, r.Events, r.Seconds, r.codes(), r.Messages.Lost+r.Broadcasts.Lost, r.Duplicated, r.Reordered, r.Corrupted, round(r.MaxPause))
+	fmt.Fprintf(w, "%s: %d sessions (%d connections), %d events in %.1f s, closed %s; lost %d, duplicated %d, reordered %d, corrupted %d; longest pause %v (%v without an event)\n",
+		r.Verdict, r.Sessions, r.Opened, r.Events, r.Seconds, r.codes(), r.Messages.Lost+r.Broadcasts.Lost, r.Duplicated, r.Reordered, r.Corrupted, round(r.MaxPause), round(r.BasePause))
 	fmt.Fprintf(w, "  messages    %d sent, %d came back, %d lost, %d under way when their session was closed\n", r.Messages.Sent, r.Messages.Received, r.Messages.Lost, r.Messages.UnderWay)
 	fmt.Fprintf(w, "  broadcasts  %d sent, %d accepted, %d received, %d lost\n", r.Broadcasts.Sent, r.Broadcasts.Accepted, r.Broadcasts.Received, r.Broadcasts.Lost)
 	fmt.Fprintf(w, "  requests    %d of sessions, %d answered, %d lost; %d of operators, %d answered, %d lost, %d of closed sessions, %d of broken calls\n",

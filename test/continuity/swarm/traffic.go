@@ -106,7 +106,9 @@ func (s *Swarm) echoed(c *conn, opcode byte, b []byte) {
 	s.gap(c, "message", before, n)
 	i := int(n - before)
 	if c.paced() {
-		s.times.Record(time.Duration(s.now - c.sentAt[i]))
+		if !s.quiet {
+			s.times.Record(time.Duration(s.now - c.sentAt[i]))
+		}
 		s.owed -= i + 1
 		s.lastEcho = s.now
 	}
@@ -150,7 +152,7 @@ func (s *Swarm) cast(c *conn, b []byte) {
 // measurePause notes the longest time in which nothing came back though
 // something was owed.
 func (s *Swarm) measurePause() {
-	if s.owed > 0 {
+	if s.owed > 0 && !s.quiet {
 		s.pause = max(s.pause, time.Duration(s.now-max(s.lastEcho, s.owedSince)))
 	}
 }
