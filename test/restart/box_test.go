@@ -41,7 +41,7 @@ func serve(t *testing.T) *service {
 
 func (s *service) load(expect swarm.Expect) swarm.Options {
 	o := load(s.t, "unix:"+s.Path("/run/nvsess/nvsess.sock"), s.Path("/run/nvsess/admin.sock"), expect)
-	o.DaemonLog = nil
+	o.Enter = s.Enter // see connections
 	return o
 }
 
@@ -93,8 +93,8 @@ func (s *service) kill(signal string) func(context.Context, int) error {
 // stored is how many descriptors systemd keeps.
 func (s *service) stored() string { return s.Show(s.t, "NFileDescriptorStore") }
 
-// connections counts those of clients that somebody in the box has the daemon's
-// end of, be it in flight.
+// connections counts those of clients whose end of the daemon's somebody has, be
+// it in flight. That end belongs to the network of who connected.
 func (s *service) connections() int {
 	data, err := os.ReadFile(s.Path("/proc/1/net/unix"))
 	if err != nil {
@@ -221,6 +221,7 @@ func TestService(t *testing.T) {
 			t.Skip("sessions outlive the process")
 		}
 		o := s.load(swarm.Crash)
+		o.BroadcastEvery = 0 // of it everybody has something under way
 		o.Do = s.kill("KILL")
 		if r, text := report(t, o); r.OK || r.Closed["1006"] < o.Sessions || r.Quiet == 0 {
 			t.Errorf("it was not noticed:\n%s", text)

@@ -40,6 +40,9 @@ func TestKillIsNoticed(t *testing.T) {
 			d := start(t, "v1")
 			o := d.load(expect)
 			o.Patience = patience / 12 // nobody comes back
+			if expect == swarm.Crash {
+				o.BroadcastEvery = 0 // of it everybody has something under way
+			}
 			o.Do = func(context.Context, int) error {
 				err := d.cmd.Process.Kill()
 				<-d.ended

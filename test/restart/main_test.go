@@ -143,7 +143,14 @@ func check(t *testing.T, o swarm.Options) *swarm.Report {
 
 func report(t *testing.T, o swarm.Options) (*swarm.Report, string) {
 	t.Helper()
-	r, err := swarm.Run(t.Context(), o)
+	var r *swarm.Report
+	var err error
+	done := make(chan struct{})
+	go func() { // its thread may be left in the network of a box
+		defer close(done)
+		r, err = swarm.Run(t.Context(), o)
+	}()
+	<-done
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -206,6 +206,17 @@ func (b *Box) Run(t *testing.T, args ...string) string {
 	return out
 }
 
+// Enter puts the calling thread into the box's network: what it makes belongs
+// there.
+func (b *Box) Enter() error {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", b.pid))
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	return unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+}
+
 // Dial connects to an address as seen from inside the box.
 func (b *Box) Dial(network, addr string) (net.Conn, error) {
 	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", b.pid))

@@ -29,6 +29,8 @@ type Options struct {
 	Addr  string // of the daemon: unix:/path or tcp:HOST:PORT
 	Admin string // the operators' socket; "": there are none
 
+	Enter func() error // puts the calling thread where the addresses are; it stays there
+
 	Sessions   int     // that talk or are idle
 	Odd        int     // more sessions of each odd kind
 	Compressed int     // of those that talk, so many offer permessage-deflate
@@ -108,7 +110,11 @@ type Swarm struct {
 func Run(ctx context.Context, opt Options) (*Report, error) {
 	opt.defaults()
 	runtime.LockOSThread() // epoll has one thread to come back to
-	defer runtime.UnlockOSThread()
+	if opt.Enter == nil {
+		defer runtime.UnlockOSThread()
+	} else if err := opt.Enter(); err != nil {
+		return nil, err
+	}
 	life, end := context.WithCancel(ctx)
 	s := &Swarm{
 		opt: opt, life: life, rng: rand.New(rand.NewPCG(opt.Seed, 7)), buf: make([]byte, 256<<10), started: time.Now(),
