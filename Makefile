@@ -17,7 +17,7 @@ SEED        ?= 1
 TIMEOUT     ?= 15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test setup check unit fuzz soak docs clean
+.PHONY: help build run test setup check unit fuzz soak restart-load docs clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,13 @@ fuzz: ## each fuzz target for FUZZTIME
 # DURATION, SESSIONS and SEED change it.
 soak: ## ten minutes of thousands of sessions, and what nobody may notice of it
 	$(GO) run ./test/soak -duration '$(DURATION)' -sessions '$(SESSIONS)' -seed '$(SEED)'
+
+# SESSIONS, KILLS and PAUSE (ms) change it.
+restart-load: SESSIONS = 15000
+restart-load: KILLS ?= 50
+restart-load: PAUSE ?= 1000
+restart-load: ## upgrades, restarts and 50 kills under 15,000 sessions, checked
+	NVSESS_RESTART_SESSIONS='$(SESSIONS)' NVSESS_RESTART_KILLS='$(KILLS)' NVSESS_RESTART_PAUSE='$(PAUSE)' $(GO) test -count=1 -timeout 60m -v ./test/restart
 
 docs: ## what is generated: docs/admin.md, web/dist
 	$(GO) generate ./internal/admin ./web

@@ -18,7 +18,7 @@ const module = "github.com/nvsess/nvsess/"
 var allowed = map[string][]string{
 	"client":                  {"internal/deflate"},
 	"cmd/nvsessctl":           {"client", "internal/admin", "internal/config", "internal/gen", "internal/jsinput", "internal/loadtest"},
-	"cmd/nvsessd":             {"internal/admin", "internal/auth", "internal/config", "internal/listen", "internal/route", "internal/script", "internal/session", "internal/snapshot", "internal/webhook", "internal/ws", "internal/deflate", "web"},
+	"cmd/nvsessd":             {"internal/admin", "internal/auth", "internal/config", "internal/fdstore", "internal/listen", "internal/route", "internal/script", "internal/session", "internal/snapshot", "internal/webhook", "internal/ws", "internal/deflate", "web"},
 	"internal/admin":          {"internal/session"},
 	"internal/auth":           {"internal/session", "internal/ws"},
 	"internal/config":         {},
@@ -32,11 +32,12 @@ var allowed = map[string][]string{
 	"internal/route":          {"internal/session", "internal/ws"},
 	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/ws"},
 	"internal/script/inspect": {},
-	"internal/session":        {"internal/snapshot", "internal/ws"},
+	"internal/session":        {"internal/fdstore", "internal/snapshot", "internal/ws"},
 	"internal/snapshot":       {},
 	"internal/webhook":        {"internal/session"},
-	"internal/ws":             {"internal/deflate", "internal/snapshot"},
-	"test/soak":               {"client", "internal/admin", "internal/session"}, // the operators' API is called too often for a process each
+	"internal/ws":             {"internal/deflate", "internal/fdstore", "internal/snapshot"},
+	"test/soak":               {"client", "internal/admin", "internal/session"},      // the operators' API is called too often for a process each
+	"test/continuity/swarm":   {"bench/wire", "internal/admin", "internal/loadtest"}, // as test/soak
 	"web":                     {},
 }
 

@@ -3,80 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"crypto/sha1"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
-var (
-	errRefused = errors.New("the server refused the upgrade")
-	errAddress = errors.New("an address is unix:/path or tcp:host:port")
-)
-
-// address is where the server listens.
-type address struct {
-	text string
-	unix bool
-	sa   unix.Sockaddr
-	host string
-}
-
-func parseAddress(text string) (address, error) {
-	a := address{text: text, host: "localhost"}
-	if path, ok := strings.CutPrefix(text, "unix:"); ok && path != "" {
-		a.unix, a.sa = true, &unix.SockaddrUnix{Name: path}
-		return a, nil
-	}
-	rest, ok := strings.CutPrefix(text, "tcp:")
-	if !ok {
-		return a, fmt.Errorf("%q: %w", text, errAddress)
-	}
-	tcp, err := net.ResolveTCPAddr("tcp4", rest)
-	if err != nil {
-		return a, fmt.Errorf("%q: %w: %w", text, errAddress, err)
-	}
-	a.host = rest
-	sa := &unix.SockaddrInet4{Port: tcp.Port}
-	copy(sa.Addr[:], tcp.IP.To4())
-	a.sa = sa
-	return a, nil
-}
-
-// handshakeKey is a Sec-WebSocket-Key with the answer that belongs to it.
-type handshakeKey struct {
-	request []byte // the whole request
-	accept  []byte
-}
-
-// keys are made once: random enough to be realistic, few enough to make neither
-// key nor hash a cost during the measurement.
-type keys []handshakeKey
-
-func newKeys(n int, host string) keys {
-	const magic = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" // RFC 6455, section 1.3
-	ks := make(keys, n)
-	for i := range ks {
-		var nonce [16]byte
-		rand.Read(nonce[:]) // never fails (crypto/rand)
-		key := base64.StdEncoding.EncodeToString(nonce[:])
-		sum := sha1.Sum([]byte(key + magic))
-		ks[i].accept = []byte(base64.StdEncoding.EncodeToString(sum[:]))
-		ks[i].request = []byte("GET / HTTP/1.1\r\nHost: " + host + "\r\nUpgrade: websocket\r\n" +
-			"Connection: Upgrade\r\nSec-WebSocket-Key: " + key + "\r\nSec-WebSocket-Version: 13\r\n\r\n")
-	}
-	return ks
-}
+var errRefused = errors.New("the server refused the upgrade")
 
 // open makes the connections with up to parallel of them under way at once, and
 // returns when all are upgraded.
-func (s *swarm) open(ctx context.Context, n, parallel int, ks keys) error {
+func (s *swarm) open(ctx context.Context, n, parallel int, ks wire.Keys) error {
 	s.conns = make([]conn, n)
 	for i := range s.conns {
 		s.conns[i] = conn{fd: -1, id: uint32(i)}
@@ -107,16 +47,16 @@ func (s *swarm) open(ctx context.Context, n, parallel int, ks keys) error {
 
 // connect starts one connection. It is not ok if the server's backlog is full,
 // which a unix socket answers with EAGAIN.
-func (s *swarm) connect(c *conn, ks keys, key uint32) (ok bool, err error) {
+func (s *swarm) connect(c *conn, ks wire.Keys, key uint32) (ok bool, err error) {
 	domain := unix.AF_INET
-	if s.target.unix {
+	if s.target.Unix {
 		domain = unix.AF_UNIX
 	}
 	fd, err := unix.Socket(domain, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return false, fmt.Errorf("socket: %w", err)
 	}
-	if !s.target.unix {
+	if !s.target.Unix {
 		// The messages are small and each is one write: waiting to join them
 		// would measure the timer.
 		if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
@@ -124,7 +64,7 @@ func (s *swarm) connect(c *conn, ks keys, key uint32) (ok bool, err error) {
 			return false, fmt.Errorf("tcp_nodelay: %w", err)
 		}
 	}
-	err = unix.Connect(fd, s.target.sa)
+	err = unix.Connect(fd, s.target.Sa)
 	switch err {
 	case nil, unix.EINPROGRESS:
 	case unix.EAGAIN:
@@ -132,13 +72,13 @@ func (s *swarm) connect(c *conn, ks keys, key uint32) (ok bool, err error) {
 		return false, nil
 	default:
 		unix.Close(fd)
-		return false, fmt.Errorf("connect to %s: %w", s.target.text, err)
+		return false, fmt.Errorf("connect to %s: %w", s.target.Text, err)
 	}
 	c.fd, c.state, c.writable = fd, stateConnecting, true
 	c.key = key % uint32(len(ks))
-	c.out = append(c.out[:0], ks[c.key].request...)
-	c.frame = ks[c.key].accept // parked here until the answer is checked
-	c.in = decoder{}
+	c.out = append(c.out[:0], ks[c.key].Request...)
+	c.frame = ks[c.key].Accept // parked here until the answer is checked
+	c.in, c.head = wire.Decoder{}, nil
 	s.pending++
 	if err == nil {
 		c.state, c.writable = stateUpgrading, false
@@ -158,7 +98,7 @@ func (s *swarm) connected(c *conn) error {
 	}
 	if err != nil {
 		s.drop(c)
-		return fmt.Errorf("connect to %s: %w", s.target.text, err)
+		return fmt.Errorf("connect to %s: %w", s.target.Text, err)
 	}
 	c.state = stateUpgrading
 	return s.flush(c)
@@ -167,18 +107,18 @@ func (s *swarm) connected(c *conn) error {
 // upgraded looks for the end of the server's answer in what has come so far,
 // checks it, and returns the bytes that follow: they are the first frames.
 func (s *swarm) upgraded(c *conn, b []byte) (rest []byte, err error) {
-	if len(c.in.rest) > 0 {
-		b = append(c.in.rest, b...)
+	if len(c.head) > 0 {
+		b = append(c.head, b...)
 	}
 	head, rest, whole := bytes.Cut(b, []byte("\r\n\r\n"))
 	if !whole {
 		if len(b) > 16<<10 {
 			return nil, fmt.Errorf("%w: no end of its answer in %d bytes", errRefused, len(b))
 		}
-		c.in.rest = bytes.Clone(b)
+		c.head = bytes.Clone(b)
 		return nil, nil
 	}
-	c.in.rest = nil
+	c.head = nil
 	accept := c.frame
 	if !bytes.HasPrefix(head, []byte("HTTP/1.1 101 ")) {
 		return nil, fmt.Errorf("%w: %.80q", errRefused, head)

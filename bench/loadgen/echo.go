@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // echo keeps o.inFlight messages under way on every connection and answers each
@@ -19,7 +21,7 @@ func echo(ctx context.Context, o *options, r *result) error {
 	}
 	defer s.close()
 	defer func() { r.Traffic = s.traffic }()
-	if err := s.open(ctx, o.connections, o.parallel, newKeys(256, o.target.host)); err != nil {
+	if err := s.open(ctx, o.connections, o.parallel, wire.NewKeys(256, o.target.Host, "")); err != nil {
 		return err
 	}
 

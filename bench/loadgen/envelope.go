@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // The envelopes of nv-session-simple that a server sends without being asked,
@@ -28,9 +30,9 @@ func newKeepalive(intervalMillis int) keepalive {
 		return fmt.Appendf(nil, `{"___type___":"___%s___","___id___":"%s","___data___":"%d"}`, kind, id, intervalMillis)
 	}
 	return keepalive{
-		jsonPing: appendFrame(nil, opText, envelope("ping")),
-		jsonPong: appendFrame(nil, opText, envelope("pong")),
-		ping:     appendFrame(nil, opPing, nil),
+		jsonPing: wire.AppendFrame(nil, wire.OpText, envelope("ping")),
+		jsonPong: wire.AppendFrame(nil, wire.OpText, envelope("pong")),
+		ping:     wire.AppendFrame(nil, wire.OpPing, nil),
 	}
 }
 
@@ -49,7 +51,7 @@ type traffic struct {
 // envelope counts b if it is an envelope and says whether it was, and whether it
 // asks for a pong.
 func (t *traffic) envelope(opcode byte, b []byte) (is, wantsPong bool) {
-	if opcode != opText {
+	if opcode != wire.OpText {
 		return false, false
 	}
 	// The type comes first in what nv-session-simple prints; a payload that

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // fanout has one sender, connection 0, whose messages the server forwards to all
@@ -21,7 +23,7 @@ func fanout(ctx context.Context, o *options, r *result) error {
 	}
 	defer s.close()
 	defer func() { r.Traffic = s.traffic }()
-	if err := s.open(ctx, o.connections+1, o.parallel, newKeys(256, o.target.host)); err != nil {
+	if err := s.open(ctx, o.connections+1, o.parallel, wire.NewKeys(256, o.target.Host, "")); err != nil {
 		return err
 	}
 

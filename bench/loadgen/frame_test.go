@@ -6,14 +6,16 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // events decodes b, cut after each of the given counts of bytes.
 func events(b []byte, cuts ...int) (got []string, err error) {
-	var d decoder
+	var d wire.Decoder
 	for _, n := range append(cuts, len(b)) {
 		n = min(n, len(b))
-		err = d.feed(b[:n], func(opcode byte, payload []byte) error {
+		err = d.Feed(b[:n], func(opcode byte, payload []byte) error {
 			got = append(got, fmt.Sprintf("%x:%s", opcode, payload))
 			return nil
 		})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // handshake opens connections, and closes each once it is upgraded. The server's
@@ -16,8 +18,8 @@ func handshake(ctx context.Context, o *options, r *result) error {
 	}
 	defer s.close()
 	defer func() { r.Traffic = s.traffic }()
-	ks := newKeys(1024, o.target.host)
-	goodbye := appendFrame(nil, opClose, []byte{0x03, 0xe8}) // 1000, normal closure
+	ks := wire.NewKeys(1024, o.target.Host, "")
+	goodbye := wire.AppendFrame(nil, wire.OpClose, []byte{0x03, 0xe8}) // 1000, normal closure
 	s.onOpen = func(c *conn) error {
 		if !o.closing {
 			s.drop(c)
@@ -51,7 +53,7 @@ func handshake(ctx context.Context, o *options, r *result) error {
 
 // handshakes makes total of them, up to parallel at once, and returns when the
 // last connection is closed.
-func (s *swarm) handshakes(ctx context.Context, total, parallel int, ks keys) error {
+func (s *swarm) handshakes(ctx context.Context, total, parallel int, ks wire.Keys) error {
 	if s.conns == nil {
 		s.conns = make([]conn, parallel)
 		for i := range s.conns {

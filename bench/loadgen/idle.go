@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // idle opens connections and leaves them alone, only answering what the server's
@@ -22,7 +24,7 @@ func idle(ctx context.Context, o *options, r *result) error {
 	if err != nil {
 		return err
 	}
-	if err := s.open(ctx, o.connections, o.parallel, newKeys(256, o.target.host)); err != nil {
+	if err := s.open(ctx, o.connections, o.parallel, wire.NewKeys(256, o.target.Host, "")); err != nil {
 		return err
 	}
 	if err := s.linger(ctx, o.settle); err != nil {

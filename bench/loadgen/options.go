@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 var errNoServer = errors.New("-addr and -pid are required")
@@ -14,7 +16,7 @@ var errNoServer = errors.New("-addr and -pid are required")
 // options are the command line. Zero counts mean the scenario's own default.
 type options struct {
 	scenario string
-	target   address
+	target   wire.Address
 	server   process
 	json     bool
 
@@ -93,7 +95,7 @@ func parseOptions(args []string, stderr io.Writer) (*options, error) {
 	}
 	o.defaults()
 	var err error
-	o.target, err = parseAddress(addr)
+	o.target, err = wire.ParseAddress(addr)
 	return o, err
 }
 

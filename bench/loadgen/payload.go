@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // Sentinels a verdict on a received payload wraps.
@@ -39,7 +41,7 @@ const (
 // it and printing it again gives the same bytes), "text" (not JSON) or "binary".
 func newPayload(kind string, size int) (*payload, error) {
 	var before, between, after string
-	p := &payload{opcode: opText}
+	p := &payload{opcode: wire.OpText}
 	switch kind {
 	case "json":
 		before, between, after = `{"n":"`, `"`, `,"fill":""}`
@@ -50,7 +52,7 @@ func newPayload(kind string, size int) (*payload, error) {
 		before, between, after = `n=`, ` fill=`, `.`
 	case "binary":
 		before, between, after = "\xff\x00n", "\x00", "\xfe"
-		p.opcode = opBinary
+		p.opcode = wire.OpBinary
 	default:
 		return nil, fmt.Errorf("payload %q: %w: json, text, binary", kind, errBadChoice)
 	}
@@ -96,7 +98,7 @@ func members(size int) string {
 // numbered by stamp.
 func (p *payload) frame(sender uint32) []byte {
 	p.expect(sender, 0)
-	return appendFrame(nil, p.opcode, p.plain)
+	return wire.AppendFrame(nil, p.opcode, p.plain)
 }
 
 // stamp writes the message number into an encoded frame, masked like the rest.
@@ -105,7 +107,7 @@ func (p *payload) stamp(frame []byte, seq uint64) {
 	at := p.at + senderDigits
 	for i := range seqDigits {
 		digit := hexDigits[seq>>(4*(seqDigits-1-i))&15]
-		frame[head+at+i] = digit ^ maskKey[(at+i)&3]
+		frame[head+at+i] = digit ^ wire.MaskKey[(at+i)&3]
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 func TestPayload(t *testing.T) {
@@ -20,7 +22,7 @@ func TestPayload(t *testing.T) {
 			p.stamp(frame, 0x1234)
 			got := append([]byte(nil), frame[len(frame)-size:]...)
 			for i := range got {
-				got[i] ^= maskKey[i&3]
+				got[i] ^= wire.MaskKey[i&3]
 			}
 			if err := p.check(p.opcode, got, 7, 0x1234); err != nil {
 				t.Errorf("%s, %d: %v", kind, size, err)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // published is the load nv-session-simple was published with: all clients keep
@@ -24,7 +26,7 @@ func published(ctx context.Context, o *options, r *result) error {
 	if r.RSSBefore, err = o.server.rss(); err != nil {
 		return err
 	}
-	if err := s.open(ctx, o.connections, o.parallel, newKeys(256, o.target.host)); err != nil {
+	if err := s.open(ctx, o.connections, o.parallel, wire.NewKeys(256, o.target.Host, "")); err != nil {
 		return err
 	}
 	s.tolerateClose = true // counted, and judged at the end

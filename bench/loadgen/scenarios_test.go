@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 // load runs the program against a server in this process. The report is checked
@@ -284,7 +286,7 @@ func TestCaught(t *testing.T) {
 		"echo all lost":         {&testServer{mangle: func(int, []byte) []byte { return nil }}, "echo", errStalled},
 		"echo cut short":        {&testServer{mangle: at(50, func(b []byte) []byte { b[3]--; return b[:len(b)-1] })}, "echo", errCorrupt},
 		"echo other opcode":     {&testServer{mangle: at(50, func(b []byte) []byte { b[0] = 0x82; return b })}, "echo", errCorrupt},
-		"echo masked":           {&testServer{mangle: at(50, func(b []byte) []byte { b[1] |= 0x80; return b })}, "echo", errProtocol},
+		"echo masked":           {&testServer{mangle: at(50, func(b []byte) []byte { b[1] |= 0x80; return b })}, "echo", wire.ErrProtocol},
 		"echo closed":           {&testServer{mangle: at(50, func([]byte) []byte { return encode(0x88, []byte{3, 0xe9}) })}, "echo", errDropped},
 		"echo noise":            {&testServer{mangle: at(50, func([]byte) []byte { return encode(0x81, []byte("hello")) })}, "echo", errUnknown},
 		"fanout lost":           {&testServer{forward: true, mangle: at(70, drop)}, "fanout", errStalled},

@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/bench/wire"
 )
 
 var (
@@ -34,7 +35,8 @@ type conn struct {
 	writable bool   // waiting for EPOLLOUT
 	key      uint32 // which handshake key it sent
 	out      []byte // not written yet
-	in       decoder
+	in       wire.Decoder
+	head     []byte // of the answer to its handshake, while that is not whole
 
 	sent, got uint64  // payload messages of this connection's own stream
 	frame     []byte  // its encoded message, where each sends its own
@@ -43,7 +45,7 @@ type conn struct {
 
 // swarm drives all connections from one thread.
 type swarm struct {
-	target    address
+	target    wire.Address
 	stall     time.Duration // how long nothing may move
 	epfd      int
 	conns     []conn
@@ -173,7 +175,7 @@ func (s *swarm) handle(c *conn, events uint32) error {
 // buffer was filled; a short read has emptied the socket, and what comes after
 // it is a new edge.
 func (s *swarm) receive(c *conn) (more bool, err error) {
-	n, errno := read(c.fd, s.buf)
+	n, errno := wire.Read(c.fd, s.buf)
 	switch {
 	case errno == unix.EINTR:
 		return true, nil
@@ -190,7 +192,7 @@ func (s *swarm) receive(c *conn) (more bool, err error) {
 		}
 	}
 	s.current = c
-	if err := c.in.feed(b, s.deliver); err != nil {
+	if err := c.in.Feed(b, s.deliver); err != nil {
 		return false, err
 	}
 	return more && c.state != stateClosed, s.flush(c)
@@ -217,14 +219,14 @@ func (s *swarm) lost(c *conn, errno unix.Errno) error {
 // payload for the scenario. Answers are queued as a stock client gives them.
 func (s *swarm) dispatch(c *conn, opcode byte, b []byte) error {
 	switch opcode {
-	case opPing:
+	case wire.OpPing:
 		s.traffic.PingFrames++
-		c.out = appendFrame(c.out, opPong, b)
+		c.out = wire.AppendFrame(c.out, wire.OpPong, b)
 		return nil
-	case opPong:
+	case wire.OpPong:
 		s.traffic.PongFrames++
 		return nil
-	case opClose:
+	case wire.OpClose:
 		s.traffic.Closes++
 		s.drop(c)
 		if s.tolerateClose {
@@ -238,7 +240,7 @@ func (s *swarm) dispatch(c *conn, opcode byte, b []byte) error {
 		}
 		return s.onMessage(c, opcode, b)
 	}
-	if s.onAnswer != nil && opcode == opText && bytes.HasPrefix(b, answerPrefix) {
+	if s.onAnswer != nil && opcode == wire.OpText && bytes.HasPrefix(b, answerPrefix) {
 		return s.onAnswer(c, b)
 	}
 	is, wantsPong := s.traffic.envelope(opcode, b)
@@ -254,7 +256,7 @@ func (s *swarm) dispatch(c *conn, opcode byte, b []byte) error {
 // flush writes what is queued; what the socket does not take waits for EPOLLOUT.
 func (s *swarm) flush(c *conn) error {
 	for len(c.out) > 0 && c.state != stateClosed {
-		n, errno := write(c.fd, c.out)
+		n, errno := wire.Write(c.fd, c.out)
 		switch {
 		case errno == unix.EAGAIN:
 			return s.watch(c, true)
@@ -290,16 +292,4 @@ func (s *swarm) control(op int, c *conn) error {
 		return fmt.Errorf("epoll_ctl: %w", err)
 	}
 	return nil
-}
-
-// read and write never block (the sockets are non-blocking), so they need not
-// tell the Go scheduler that they might, which would cost as much again.
-func read(fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-	return int(n), errno
-}
-
-func write(fd int, b []byte) (int, unix.Errno) {
-	n, _, errno := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-	return int(n), errno
 }

@@ -87,15 +87,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer from.close()
-	socks, err := openSockets(&cfg, log, from)
+	socks, kept, err := openSockets(&cfg, log, from)
 	if err != nil {
 		return err
 	}
 	defer socks.close(log)
+	keeping := openKeeping(kept, from, log)
+	defer keeping.close()
 
 	d := &daemon{
 		cfg: &cfg, log: log, lines: lines, level: level, configuredLevel: level.String(), sockets: socks,
-		byHand: term.IsTerminal(int(os.Stdin.Fd())), started: time.Now(), upgrades: make(chan upgradeRequest),
+		keeping: keeping,
+		byHand:  term.IsTerminal(int(os.Stdin.Fd())), started: time.Now(), upgrades: make(chan upgradeRequest),
 	}
 	if err := d.start(from); err != nil {
 		return err
@@ -129,6 +132,7 @@ type daemon struct {
 	serving  sync.WaitGroup    // what feeds adminErr
 	missing  map[string]string // what is wrong with sockets that are gone, by address
 	byHand   bool              // started from a terminal
+	keeping  *keeping          // nil: sessions end with the process
 
 	configuredLevel string    // of the log
 	started         time.Time // the first of the processes
@@ -166,6 +170,9 @@ func (d *daemon) start(from *takenState) (err error) {
 		return err
 	}
 	addRoutes(&opt, d.routes)
+	if d.keeping != nil {
+		opt.WS.Store = d.keeping.store
+	}
 	if d.sessions, err = session.NewServer(opt); err != nil {
 		return err
 	}
@@ -187,11 +194,14 @@ func (d *daemon) start(from *takenState) (err error) {
 	gids = append(gids, groups...)
 	d.admin = admin.NewServer(admin.Options{
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
-		Config:      func() any { return d.effective() },
-		LogLost:     d.lines.Lost,
-		LogLevel:    func() string { return d.level.String() },
-		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
-		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
+		Config:   func() any { return d.effective() },
+		LogLost:  d.lines.Lost,
+		LogLevel: func() string { return d.level.String() },
+		SetLogLevel: func(s string) error {
+			defer d.keeping.note()
+			return d.level.UnmarshalText([]byte(s))
+		},
+		Script: newConsole(d.script), NoConsole: !d.cfg.Script.Console,
 		Upgrade: d.askUpgrade, Upgraded: d.lastUpgrade,
 		AllowUIDs: uids, AllowGIDs: gids,
 	})
@@ -205,9 +215,13 @@ func (d *daemon) start(from *takenState) (err error) {
 		}
 		operators = append(operators, ln)
 	}
-	if err := d.takeOver(from); err != nil {
+	calls, err := d.takeOver(from)
+	if err != nil {
 		closeAll(operators)
 		return err
+	}
+	if d.keeping != nil {
+		d.keeping.store.DropState() // which is untrue from here on
 	}
 	if err := d.sessions.Start(append(listeners, d.sockets.takeEarly()...)); err != nil {
 		closeAll(operators)
@@ -215,9 +229,8 @@ func (d *daemon) start(from *takenState) (err error) {
 	}
 	d.sockets.closeSpare(d.log)
 	d.sessions.StartHandlers()
-	if from != nil {
-		d.goOnWithCalls(from.Calls)
-	}
+	d.goOnWithCalls(calls)
+	d.watchSettings()
 	for i, ln := range operators {
 		d.serveOperators(d.sockets.admin[i], ln)
 	}
@@ -273,6 +286,10 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 				d.reload()
 				d.mendSockets()
 				continue
+			}
+			if sig == syscall.SIGTERM && d.leave() {
+				notifyStopping()
+				return nil
 			}
 			d.log.Info("stopping", zap.Stringer("signal", sig))
 			serving = false

@@ -25,6 +25,7 @@ func (d *daemon) startScript() error {
 		FetchHosts: d.cfg.Script.Fetch,
 		Config:     namedConfig(d.cfg),
 		Listeners:  d.listeningAt,
+		Changed:    d.keeping.note,
 	}
 	if d.cfg.Script.Listen {
 		opt.Listen = d.listenAt

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/fdstore"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -58,16 +60,15 @@ func (s *sockets) takeEarly() []*ws.Listener {
 }
 
 // openSockets takes what systemd or the process before passed, and opens what
-// they did not.
-func openSockets(c *config.Config, log *zap.Logger, from *takenState) (*sockets, error) {
+// they did not. It also returns what systemd has kept of other descriptors.
+func openSockets(c *config.Config, log *zap.Logger, from *takenState) (_ *sockets, kept []*os.File, err error) {
 	s := &sockets{
 		operators: map[*listen.Socket]net.Listener{},
 		publicAs:  listen.Options{Mode: c.Socket.Mode, Owner: c.Socket.Owner, Group: c.Socket.Group},
 		adminAs:   listen.Options{Mode: c.Admin.Mode, Owner: c.Admin.Owner, Group: c.Admin.Group},
 	}
-	var err error
 	if from == nil {
-		s.public, s.admin, err = listen.Inherited()
+		s.public, s.admin, kept, err = listen.Inherited(fdstore.Ours)
 	} else {
 		err = s.take(from)
 	}
@@ -76,9 +77,9 @@ func openSockets(c *config.Config, log *zap.Logger, from *takenState) (*sockets,
 	}
 	if err != nil {
 		s.close(log)
-		return nil, err
+		return nil, nil, err
 	}
-	return s, nil
+	return s, kept, nil
 }
 
 // take takes what the process before passed: what it had from systemd, which is

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/fdstore"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/snapshot"
@@ -34,7 +35,9 @@ type passedState struct {
 	Configured string                   `json:"log_level_configured"` // what it was to begin with
 	Scripts    map[string]script.Source `json:"scripts,omitempty"`
 	Calls      []admin.SuspendedCall    `json:"calls,omitempty"`
-	Upgrades   uint64                   `json:"upgrades"` // so far, this one not counted
+	Store      []fdstore.Handle         `json:"store,omitempty"`
+	SettingsFD int32                    `json:"settings_fd"` // -1: none
+	Upgrades   uint64                   `json:"upgrades"`    // so far, this one not counted
 }
 
 const (

@@ -75,9 +75,15 @@ func (d *daemon) upgrade(binary string, signals <-chan os.Signal) error {
 	defer cancelWaiting()
 	own := d.passState(suspended)
 	own.Calls = d.admin.Suspend(waiting)
-	err := d.execute(binary, own, signals)
+	err := d.standStill(waiting, own)
+	if err == nil {
+		err = d.execute(binary, own, signals)
+	}
 
 	// It is still us.
+	if d.keeping != nil {
+		d.keeping.store.Thaw()
+	}
 	d.outcome.Store(&upgradeOutcome{err: err})
 	d.sessions.Resume()
 	d.admin.Resume()
@@ -88,11 +94,22 @@ func (d *daemon) upgrade(binary string, signals <-chan os.Signal) error {
 	return err
 }
 
+// standStill stops the store, if there is one, and notes what the next process
+// needs of it.
+func (d *daemon) standStill(ctx context.Context, own *passedState) (err error) {
+	if d.keeping == nil {
+		return nil
+	}
+	own.SettingsFD = d.keeping.fd
+	own.Store, err = d.keeping.store.Handles(ctx)
+	return err
+}
+
 // passState is what is the daemon's own.
 func (d *daemon) passState(suspended time.Time) *passedState {
 	own := &passedState{
 		Version: versionString(), Started: d.started, Suspended: suspended, Upgrades: d.upgradeCount,
-		LogLevel: d.level.String(), Configured: d.configuredLevel, Scripts: d.script.Sources(),
+		LogLevel: d.level.String(), Configured: d.configuredLevel, Scripts: d.script.Sources(), SettingsFD: -1,
 	}
 	d.sockets.mu.Lock()
 	defer d.sockets.mu.Unlock()
@@ -121,6 +138,12 @@ func (d *daemon) execute(binary string, own *passedState, signals <-chan os.Sign
 	}
 	for _, c := range own.Calls {
 		fds = append(fds, c.FD)
+	}
+	for _, h := range own.Store {
+		fds = append(fds, h.FD)
+	}
+	if own.SettingsFD >= 0 {
+		fds = append(fds, int(own.SettingsFD))
 	}
 	env := append(os.Environ(), stateEnv+"="+strconv.Itoa(int(f.Fd())))
 
@@ -214,25 +237,40 @@ func monotonicMicros() string {
 	return strconv.FormatInt(ts.Nano()/1000, 10)
 }
 
-// takeOver takes the sessions over.
-func (d *daemon) takeOver(from *takenState) error {
+// takeOver takes over the sessions of the process before, whichever way they
+// come, and returns the operators' calls that wait.
+func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, error) {
 	if from == nil {
-		return nil
+		state, err := d.restore()
+		if state == nil || err != nil {
+			return nil, err
+		}
+		defer state.close()
+		return state.Calls, nil
 	}
 	d.started, d.upgradeCount = from.Started, from.Upgrades+1
+	if from.SettingsFD >= 0 {
+		unix.CloseOnExec(int(from.SettingsFD))
+		if d.keeping != nil {
+			d.keeping.fd = from.SettingsFD
+		}
+	}
 	if from.LogLevel != from.Configured { // it was changed by hand
 		_ = d.level.UnmarshalText([]byte(from.LogLevel))
 	}
 	d.script.Restore(from.Scripts)
-	done, err := d.sessions.Import(from.sessions, func(fd int) int {
+	done, err := d.sessions.Import(from.sessions, func(fd int, _ uint64) int {
 		unix.CloseOnExec(fd)
 		return fd
 	})
 	if err != nil {
-		return fmt.Errorf("the state of the process before: %w", err)
+		return nil, fmt.Errorf("the state of the process before: %w", err)
 	}
-	d.resumed(from, done)
-	return nil
+	if d.keeping != nil {
+		d.keeping.store.Adopted()
+	}
+	d.resumed(&from.passedState, done)
+	return from.Calls, nil
 }
 
 // goOnWithCalls goes on with what operators were waiting for.
@@ -280,7 +318,7 @@ func (d *daemon) lastUpgrade() (*admin.Upgraded, error) {
 
 // resumed says what became of the sessions of the process before, in the log and
 // to who asked for the upgrade.
-func (d *daemon) resumed(from *takenState, done ws.Imported) {
+func (d *daemon) resumed(from *passedState, done ws.Imported) {
 	d.outcome.Store(&upgradeOutcome{done: &admin.Upgraded{
 		From: from.Version, To: versionString(), Sessions: d.sessions.Len(), Connections: done.Conns, Closed: done.Closed,
 		PausedMS: float64(time.Since(from.Suspended).Microseconds()) / 1000,

@@ -18,9 +18,15 @@ const (
 // Inherited takes over the sockets systemd passed to this process, several of each kind perhaps. It forgets them from the
 // environment, so a second call finds none. On an error, which tells everything wrong, all of them are closed: started with a socket
 // that is ignored, the daemon would leave its clients waiting.
-func Inherited() (public, admin []*Socket, err error) {
+//
+// Files whose name is kept, if that is given, are no sockets to listen at, and are returned as they are.
+func Inherited(kept func(name string) bool) (public, admin []*Socket, others []*os.File, err error) {
 	var problems []error
 	for i, f := range activation.Files(true) {
+		if kept != nil && kept(f.Name()) {
+			others = append(others, f)
+			continue
+		}
 		s, err := adopt(f)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("listen: inherited descriptor %d (%q): %w", 3+i, f.Name(), err))
@@ -36,9 +42,12 @@ func Inherited() (public, admin []*Socket, err error) {
 		for _, s := range append(public, admin...) {
 			problems = append(problems, s.Close())
 		}
-		return nil, nil, errors.Join(problems...)
+		for _, f := range others {
+			problems = append(problems, f.Close())
+		}
+		return nil, nil, nil, errors.Join(problems...)
 	}
-	return public, admin, nil
+	return public, admin, others, nil
 }
 
 // adopt makes a Socket of a file and closes the file.

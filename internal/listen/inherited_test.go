@@ -28,7 +28,7 @@ type report struct {
 
 func childInherit() {
 	var r report
-	public, admin, err := Inherited()
+	public, admin, _, err := Inherited(nil)
 	if err != nil {
 		r.Err = err.Error()
 	}
@@ -39,7 +39,7 @@ func childInherit() {
 	for _, s := range admin {
 		r.Admin = append(r.Admin, s.String())
 	}
-	again, more, err2 := Inherited()
+	again, more, _, err2 := Inherited(nil)
 	r.Again = again != nil || more != nil || err2 != nil
 	for _, name := range []string{"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"} {
 		if v, ok := os.LookupEnv(name); ok {

@@ -36,6 +36,9 @@ type Options struct {
 	Listeners func() []Listener
 	Listen    func(address string, cert *tls.Config) error
 
+	// Changed is called when what Sources returns has changed; it must not block.
+	Changed func()
+
 	hangGrace time.Duration // see watch; 0: 2 s
 }
 

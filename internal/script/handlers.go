@@ -176,6 +176,9 @@ func (w *world) install(id handlerID, r *registered) {
 		src.text = r.value.String()
 	}
 	w.sources.set(id, src)
+	if w.e.opt.Changed != nil {
+		w.e.opt.Changed()
+	}
 	rep := &w.e.reports[id]
 	rep.mu.Lock()
 	rep.source = ""

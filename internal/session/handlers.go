@@ -192,6 +192,7 @@ func (s *Server) SetHandler(k Kind, name string) error {
 		return fmt.Errorf("no such handler for %s: %q; allowed: %s", k, name, strings.Join(s.HandlerNames(k), ", "))
 	}
 	s.handlers.set(func(t *table) { t[k] = next })
+	s.changed()
 	return nil
 }
 
@@ -203,6 +204,7 @@ func (s *Server) EnableForward() { s.setMessages(HandlerForward) }
 func (s *Server) DisableForward() { s.setMessages(HandlerNone) }
 
 func (s *Server) setMessages(name string) {
+	defer s.changed()
 	s.handlers.set(func(t *table) {
 		for _, k := range messageKinds {
 			t[k] = handler{name: name}

@@ -61,8 +61,9 @@ type Server struct {
 	since      time.Time // when the first of the processes began that have handed the sessions on
 	claims     claims
 	configured [numKinds]string // the handlers to begin with
-	arriving   *arriving        // while sessions are imported
-	cfgMS      int64            // the interval in milliseconds, as the protocol says it
+	onChange   atomic.Pointer[func()]
+	arriving   *arriving // while sessions are imported
+	cfgMS      int64     // the interval in milliseconds, as the protocol says it
 
 	pending   atomic.Int64  // requests waiting for an answer
 	wrongWay  atomic.Uint64 // envelopes of a type only we may send
@@ -152,7 +153,10 @@ func (s *Server) CloseSessions(ctx context.Context, code int, reason string) (in
 }
 
 // SetClosed makes the server refuse new sessions with 503, or take them again.
-func (s *Server) SetClosed(closed bool) { s.ws.SetClosed(closed) }
+func (s *Server) SetClosed(closed bool) {
+	s.ws.SetClosed(closed)
+	s.changed()
+}
 
 // Listen serves one more listener until the server ends.
 func (s *Server) Listen(ln *ws.Listener) error { return s.ws.Listen(ln) }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/nvsess/nvsess/internal/fdstore"
 	"github.com/nvsess/nvsess/internal/snapshot"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -89,22 +91,13 @@ func (s *Server) totals() map[string]interface {
 }
 
 func (s *Server) exportServer(w *snapshot.Writer) {
-	w.Duration(time.Since(s.started))
-	closed, _ := s.ws.State()
-	w.Bool(closed)
-	// Of the handlers, those that are not what the configuration and the file say.
-	// The other mounts' follow the first one's, or are fixed by their mode.
-	var changed []Kind
-	now := s.handlers.mounts[0].table.Load()
-	for k := range now {
-		if now[k].name != s.configured[k] {
-			changed = append(changed, Kind(k))
-		}
-	}
-	w.Uint(uint64(len(changed)))
-	for _, k := range changed {
-		w.String(k.String())
-		w.String(now[k].name)
+	w.Duration(time.Since(s.since))
+	set := s.Settings()
+	w.Bool(set.Closed)
+	w.Uint(uint64(len(set.Handlers)))
+	for kind, name := range set.Handlers {
+		w.String(kind)
+		w.String(name)
 	}
 	all := s.totals()
 	w.Uint(uint64(len(all)))
@@ -116,7 +109,7 @@ func (s *Server) exportServer(w *snapshot.Writer) {
 
 // Import takes over the sessions of an earlier process. It comes after the
 // backends were added and before Start; descriptor is as for ws.Server.Import.
-func (s *Server) Import(r *snapshot.Reader, descriptor func(int) int) (ws.Imported, error) {
+func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) int) (ws.Imported, error) {
 	own := r.Record()
 	if err := r.Err(); err != nil {
 		return ws.Imported{}, err
@@ -131,22 +124,74 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(int) int) (ws.Import
 	return done, err
 }
 
+// ImportKept takes over the sessions of a process that has crashed; see Import.
+func (s *Server) ImportKept(list []fdstore.Conn) (ws.Crashed, error) {
+	s.noteConfigured()
+	s.arriving = &arriving{}
+	done, err := s.ws.ImportKept(list)
+	s.settleArriving()
+	return done, err
+}
+
+// KeepAll is ws.Server.KeepAll.
+func (s *Server) KeepAll() { s.ws.KeepAll() }
+
 func (s *Server) importServer(r *snapshot.Reader) {
 	s.since = time.Now().Add(-r.Duration())
-	if r.Bool() {
-		s.SetClosed(true)
-	}
-	s.noteConfigured()
+	set := Settings{Closed: r.Bool(), Handlers: map[string]string{}}
 	for range r.Count() {
-		kind, name := r.String(), r.String()
-		s.importHandler(kind, name)
+		kind := r.String()
+		set.Handlers[kind] = r.String()
 	}
+	s.ApplySettings(set)
 	all := s.totals()
 	for range r.Count() {
 		name, n := r.String(), r.Uint()
 		if c := all[name]; c != nil {
 			c.Add(n)
 		}
+	}
+}
+
+// Settings are what operators have changed of what the configuration and the file
+// of handlers say. They outlive the process.
+type Settings struct {
+	Closed   bool              `json:"closed,omitempty"`   // new sessions are refused
+	Handlers map[string]string `json:"handlers,omitempty"` // of the first mount, by kind; the others' follow it, or are fixed by their mode
+}
+
+// Settings returns what has been changed.
+func (s *Server) Settings() (set Settings) {
+	set.Closed, _ = s.ws.State()
+	set.Handlers = map[string]string{}
+	now := s.handlers.mounts[0].table.Load()
+	for k := range now {
+		if now[k].name != s.configured[k] {
+			set.Handlers[Kind(k).String()] = now[k].name
+		}
+	}
+	return set
+}
+
+// ApplySettings changes the same again, before Start. What is not possible any
+// more is logged.
+func (s *Server) ApplySettings(set Settings) {
+	s.noteConfigured()
+	if set.Closed {
+		s.SetClosed(true)
+	}
+	for kind, name := range set.Handlers {
+		s.importHandler(kind, name)
+	}
+}
+
+// OnChange has f called, which must not block, when what Settings returns may have
+// changed.
+func (s *Server) OnChange(f func()) { s.onChange.Store(&f) }
+
+func (s *Server) changed() {
+	if f := s.onChange.Load(); f != nil {
+		(*f)()
 	}
 }
 
@@ -179,7 +224,7 @@ type arriving struct {
 }
 
 // Save writes a session of an open connection down.
-func (r receiver) Save(c *ws.Conn, w *snapshot.Writer) {
+func (r receiver) Save(c *ws.Conn, w *snapshot.Writer, atOpen bool) {
 	s, _ := c.Data().(*Session)
 	if s == nil {
 		return
@@ -191,7 +236,11 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer) {
 	w.Bool(s.asked != 0 && s.asked == c.LastReceived())
 	w.Bool(s.greeted)
 	w.Bool(s.quiet.Load())
-	w.Uint(r.registry.position(s))
+	at := uint64(1) // all that crash together are put in order by their age
+	if !atOpen {
+		at = r.registry.position(s)
+	}
+	w.Uint(at)
 	if s.identity == nil {
 		w.Bool(false)
 	} else {
@@ -199,6 +248,10 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer) {
 		w.String(s.identity.Name)
 		w.String(s.identity.Method)
 		w.Bytes(s.identity.Claims)
+	}
+	w.Bool(atOpen)
+	if atOpen {
+		return
 	}
 	s.mu.Lock()
 	var pending []*request
@@ -252,6 +305,9 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 	if in.Bool() {
 		s.identity = &Identity{Name: in.String(), Method: in.String(), Claims: slices.Clone(in.Bytes())}
 	}
+	if in.Bool() { // it has crashed: what came after the opening is not known
+		s.greeted = time.Since(s.OpenedAt()) > greetDelay+time.Second
+	}
 	for range in.Count() {
 		var id ID
 		if copy(id[:], in.Bytes()) != len(id) {
@@ -296,7 +352,9 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 func (s *Server) settleArriving() {
 	a := s.arriving
 	s.arriving = nil
-	slices.SortStableFunc(a.list, func(x, y *Session) int { return int(a.at[x]) - int(a.at[y]) })
+	slices.SortStableFunc(a.list, func(x, y *Session) int {
+		return cmp.Or(cmp.Compare(a.at[x], a.at[y]), cmp.Compare(x.openedAt, y.openedAt))
+	})
 	for _, x := range a.list {
 		if !x.isGone() {
 			s.registry.readmit(x)

@@ -234,6 +234,9 @@ func (l *loop) destroy(c *Conn, err error) {
 	c.head.free()
 	c.head = nil
 	l.srv.table.clear(fd)
+	if l.keeper != nil {
+		l.letGo(fd)
+	}
 	closeFD(fd)
 	if c.peer.tls != nil {
 		// Its goroutines must not wait for ever to pass on the last bytes.

@@ -326,6 +326,10 @@ func (c *Conn) flush() (after bool) {
 // writeLocked gives the kernel what it takes, and asks to be told when it has
 // room for the rest.
 func (c *Conn) writeLocked() {
+	if store := c.loop.srv.opt.Store; store != nil && c.fd >= 0 {
+		store.SetOut(c.fd, 1)
+		defer c.noteOutLocked(store, c.fd)
+	}
 	for c.out.size > 0 && c.fd >= 0 && !c.broken {
 		n, all, err := sendQueue(c.fd, &c.out)
 		if err != 0 {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/nvsess/nvsess/internal/deflate"
 	"github.com/nvsess/nvsess/internal/snapshot"
 )
 
@@ -18,8 +19,9 @@ func (c *Conn) lastReadAt() time.Duration { return time.Duration(c.lastRead.Load
 
 // A Keeper is a Handler whose own state of a connection outlives the process.
 type Keeper interface {
-	// Save writes what Handler has of an open connection.
-	Save(c *Conn, w *snapshot.Writer)
+	// Save writes what Handler has of an open connection. atOpen: it has just been
+	// opened, and this is for the case of a crash, whenever that comes.
+	Save(c *Conn, w *snapshot.Writer, atOpen bool)
 
 	// Restore reads that, for a connection of which all else is restored, and
 	// returns the path of its request, by which its mount is found. The loops do
@@ -50,6 +52,7 @@ func (s *Server) Export(w *snapshot.Writer) (fds []int) {
 			fds = append(fds, int(c.fd))
 		}
 	})
+	w.Uint(uint64(uint32(s.nextGen.Load())))
 	x.exportShared(list)
 	w.Uint(uint64(len(list)))
 	for _, c := range list {
@@ -61,6 +64,7 @@ func (s *Server) Export(w *snapshot.Writer) (fds []int) {
 
 type exporter struct {
 	srv    *Server
+	bare   bool // what the connection is, and not what it is doing
 	w      *snapshot.Writer
 	shared map[*byte]int // encoded messages that wait in queues, by their last byte
 }
@@ -107,7 +111,7 @@ func (o *outbound) each(f func(*segment)) {
 // conn writes one connection, whose lock is held and whose loop stands still.
 func (x *exporter) conn(c *Conn) {
 	w, l := x.w, c.loop
-	if c.in.p != nil && c.in.p.done {
+	if !x.bare && c.in.p != nil && c.in.p.done {
 		c.in.p.endMessage()
 		if c.in.p.idle() {
 			c.in.Reset()
@@ -117,6 +121,11 @@ func (x *exporter) conn(c *Conn) {
 	if state == stateDeciding {
 		state = stateHandshake // it is asked again
 	}
+	if x.bare {
+		// Its loop runs, and others may be writing: what those may change is not
+		// looked at.
+		state = stateOpen
+	}
 	has := uint64(0)
 	note := func(is bool, bit uint64) bool {
 		if is {
@@ -125,20 +134,22 @@ func (x *exporter) conn(c *Conn) {
 		return is
 	}
 	place := note(c.place != nil, hasPlace)
-	part := note(c.in.p != nil, hasPartial)
-	head := note(c.head.len() > 0, hasHead)
+	part := note(c.in.p != nil && !x.bare, hasPartial)
+	head := note(c.head.len() > 0 && !x.bare, hasHead)
 	codec := note(c.codec != nil, hasCodec)
-	end := note(c.end != nil, hasEnd)
-	held := note(c.flow.wait != nil, hasWait)
+	end := note(!x.bare && c.end != nil, hasEnd)
+	held := note(c.flow.wait != nil && !x.bare, hasWait)
 	data := note(c.opened, hasData)
 
 	w.Int(int64(c.fd))
+	w.Uint(c.key())
 	w.Uint(uint64(state))
 	w.Uint(has)
 	w.String(c.peer.Network)
 	addr, _ := c.peer.Addr.MarshalBinary()
 	w.Bytes(addr)
-	for _, v := range []bool{c.opened, c.counted, c.served, c.shut, c.ending, c.broken, c.admitted} {
+	broken := !x.bare && c.broken
+	for _, v := range []bool{c.opened, c.counted, c.served, c.shut, c.ending, broken, c.admitted} {
 		w.Bool(v)
 	}
 	w.Int(int64(c.lingered))
@@ -150,18 +161,28 @@ func (x *exporter) conn(c *Conn) {
 	w.Duration(l.now - c.lastReadAt())
 	w.Uint(c.messages.Load())
 	w.Uint(c.bytes.Load())
-	w.Uint(c.sentMsg)
-	w.Uint(c.sentB)
-	w.Uint(uint64(c.dropped))
+	if x.bare {
+		w.Uint(0)
+		w.Uint(0)
+		w.Uint(0)
+	} else {
+		w.Uint(c.sentMsg)
+		w.Uint(c.sentB)
+		w.Uint(uint64(c.dropped))
+	}
 	w.String(c.Subprotocol())
 	w.Duration(c.flow.messages - l.now)
 	w.Duration(c.flow.bytes - l.now)
-	if c.begun {
+	if c.begun && !x.bare {
 		w.Duration(l.now - l.open.m[c].since)
 	} else {
 		w.Duration(-1)
 	}
-	x.outbound(&c.out)
+	if x.bare {
+		x.outbound(new(outbound))
+	} else {
+		x.outbound(&c.out)
+	}
 	if place {
 		key, _ := netip.Addr(c.place.key).MarshalBinary()
 		w.Bytes(key)
@@ -174,7 +195,7 @@ func (x *exporter) conn(c *Conn) {
 		w.Bytes(c.head.b)
 	}
 	if codec {
-		w.Record(func() { c.codec.export(w) })
+		w.Record(func() { c.codec.export(w, x.bare) })
 	}
 	if end {
 		w.Uint(uint64(c.end.Code))
@@ -197,7 +218,7 @@ func (x *exporter) conn(c *Conn) {
 	if data {
 		w.Record(func() {
 			if k, ok := x.srv.opt.Handler.(Keeper); ok {
-				k.Save(c, w)
+				k.Save(c, w, x.bare)
 			}
 		})
 	}
@@ -243,16 +264,21 @@ func (p *partial) export(w *snapshot.Writer) {
 	}
 }
 
-func (z *codec) export(w *snapshot.Writer) {
+// export leaves the windows out when they go on changing: of what is sent, the
+// next process can do without.
+func (z *codec) export(w *snapshot.Writer, bare bool) {
 	w.Bool(z.params.ServerNoContextTakeover)
 	w.Bool(z.params.ClientNoContextTakeover)
 	w.Uint(uint64(z.params.ServerMaxWindowBits))
 	w.Uint(uint64(z.params.ClientMaxWindowBits))
 	w.Bool(z.send)
-	w.Bool(z.in != nil)
-	w.Bytes(z.in.Bytes())
-	w.Bool(z.out != nil)
-	w.Bytes(z.out.Bytes())
+	for _, window := range []*deflate.Window{z.in, z.out} {
+		w.Bool(window != nil)
+		if bare {
+			window = nil
+		}
+		w.Bytes(window.Bytes())
+	}
 }
 
 // exportTotals writes the counters, so that they do not begin anew.

@@ -127,6 +127,9 @@ func (l *loop) resume() {
 		if w.end == 0 {
 			c.flow.wait = nil
 		}
+		if l.keeper != nil {
+			l.handled(c, c.fd)
+		}
 		l.listen(c, true)
 	}
 }

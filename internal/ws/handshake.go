@@ -148,6 +148,9 @@ func (l *loop) settle(c *Conn, r *Request, resp *Response) bool {
 	l.wheel.stop(c)
 	l.srv.count.opens.Add(1)
 	l.srv.opt.Handler.Open(&l.batch, c, r)
+	if l.keeper != nil {
+		l.keepOpen(c)
+	}
 	return true
 }
 
@@ -203,6 +206,9 @@ func (l *loop) decided(c *Conn, resp *Response) {
 	}
 	if l.settle(c, r, resp) && len(held.b) > n {
 		l.receive(c, held.b[n:])
+		if l.keeper != nil {
+			l.handled(c, c.fd)
+		}
 	}
 	held.free()
 }

@@ -22,14 +22,15 @@ type Imported struct {
 }
 
 // Import takes over the connections that another process has exported, between
-// NewServer and Start. descriptor translates that process's descriptors to ours;
-// below 0: it is not there. What cannot go on is closed with 1012. The error says
+// NewServer and Start. descriptor translates that process's descriptors, and the
+// keys that they are kept under, to ours; below 0: it is not there. What cannot go on is closed with 1012. The error says
 // that the state cannot be read at all; then nothing is closed, and the
 // descriptors are the caller's.
-func (s *Server) Import(r *snapshot.Reader, descriptor func(int) int) (done Imported, err error) {
+func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) int) (done Imported, err error) {
 	if err := s.makeLoops(); err != nil {
 		return done, err
 	}
+	s.setNextGen(int32(r.Uint()))
 	shared := make([]Frame, r.Count())
 	for i := range shared {
 		shared[i] = wired(append([]byte(nil), r.Bytes()...))
@@ -89,13 +90,16 @@ type importer struct {
 	clean bool  // the peer is between two messages of ours
 }
 
-var errNoMount = errors.New("no mount has its path any more")
+var (
+	errNoMount = errors.New("no mount has its path any more")
+	errCut     = errors.New("it was in the middle of a message")
+)
 
 // conn makes a connection of a record. Nil: its peer is gone.
-func (x *importer) conn(descriptor func(int) int) (*Conn, error) {
+func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 	r, l := x.r, x.loop
-	was := int(r.Int())
-	x.fd = int32(descriptor(was))
+	was, key := int(r.Int()), r.Uint()
+	x.fd = int32(descriptor(was, key))
 	if x.fd < 0 {
 		return nil, fmt.Errorf("descriptor %d is not there", was)
 	}
@@ -104,7 +108,8 @@ func (x *importer) conn(descriptor func(int) int) (*Conn, error) {
 		return nil, fmt.Errorf("unknown state %d", state)
 	}
 	has := r.Uint()
-	c := &Conn{loop: l, fd: x.fd, gen: x.srv.nextGen.Add(1) & (1<<30 - 1)}
+	c := &Conn{loop: l, fd: x.fd, gen: int32(key & (1<<30 - 1))}
+	x.srv.setNextGen(c.gen)
 	c.peer = &unixPeer
 	if network, addr := r.String(), r.Bytes(); network != unixPeer.Network {
 		c.peer = &Peer{Network: network}
@@ -351,6 +356,7 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 		}
 		t.mu.Unlock()
 	}
+	l.keepAgain(c)
 	if begun >= 0 && c.in.p != nil && s.opt.MessageTimeout > 0 {
 		l.note(c)
 		l.open.m[c] = begunSince(l.open.m[c], l.now-begun)
@@ -385,6 +391,9 @@ func (l *loop) collectAgain(c *Conn) {
 	c.head = nil
 	l.collect(c, head.b)
 	head.free()
+	if l.keeper != nil {
+		l.handled(c, c.fd)
+	}
 }
 
 func begunSince(b begun, since time.Duration) begun {

@@ -8,6 +8,8 @@ import (
 
 	gobwas "github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/internal/fdstore"
 )
 
 // A loop is one event loop: one goroutine that owns an epoll instance, a read
@@ -25,7 +27,8 @@ type loop struct {
 	due      time.Duration // when that pass was to begin at the latest, see turn
 	behind   int           // passes for which deadlines wait for what is to be read
 	stop     bool
-	parking  *parking // where it is to wait at the pass's end; nil: nowhere
+	keeper   *fdstore.Keeper // nil: connections end with the process
+	parking  *parking        // where it is to wait at the pass's end; nil: nowhere
 	accept   acceptor
 	waiting  waiting    // connections that are not read from
 	open     unfinished // connections with a message that is not whole
@@ -74,6 +77,9 @@ func newLoop(s *Server) (*loop, error) {
 	}
 	l.batch.loop = l
 	l.accept.loop = l
+	if s.opt.Store != nil {
+		l.keeper = s.opt.Store.Keeper()
+	}
 	if err := p.add(l.wake, tagWake, unix.EPOLLIN); err != nil {
 		l.closeFDs()
 		return nil, err
@@ -136,6 +142,9 @@ func (l *loop) run() {
 		l.resume()
 		l.accept.resume()
 		l.batch.flush()
+		if l.keeper != nil {
+			l.keeper.Flush(l.now)
+		}
 		if l.parking != nil {
 			l.park()
 		}
@@ -231,6 +240,11 @@ func (l *loop) writable(c *Conn) {
 // readable reads once; level-triggered epoll brings the connection back when
 // there is more, after the others had their turn.
 func (l *loop) readable(c *Conn) {
+	if l.keeper != nil {
+		fd := c.fd
+		l.srv.opt.Store.SetIn(fd, 1) // what a crash cuts from here on is lost
+		defer l.handled(c, fd)
+	}
 	n, errno := recv(c.fd, l.buf)
 	switch {
 	case errno == errAgain:

@@ -12,6 +12,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/internal/fdstore"
 )
 
 // Options configures a [Server]. The zero value of each field but Handler
@@ -39,6 +41,9 @@ type Options struct {
 
 	CloseTimeout time.Duration // for the peer's part of a closing handshake; 0: 5 s
 	Memory       int64         // bytes that all connections together hold of messages; 0: no limit
+
+	// Store keeps the open connections, so that they outlive a crash; nil: none does.
+	Store *fdstore.Store
 }
 
 // maxQueue keeps the counts of a queue within 32 bits.

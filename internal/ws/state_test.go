@@ -19,7 +19,7 @@ import (
 	"github.com/nvsess/nvsess/internal/snapshot"
 )
 
-func (h *recorder) Save(c *Conn, w *snapshot.Writer) {
+func (h *recorder) Save(c *Conn, w *snapshot.Writer, _ bool) {
 	h.must(c, "Save")
 	name, _ := c.Data().(string)
 	w.String(name)
@@ -45,7 +45,7 @@ func handOver(s *testServer, h *recorder, opt Options) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := next.Import(snapshot.NewReader(b), func(fd int) int {
+	done, err := next.Import(snapshot.NewReader(b), func(fd int, _ uint64) int {
 		dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -418,7 +418,7 @@ func TestImportRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dup := func(fd int) int {
+	dup := func(fd int, _ uint64) int {
 		n, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -440,7 +440,7 @@ func TestImportRefuses(t *testing.T) {
 // keeps is a Handler that has nothing to do but keep names.
 type keeps struct{ Handler }
 
-func (keeps) Save(c *Conn, w *snapshot.Writer) {
+func (keeps) Save(c *Conn, w *snapshot.Writer, _ bool) {
 	name, _ := c.Data().(string)
 	w.String(name)
 }
@@ -505,7 +505,7 @@ func importOnly(t *testing.T, b []byte) Imported {
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := next.Import(snapshot.NewReader(b), func(int) int {
+	done, err := next.Import(snapshot.NewReader(b), func(int, uint64) int {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
 			return -1

@@ -61,14 +61,14 @@ type envelope struct {
 }
 
 // connect opens a session over wss in the box, trusting only cert.
-func connect(t *testing.T, b *box, cert string) *client {
+func connect(t *testing.T, b box, cert string) *client {
 	t.Helper()
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM([]byte(cert)) {
 		t.Fatal("the certificate is not one")
 	}
 	d := ws.Dialer{
-		NetDial:   func(context.Context, string, string) (net.Conn, error) { return b.dial("tcp", "127.0.0.1:443") },
+		NetDial:   func(context.Context, string, string) (net.Conn, error) { return b.Dial("tcp", "127.0.0.1:443") },
 		TLSConfig: &tls.Config{RootCAs: roots, ServerName: host},
 		Header:    ws.HandshakeHeaderString("Origin: https://" + host + "\r\n"),
 		Timeout:   30 * time.Second,

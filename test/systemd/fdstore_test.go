@@ -7,13 +7,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nvsess/nvsess/test/systembox"
 )
 
 const (
@@ -23,7 +24,7 @@ const (
 // holderUnit is the daemon's own, with another program.
 func holderUnit(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(unitDir, "nvsessd.service"))
+	data, err := os.ReadFile("../../deploy/systemd/nvsessd.service")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,21 +48,21 @@ func holderUnit(t *testing.T) string {
 }
 
 // holding is a box with the holder started.
-func holding(t *testing.T) *box {
+func holding(t *testing.T) box {
 	t.Helper()
-	need(t, "go")
-	b := bootBox(t)
+	systembox.Need(t, "go")
+	b := box{systembox.Boot(t)}
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+"/holder", "../../internal/fdstore/testdata/holder")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	output(t, build)
-	b.install(t, bin+"/holder", "/usr/bin/holder", 0o755)
-	b.install(t, sysusers, "/usr/lib/sysusers.d/nvsess.conf", 0o644)
-	b.write(t, "/etc/systemd/system/holder.service", holderUnit(t), 0o644)
-	b.write(t, "/etc/systemd/system/holder.socket", holderSocket, 0o644)
-	b.run(t, "systemd-sysusers", "nvsess.conf")
-	b.run(t, "systemctl", "daemon-reload")
-	b.run(t, "systemctl", "start", "holder.service")
+	systembox.Output(t, build)
+	b.Install(t, bin+"/holder", "/usr/bin/holder", 0o755)
+	b.Install(t, "../../deploy/sysusers.d/nvsess.conf", "/usr/lib/sysusers.d/nvsess.conf", 0o644)
+	b.Write(t, "/etc/systemd/system/holder.service", holderUnit(t), 0o644)
+	b.Write(t, "/etc/systemd/system/holder.socket", holderSocket, 0o644)
+	b.Run(t, "systemd-sysusers", "nvsess.conf")
+	b.Run(t, "systemctl", "daemon-reload")
+	b.Run(t, "systemctl", "start", "holder.service")
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the journal:\n%s", b.journal())
@@ -70,20 +71,20 @@ func holding(t *testing.T) *box {
 	return b
 }
 
-func (b *box) journal() string {
-	_, _ = b.try("journalctl", "--sync")
-	log, _ := b.try("journalctl", "--no-pager", "-o", "cat", "-u", "holder*")
+func (b box) journal() string {
+	_, _ = b.Try("journalctl", "--sync")
+	log, _ := b.Try("journalctl", "--no-pager", "-o", "cat", "-u", "holder*")
 	return log
 }
 
 // held are connections to the holder, by key.
 type held map[uint64]net.Conn
 
-func (b *box) connectHolder(t *testing.T, n int) held {
+func (b box) connectHolder(t *testing.T, n int) held {
 	t.Helper()
 	all := held{}
 	for range n {
-		c, err := net.Dial("unix", b.path("/run/holder.sock"))
+		c, err := net.Dial("unix", b.Path("/run/holder.sock"))
 		if err != nil {
 			t.Fatalf("after %d: %v", len(all), err)
 		}
@@ -153,14 +154,14 @@ func ended(t *testing.T, c net.Conn) time.Duration {
 	return time.Since(start)
 }
 
-func (b *box) mainPID(t *testing.T) string {
+func (b box) mainPID(t *testing.T) string {
 	t.Helper()
-	return b.run(t, "systemctl", "show", "--value", "-p", "MainPID", "holder")
+	return b.Run(t, "systemctl", "show", "--value", "-p", "MainPID", "holder")
 }
 
-func (b *box) stored(t *testing.T) int {
+func (b box) stored(t *testing.T) int {
 	t.Helper()
-	n, err := strconv.Atoi(b.run(t, "systemctl", "show", "--value", "-p", "NFileDescriptorStore", "holder"))
+	n, err := strconv.Atoi(b.Run(t, "systemctl", "show", "--value", "-p", "NFileDescriptorStore", "holder"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,10 +169,10 @@ func (b *box) stored(t *testing.T) int {
 }
 
 // again waits for another process than pid, that is ready.
-func (b *box) again(t *testing.T, pid string) {
+func (b box) again(t *testing.T, pid string) {
 	t.Helper()
-	eventually(t, "the service", func() (string, bool) {
-		out := b.run(t, "systemctl", "show", "-p", "MainPID", "-p", "SubState", "holder")
+	systembox.Eventually(t, "the service", func() (string, bool) {
+		out := b.Run(t, "systemctl", "show", "-p", "MainPID", "-p", "SubState", "holder")
 		return out, strings.Contains(out, "SubState=running") && !strings.Contains(out, "MainPID="+pid+"\n") && !strings.HasSuffix(out, "MainPID="+pid)
 	})
 }
@@ -200,7 +201,7 @@ func TestDescriptorStore(t *testing.T) {
 		{"abort", append(kill, "ABRT", "holder")},
 	} {
 		pid := b.mainPID(t)
-		b.run(t, how.args...)
+		b.Run(t, how.args...)
 		b.again(t, pid)
 		all.check(t)
 		lines := restoredLine.FindAllStringSubmatch(b.journal(), -1)
@@ -239,9 +240,9 @@ func TestDescriptorStore(t *testing.T) {
 	}
 	all.check(t)
 
-	b.run(t, append(kill, "USR1", "holder")...)
+	b.Run(t, append(kill, "USR1", "holder")...)
 	all.check(t)
-	b.run(t, "systemctl", "stop", "holder.service")
+	b.Run(t, "systemctl", "stop", "holder.service")
 	for _, c := range all {
 		ended(t, c)
 	}

@@ -1,5 +1,5 @@
 // Package systemd_test runs what an operator installs as an operator runs it: the real units under a real systemd, behind a real
-// nginx, in a box of its own (box_test.go). It needs root, systemd, nginx and the Go tool, and skips what it has not got.
+// nginx, in a box of its own (package systembox). It needs root, systemd, nginx and the Go tool, and skips what it has not got.
 package systemd_test
 
 import (
@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/gobwas/ws"
+
+	"github.com/nvsess/nvsess/test/systembox"
 )
 
 const nginxMain = `user www-data;
@@ -25,72 +25,53 @@ http {
 }
 `
 
-// installed is a box with everything in place and nothing started.
-func installed(t *testing.T) (b *box, cert string) {
+// A box with everything in place, nginx's part too, and nothing started.
+type box struct{ *systembox.Box }
+
+func TestMain(m *testing.M) {
+	systembox.Main()
+	os.Exit(m.Run())
+}
+
+func installed(t *testing.T) (b box, cert string) {
 	t.Helper()
-	need(t, "go", "nginx", "systemd-run")
-	b = bootBox(t)
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-trimpath", "-o", bin+"/", "../../cmd/nvsessd", "../../cmd/nvsessctl")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as "make build" does
-	output(t, build)
-	for _, name := range []string{"nvsessd", "nvsessctl"} {
-		b.install(t, filepath.Join(bin, name), "/usr/bin/"+name, 0o755)
-	}
-	for _, name := range units {
-		b.install(t, filepath.Join(unitDir, name), "/usr/lib/systemd/system/"+name, 0o644)
-	}
-	b.install(t, sysusers, "/usr/lib/sysusers.d/nvsess.conf", 0o644)
-	b.install(t, "../../configs/nvsess.toml", "/etc/nvsess/nvsess.toml", 0o644)
-	b.install(t, nginxUse, "/etc/nginx/conf.d/nvsess.conf", 0o644)
+	systembox.Need(t, "go", "nginx", "systemd-run")
+	b = box{systembox.Installed(t, systembox.Build(t, "devel"))}
+	b.Install(t, nginxUse, "/etc/nginx/conf.d/nvsess.conf", 0o644)
 	cert, key := selfSigned(t)
-	b.write(t, "/etc/nvsess/tls/cert.pem", cert, 0o644)
-	b.write(t, "/etc/nvsess/tls/key.pem", key, 0o600)
-	b.write(t, "/etc/nginx/box.conf", nginxMain, 0o644)
-	b.run(t, "systemd-sysusers", "nvsess.conf")
-	b.run(t, "systemctl", "daemon-reload")
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := b.try("journalctl", "--no-pager", "-o", "short-precise", "-u", "nvsessd*", "-u", "box-nginx*")
-			t.Logf("the journal:\n%s", log)
-		}
-	})
+	b.Write(t, "/etc/nvsess/tls/cert.pem", cert, 0o644)
+	b.Write(t, "/etc/nvsess/tls/key.pem", key, 0o600)
+	b.Write(t, "/etc/nginx/box.conf", nginxMain, 0o644)
 	return b, cert
 }
 
-// show gives a property of the service.
-func (b *box) show(t *testing.T, property string) string {
-	t.Helper()
-	return b.run(t, "systemctl", "show", "--value", "-p", property, "nvsessd")
-}
-
 // awaitWatchdog waits until the daemon says that it is alive, which it does twice in WatchdogSec.
-func (b *box) awaitWatchdog(t *testing.T) {
+func (b box) awaitWatchdog(t *testing.T) {
 	t.Helper()
 	const property = "WatchdogTimestampMonotonic"
-	started := b.show(t, property)
+	started := b.Show(t, property)
 	if started == "0" {
 		t.Fatal("the watchdog is off")
 	}
-	eventually(t, "watchdog", func() (string, bool) {
-		now := b.show(t, property)
+	systembox.Eventually(t, "watchdog", func() (string, bool) {
+		now := b.Show(t, property)
 		return "at " + now, now != started
 	})
 }
 
-func (b *box) startNginx(t *testing.T) {
+func (b box) startNginx(t *testing.T) {
 	t.Helper()
-	if out := b.run(t, "nginx", "-t", "-q", "-c", "/etc/nginx/box.conf"); out != "" {
+	if out := b.Run(t, "nginx", "-t", "-q", "-c", "/etc/nginx/box.conf"); out != "" {
 		t.Errorf("nginx -t: %s", out)
 	}
 	// It forks when it listens, so systemd-run returns when it can be connected to.
-	b.run(t, "systemd-run", "--quiet", "--unit=box-nginx", "-p", "Type=forking", "-p", "PIDFile=/run/nginx.pid", "nginx", "-c", "/etc/nginx/box.conf")
+	b.Run(t, "systemd-run", "--quiet", "--unit=box-nginx", "-p", "Type=forking", "-p", "PIDFile=/run/nginx.pid", "nginx", "-c", "/etc/nginx/box.conf")
 }
 
 // plainHTTP asks nginx for a page without TLS, and gives the status line and where it sends us.
-func (b *box) plainHTTP(t *testing.T, path string) string {
+func (b box) plainHTTP(t *testing.T, path string) string {
 	t.Helper()
-	conn, err := b.dial("tcp", "127.0.0.1:80")
+	conn, err := b.Dial("tcp", "127.0.0.1:80")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,9 +88,9 @@ func (b *box) plainHTTP(t *testing.T, path string) string {
 }
 
 // roundTrip asks the client behind lst and checks its answer.
-func (b *box) roundTrip(t *testing.T) {
+func (b box) roundTrip(t *testing.T) {
 	t.Helper()
-	out, err := b.try("nvsessctl", "send_jrr_sreq", "lst", `{"hi":1}`)
+	out, err := b.Try("nvsessctl", "send_jrr_sreq", "lst", `{"hi":1}`)
 	if err != nil || !strings.Contains(strings.Join(strings.Fields(out), ""), `"yousaid":{"hi":1}`) {
 		t.Fatalf("nvsessctl send_jrr_sreq: %v\n%s", err, out)
 	}
@@ -117,17 +98,17 @@ func (b *box) roundTrip(t *testing.T) {
 
 func TestService(t *testing.T) {
 	b, cert := installed(t)
-	if out := b.run(t, append([]string{"systemd-analyze", "verify"}, units...)...); out != "" {
+	if out := b.Run(t, append([]string{"systemd-analyze", "verify"}, systembox.Units...)...); out != "" {
 		t.Errorf("systemd-analyze verify: %s", out)
 	}
 
-	b.run(t, "systemctl", "start", "nvsessd") // returns at READY=1, or fails
+	b.Run(t, "systemctl", "start", "nvsessd") // returns at READY=1, or fails
 	for property, want := range map[string]string{"ActiveState": "active", "SubState": "running", "NRestarts": "0"} {
-		if got := b.show(t, property); got != want {
+		if got := b.Show(t, property); got != want {
 			t.Errorf("%s is %s, not %s", property, got, want)
 		}
 	}
-	if got := b.run(t, "stat", "-c", "%a %U %G %n", "/run/nvsess", "/run/nvsess/nvsess.sock", "/run/nvsess/admin.sock"); got !=
+	if got := b.Run(t, "stat", "-c", "%a %U %G %n", "/run/nvsess", "/run/nvsess/nvsess.sock", "/run/nvsess/admin.sock"); got !=
 		"755 root root /run/nvsess\n660 root www-data /run/nvsess/nvsess.sock\n660 root nvsess /run/nvsess/admin.sock" {
 		t.Errorf("sockets:\n%s", got)
 	}
@@ -139,19 +120,19 @@ func TestService(t *testing.T) {
 		t.Errorf("http: %s", got)
 	}
 	b.awaitWatchdog(t)
-	status := b.run(t, "systemctl", "status", "--no-pager", "nvsessd")
+	status := b.Run(t, "systemctl", "status", "--no-pager", "nvsessd")
 	for _, want := range []string{"active (running)", "TriggeredBy: ", `Status: "`} {
 		if !strings.Contains(status, want) {
 			t.Errorf("status without %s:\n%s", want, status)
 		}
 	}
 
-	b.run(t, "systemctl", "stop", "nvsessd")
+	b.Run(t, "systemctl", "stop", "nvsessd")
 	if code := c.closed(t); code != ws.StatusGoingAway {
 		t.Errorf("stopping closed the session with %d", code)
 	}
 	for property, want := range map[string]string{"ActiveState": "inactive", "Result": "success", "ExecMainStatus": "0", "NRestarts": "0"} {
-		if got := b.show(t, property); got != want {
+		if got := b.Show(t, property); got != want {
 			t.Errorf("after stop: %s is %s, not %s", property, got, want)
 		}
 	}
@@ -159,7 +140,7 @@ func TestService(t *testing.T) {
 	// The sockets are still there, and the next client starts the daemon.
 	connect(t, b, cert)
 	b.roundTrip(t)
-	if got := b.show(t, "ActiveState"); got != "active" {
+	if got := b.Show(t, "ActiveState"); got != "active" {
 		t.Errorf("after the next connect: %s", got)
 	}
 }
@@ -167,30 +148,30 @@ func TestService(t *testing.T) {
 // A daemon that dies is started again, and who connects meanwhile just waits.
 func TestServiceComesBack(t *testing.T) {
 	b, cert := installed(t)
-	b.run(t, "systemctl", "start", "nvsessd.socket", "nvsessd-admin.socket")
+	b.Run(t, "systemctl", "start", "nvsessd.socket", "nvsessd-admin.socket")
 	b.startNginx(t)
-	if got := b.show(t, "ActiveState"); got != "inactive" {
+	if got := b.Show(t, "ActiveState"); got != "inactive" {
 		t.Errorf("before anybody connects: %s", got)
 	}
 	c := connect(t, b, cert)
-	b.run(t, "systemctl", "kill", "--kill-who=main", "-s", "KILL", "nvsessd")
+	b.Run(t, "systemctl", "kill", "--kill-who=main", "-s", "KILL", "nvsessd")
 	if code := c.closed(t); code != ws.StatusAbnormalClosure {
 		t.Errorf("closed with %d", code)
 	}
 	connect(t, b, cert)
 	b.roundTrip(t)
-	if got := b.show(t, "NRestarts"); got != "1" {
+	if got := b.Show(t, "NRestarts"); got != "1" {
 		t.Errorf("restarts: %s", got)
 	}
 
 	// A broken configuration is said where it will be read.
-	b.write(t, "/etc/nvsess/nvsess.toml", "mode = \"ecko\"\n", 0o644)
-	if out, err := b.try("systemctl", "restart", "nvsessd"); err == nil {
+	b.Write(t, "/etc/nvsess/nvsess.toml", "mode = \"ecko\"\n", 0o644)
+	if out, err := b.Try("systemctl", "restart", "nvsessd"); err == nil {
 		t.Errorf("started with a broken configuration: %s", out)
 	}
-	b.run(t, "journalctl", "--sync")
+	b.Run(t, "journalctl", "--sync")
 	want := `/etc/nvsess/nvsess.toml:1: mode: "ecko" is not one of them; allowed: "handlers", "forward", "echo"`
-	if log := b.run(t, "journalctl", "--no-pager", "-o", "cat", "-u", "nvsessd"); !strings.Contains(strings.ReplaceAll(log, `\"`, `"`), want) {
+	if log := b.Run(t, "journalctl", "--no-pager", "-o", "cat", "-u", "nvsessd"); !strings.Contains(strings.ReplaceAll(log, `\"`, `"`), want) {
 		t.Errorf("the journal does not say %s", want)
 	}
 }

@@ -7,21 +7,19 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nvsess/nvsess/test/systembox"
 )
 
 const (
-	unitDir  = "../../deploy/systemd"
 	nginxUse = "../../deploy/nginx/nvsess.conf"
 	sysctls  = "../../deploy/sysctl.d/90-nvsess.conf"
-	sysusers = "../../deploy/sysusers.d/nvsess.conf"
 )
-
-var units = []string{"nvsessd.service", "nvsessd.socket", "nvsessd-admin.socket"}
 
 // The score is systemd's sum of what the service could do, 10 being everything. systemd 252 gives it 0.5; newer ones weigh some more.
 func TestServiceIsConfined(t *testing.T) {
-	need(t, "systemd-analyze")
-	cmd := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", filepath.Join(unitDir, "nvsessd.service"))
+	systembox.Need(t, "systemd-analyze")
+	cmd := exec.Command("systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager", filepath.Join(systembox.UnitDir, "nvsessd.service"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if strings.Contains(string(out), "unrecognized option") || strings.Contains(string(out), "Unknown option") {
 			t.Skip("this systemd-analyze has no --offline")
@@ -32,7 +30,7 @@ func TestServiceIsConfined(t *testing.T) {
 
 // nginx takes the file as it is shipped, but for the places of certificate and sockets.
 func TestNginxTakesTheConfiguration(t *testing.T) {
-	need(t, "nginx")
+	systembox.Need(t, "nginx")
 	dir := t.TempDir()
 	cert, key := selfSigned(t)
 	for name, data := range map[string]string{"cert.pem": cert, "key.pem": key} {
@@ -51,7 +49,7 @@ func TestNginxTakesTheConfiguration(t *testing.T) {
 	if err := os.WriteFile(conf, []byte(main), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := output(t, exec.Command("nginx", "-t", "-q", "-p", dir, "-c", conf)); out != "" {
+	if out := systembox.Output(t, exec.Command("nginx", "-t", "-q", "-p", dir, "-c", conf)); out != "" {
 		t.Errorf("nginx -t: %s", out)
 	}
 }
@@ -70,7 +68,7 @@ var setting = regexp.MustCompile(`(?m)^([a-z][a-z0-9_.]+) = (.+)$`)
 // The real tool sets the real kernel's values, in a network namespace that ends with it; what is set there concerns nobody else.
 func TestSysctls(t *testing.T) {
 	const tool = "/lib/systemd/systemd-sysctl"
-	need(t, "unshare", tool)
+	systembox.Need(t, "unshare", tool)
 	if os.Geteuid() != 0 {
 		t.Skip("only root may make a network namespace")
 	}
@@ -95,7 +93,7 @@ func TestSysctls(t *testing.T) {
 		args = append(args, strings.ReplaceAll(s[1], ".", "/"))
 		want = append(want, s[2])
 	}
-	got := strings.Split(strings.TrimSpace(strings.ReplaceAll(output(t, exec.Command("unshare", args...)), "\t", " ")), "\n")
+	got := strings.Split(strings.TrimSpace(strings.ReplaceAll(systembox.Output(t, exec.Command("unshare", args...)), "\t", " ")), "\n")
 	if g, w := strings.Join(got, "\n"), strings.Join(want, "\n"); g != w {
 		t.Errorf("the kernel has\n%s\nnot\n%s", g, w)
 	}

@@ -1,7 +1,6 @@
-package systemd_test
+package systembox
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,12 +18,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A box is a machine of its own: systemd as first process of its own namespaces, network too, on a throw-away overlay of this
+// A Box is a machine of its own: systemd as first process of its own namespaces, network too, on a throw-away overlay of this
 // machine's root. Where systemd runs this machine or does not, it runs the box; nothing the box does is seen outside.
 //
 // All mounts are in the box's mount namespace and all its processes in its pid namespace, so the end of its first process is the end
 // of everything, and it ends with the test process at the latest. Outside there are an empty control group and a directory.
-type box struct {
+type Box struct {
 	pid     int
 	dir     string // outside: console output and the notify socket
 	cgroup  string
@@ -34,10 +33,10 @@ type box struct {
 
 const bootLimit = 60 * time.Second
 
-// bootBox starts a box and returns when systemd says that it is up. It skips the test where this cannot be done.
-func bootBox(t *testing.T) *box {
+// Boot starts a box and returns when systemd says that it is up. It skips the test where this cannot be done.
+func Boot(t *testing.T) *Box {
 	t.Helper()
-	need(t, systemd, "nsenter")
+	Need(t, systemd, "nsenter")
 	if os.Geteuid() != 0 {
 		t.Skip("only root may make the namespaces and mounts of a box")
 	}
@@ -48,7 +47,7 @@ func bootBox(t *testing.T) *box {
 	if _, err := os.Stat(cgroups + "/cgroup.procs"); err != nil {
 		t.Skip("no unified control group hierarchy for the box's systemd")
 	}
-	b := &box{dir: t.TempDir(), cgroup: fmt.Sprintf("%s/nvsess-box-%d", cgroups, os.Getpid()), stop: make(chan struct{}), stopped: make(chan struct{})}
+	b := &Box{dir: t.TempDir(), cgroup: fmt.Sprintf("%s/nvsess-box-%d", cgroups, os.Getpid()), stop: make(chan struct{}), stopped: make(chan struct{})}
 	for _, d := range []string{b.dir + "/notify", b.dir + "/fs", b.cgroup} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			t.Skipf("cannot prepare a box: %v", err)
@@ -70,7 +69,7 @@ func bootBox(t *testing.T) *box {
 }
 
 // start runs boxInit in new namespaces and in the box's control group.
-func (b *box) start(t *testing.T) {
+func (b *Box) start(t *testing.T) {
 	t.Helper()
 	console, err := os.Create(b.dir + "/console")
 	if err != nil {
@@ -159,22 +158,23 @@ func removeStale(cgroups string) {
 	}
 }
 
-// path is a path of the box as seen from outside.
-func (b *box) path(inside string) string { return fmt.Sprintf("/proc/%d/root%s", b.pid, inside) }
+// Path is a path of the box as seen from outside.
+func (b *Box) Path(inside string) string { return fmt.Sprintf("/proc/%d/root%s", b.pid, inside) }
 
-// install copies a file into the box.
-func (b *box) install(t *testing.T, src, dst string, mode os.FileMode) {
+// Install copies a file into the box.
+func (b *Box) Install(t *testing.T, src, dst string, mode os.FileMode) {
 	t.Helper()
 	data, err := os.ReadFile(src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.write(t, dst, string(data), mode)
+	b.Write(t, dst, string(data), mode)
 }
 
-func (b *box) write(t *testing.T, dst, content string, mode os.FileMode) {
+// Write makes a file in the box, and the directories above it.
+func (b *Box) Write(t *testing.T, dst, content string, mode os.FileMode) {
 	t.Helper()
-	dst = b.path(dst)
+	dst = b.Path(dst)
 	if err := os.MkdirAll(filepath.Dir(dst), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -183,31 +183,42 @@ func (b *box) write(t *testing.T, dst, content string, mode os.FileMode) {
 	}
 }
 
-// command is a command that will run in the box.
-func (b *box) command(args ...string) *exec.Cmd {
+// Command is a command that will run in the box.
+func (b *Box) Command(args ...string) *exec.Cmd {
 	enter := []string{"-t", fmt.Sprint(b.pid), "-m", "-u", "-i", "-n", "-p", "-C", "--", "env", "-i",
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0", "LC_ALL=C.UTF-8"}
 	return exec.Command("nsenter", append(enter, args...)...)
 }
 
-// try runs a command in the box and gives what it says, on standard output and standard error.
-func (b *box) try(args ...string) (string, error) {
-	out, err := b.command(args...).CombinedOutput()
+// Try runs a command in the box and gives what it says, on standard output and standard error.
+func (b *Box) Try(args ...string) (string, error) {
+	out, err := b.Command(args...).CombinedOutput()
 	return strings.TrimSpace(string(out)), err
 }
 
-// run runs a command that must succeed.
-func (b *box) run(t *testing.T, args ...string) string {
+// Run runs a command that must succeed.
+func (b *Box) Run(t *testing.T, args ...string) string {
 	t.Helper()
-	out, err := b.try(args...)
+	out, err := b.Try(args...)
 	if err != nil {
 		t.Fatalf("in the box: %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return out
 }
 
-// dial connects to an address as seen from inside the box.
-func (b *box) dial(network, addr string) (net.Conn, error) {
+// Enter puts the calling thread into the box's network: what it makes belongs
+// there.
+func (b *Box) Enter() error {
+	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", b.pid))
+	if err != nil {
+		return err
+	}
+	defer ns.Close()
+	return unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET)
+}
+
+// Dial connects to an address as seen from inside the box.
+func (b *Box) Dial(network, addr string) (net.Conn, error) {
 	ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", b.pid))
 	if err != nil {
 		return nil, err
@@ -228,40 +239,4 @@ func (b *box) dial(network, addr string) (net.Conn, error) {
 	}()
 	r := <-done
 	return r.conn, r.err
-}
-
-// need skips the test when a program is missing.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is not installed", p)
-		}
-	}
-}
-
-// eventually calls ok until it is true. What it waits for has no event to wait for; the calls take their time themselves.
-func eventually(t *testing.T, what string, ok func() (state string, done bool)) {
-	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		state, done := ok()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: still %s", what, state)
-		}
-	}
-}
-
-// output runs a command outside.
-func output(t *testing.T, cmd *exec.Cmd) string {
-	t.Helper()
-	var buf bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &buf, &buf
-	if err := cmd.Run(); err != nil {
-		t.Fatalf("%s: %v\n%s", cmd, err, &buf)
-	}
-	return buf.String()
 }
