@@ -51,10 +51,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		switch f.checkState {
 		case 0:
 			fmt.Fprintln(stdout, "configuration is valid")
-		case ws.StateVersion:
+		case readableState():
 			fmt.Fprintln(stdout, canTakeOver)
 		default:
-			return fmt.Errorf("the running daemon's state is of version %d; this one, %s, reads %d", f.checkState, versionString(), ws.StateVersion)
+			return fmt.Errorf("the running daemon's state is of version %d; this one, %s, reads %d", f.checkState, versionString(), readableState())
 		}
 		return nil
 	}

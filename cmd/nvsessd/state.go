@@ -8,6 +8,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -124,8 +125,8 @@ func (s *takenState) read() error {
 	version, sum, size := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint64(b[8:])
 	b = b[16:]
 	switch {
-	case version != ws.StateVersion:
-		return fmt.Errorf("it is of version %d; this daemon reads %d", version, ws.StateVersion)
+	case int(version) != readableState():
+		return fmt.Errorf("it is of version %d; this daemon reads %d", version, readableState())
 	case size != uint64(len(b)), crc32.ChecksumIEEE(b) != sum:
 		return snapshot.ErrCorrupt
 	}
@@ -139,6 +140,18 @@ func (s *takenState) close() {
 		_ = unix.Munmap(s.mem)
 		s.mem, s.sessions = nil, nil
 	}
+}
+
+// stateVersion is set when a binary is built that reads another version of the
+// state: what old and new ones do to each other is tested with it.
+var stateVersion = ""
+
+// readableState is the version of the state that this binary reads.
+func readableState() int {
+	if n, err := strconv.Atoi(stateVersion); err == nil {
+		return n
+	}
+	return ws.StateVersion
 }
 
 // stateEnv tells a process that replaces another which descriptor the state is.

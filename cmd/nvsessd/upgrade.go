@@ -287,18 +287,18 @@ func (d *daemon) goOnWithCalls(calls []admin.SuspendedCall) {
 
 // askUpgrade has the daemon upgraded by its own goroutine, and waits until that
 // has failed: when it succeeds, ctx ends first.
-func (d *daemon) askUpgrade(ctx context.Context, binary string) error {
+func (d *daemon) askUpgrade(ctx context.Context, binary string) (begun bool, err error) {
 	failed := make(chan error, 1)
 	select {
 	case d.upgrades <- upgradeRequest{binary, failed}:
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false, context.Cause(ctx)
 	}
 	select {
 	case err := <-failed:
-		return err
+		return true, err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return true, context.Cause(ctx)
 	}
 }
 

@@ -59,12 +59,12 @@ func runUpgrade(ctx context.Context, c *Call) (any, error) {
 	if binary != "" && !filepath.IsAbs(binary) {
 		return nil, badArg("binary", "the path of the binary must be absolute: it is the daemon that opens it")
 	}
-	err := c.Daemon.Upgrade(ctx, binary)
-	if errors.Is(err, session.ErrSuspend) {
+	begun, err := c.Daemon.Upgrade(ctx, binary)
+	switch {
+	case begun && errors.Is(err, session.ErrSuspend):
 		return nil, &suspension{state: upgrading{true}}
-	}
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	case ctx.Err() != nil:
+		return nil, ctx.Err() // suspended for another upgrade, it is carried out after that
 	}
 	return nil, errorf(CodeUpgradeFailed, "%s", plainly(err))
 }

@@ -79,7 +79,7 @@ func TestCurlExamples(t *testing.T) {
 		t.Skip("there is no curl")
 	}
 	// What fails by design: no session comes from that port, no such id.
-	expected := map[string]string{"get_sess_with_port": CodeNoSuchSession, "close": "", "restart": "",
+	expected := map[string]string{"get_sess_with_port": CodeNoSuchSession, "close": "", "restart": "", "upgrade": CodeNotAvailable,
 		"js": CodeNotAvailable, "js_output": CodeNotAvailable, "reload_handlers": CodeNotAvailable} // nvsessd's tests have JavaScript
 	examples := regexp.MustCompile("(?m)^curl .*/v1/([a-z_]*).*$").FindAllStringSubmatch(string(Reference()), -1)
 	if len(examples) < len(Commands()) {

@@ -29,7 +29,7 @@ type Options struct {
 
 	// Upgrade replaces the process. It returns when that has failed, or with ctx's cause: session.ErrSuspend when it succeeds. Upgraded is what
 	// the last one has come to.
-	Upgrade  func(ctx context.Context, binary string) error
+	Upgrade  func(ctx context.Context, binary string) (begun bool, err error)
 	Upgraded func() (*Upgraded, error)
 
 	Script    Script // nil: this daemon runs no JavaScript

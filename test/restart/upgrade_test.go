@@ -88,7 +88,7 @@ func TestUpgradeToAnotherBinary(t *testing.T) {
 }
 
 // otherState makes a binary whose version of the state is not ours.
-const otherState = "github.com/nvsess/nvsess/internal/handover.version=0"
+const otherState = "main.stateVersion=0"
 
 // When the new binary is none, or does not want, the old one carries on, says
 // why, and can be upgraded afterwards.
