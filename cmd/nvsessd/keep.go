@@ -291,7 +291,7 @@ func (d *daemon) leave() bool {
 	waiting, cancelWaiting := context.WithTimeout(context.Background(), callsPatience)
 	defer cancelWaiting()
 	own := d.passState(suspended)
-	own.Calls = d.admin.Suspend(waiting)
+	own.Calls, _ = d.admin.Suspend(waiting)
 	if err := d.handToStore(own); err != nil {
 		d.sessions.Resume()
 		d.admin.Resume()

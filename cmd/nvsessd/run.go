@@ -230,6 +230,9 @@ func (d *daemon) start(from *takenState) (err error) {
 	d.sockets.closeSpare(d.log)
 	d.sessions.StartHandlers()
 	d.goOnWithCalls(calls)
+	if from != nil {
+		d.goOnWithCallers(from.Callers)
+	}
 	d.watchSettings()
 	for i, ln := range operators {
 		d.serveOperators(d.sockets.admin[i], ln)
@@ -257,7 +260,7 @@ func (d *daemon) serveOperators(sock *listen.Socket, ln net.Listener) {
 }
 
 // serve waits for the end.
-func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
+func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 	stopWatchdog := notifyReady(d.sessions, d.log)
 	defer stopWatchdog()
 	d.log.Info("ready", zap.String("version", versionString()), zap.Int("pid", os.Getpid()),

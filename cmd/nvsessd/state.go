@@ -37,8 +37,9 @@ type passedState struct {
 	Scripts    map[string]script.Source `json:"scripts,omitempty"`
 	Calls      []admin.SuspendedCall    `json:"calls,omitempty"`
 	Store      []fdstore.Handle         `json:"store,omitempty"`
-	SettingsFD int32                    `json:"settings_fd"` // -1: none
-	Upgrades   uint64                   `json:"upgrades"`    // so far, this one not counted
+	SettingsFD int32                    `json:"settings_fd"`       // -1: none
+	Callers    []int                    `json:"callers,omitempty"` // descriptors of operators' connections between two calls
+	Upgrades   uint64                   `json:"upgrades"`          // so far, this one not counted
 }
 
 const (

@@ -47,7 +47,7 @@ type upgradeRequest struct {
 
 // upgrade replaces this process. It returns only if it could not, with the
 // reason; then all is as it was.
-func (d *daemon) upgrade(binary string, signals <-chan os.Signal) error {
+func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 	began := time.Now()
 	if binary == "" {
 		var err error
@@ -74,7 +74,7 @@ func (d *daemon) upgrade(binary string, signals <-chan os.Signal) error {
 	waiting, cancelWaiting := context.WithTimeout(context.Background(), callsPatience)
 	defer cancelWaiting()
 	own := d.passState(suspended)
-	own.Calls = d.admin.Suspend(waiting)
+	own.Calls, own.Callers = d.admin.Suspend(waiting)
 	err := d.standStill(waiting, own)
 	if err == nil {
 		err = d.execute(binary, own, signals)
@@ -123,7 +123,7 @@ func (d *daemon) passState(suspended time.Time) *passedState {
 }
 
 // execute writes the state and becomes the new binary.
-func (d *daemon) execute(binary string, own *passedState, signals <-chan os.Signal) error {
+func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal) error {
 	var fds []int
 	f, err := writeState(own, func(w *snapshot.Writer) { fds = d.sessions.Export(w) })
 	if err != nil {
@@ -139,6 +139,7 @@ func (d *daemon) execute(binary string, own *passedState, signals <-chan os.Sign
 	for _, c := range own.Calls {
 		fds = append(fds, c.FD)
 	}
+	fds = append(fds, own.Callers...)
 	for _, h := range own.Store {
 		fds = append(fds, h.FD)
 	}
@@ -152,8 +153,8 @@ func (d *daemon) execute(binary string, own *passedState, signals <-chan os.Sign
 	defer runtime.UnlockOSThread()
 	restore := blockSignals()
 	defer restore()
-	if len(signals) > 0 {
-		return errors.New("a signal came meanwhile")
+	if told(signals) {
+		return errors.New("the daemon was told to end meanwhile")
 	}
 	_ = d.lines.Sync()
 	err = ws.PassOn(fds, true)
@@ -161,6 +162,22 @@ func (d *daemon) execute(binary string, own *passedState, signals <-chan os.Sign
 		err = syscall.Exec(binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
 	}
 	return errors.Join(fmt.Errorf("cannot execute %s: %w", binary, err), ws.PassOn(fds, false))
+}
+
+// told reports whether one of the signals that wait is to end the daemon, and
+// leaves that there. The others have no meaning any more: all is read again.
+func told(signals chan os.Signal) bool {
+	for {
+		select {
+		case sig := <-signals:
+			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
+				signals <- sig // there is room: it was just taken
+				return true
+			}
+		default:
+			return false
+		}
+	}
 }
 
 // blockSignals blocks those that end or reload the daemon, on this thread, whose
@@ -197,7 +214,7 @@ func (d *daemon) askBinary(binary string) error {
 	said := strings.TrimSpace(out.String())
 	switch {
 	case ctx.Err() != nil:
-		return fmt.Errorf("%s did not say within %s whether it can take over", binary, checkPatience)
+		return fmt.Errorf("%s did not say in time, %s, whether it can take over", binary, checkPatience)
 	case err != nil && said != "":
 		return fmt.Errorf("%s cannot take over: %s", binary, lastLine(said))
 	case err != nil:
@@ -271,6 +288,16 @@ func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, error) {
 	}
 	d.resumed(&from.passedState, done)
 	return from.Calls, nil
+}
+
+// goOnWithCallers answers operators whose connections were the process's before.
+func (d *daemon) goOnWithCallers(fds []int) {
+	for _, fd := range fds {
+		unix.CloseOnExec(fd)
+		if err := d.admin.ServeConn(fd); err != nil {
+			d.log.Warn("an operator's connection is lost", zap.Error(err))
+		}
+	}
 }
 
 // goOnWithCalls goes on with what operators were waiting for.

@@ -74,7 +74,7 @@ func printUpgraded(p *Printer, _ *Invocation, result json.RawMessage) error {
 	if err := json.Unmarshal(result, &u); err != nil {
 		return err
 	}
-	p.Printf("upgraded: %s -> %s, %s kept, paused %.0f ms\n", u.From, u.To, plural(u.Sessions, "session", "sessions"), u.PausedMS)
+	p.Printf("upgraded: %s -> %s, %s kept, paused %.0fms\n", u.From, u.To, plural(u.Sessions, "session", "sessions"), u.PausedMS)
 	if u.Closed > 0 {
 		p.Printf("%s with 1012, for they could not be continued\n", plural(u.Closed, "was closed", "were closed"))
 	}

@@ -65,14 +65,14 @@ func (l *peerListener) Accept() (net.Conn, error) {
 		}
 		peer, err := peerOf(c)
 		if err == nil && l.server.options.permits(peer, l.server.uid) {
-			return &peerConn{Conn: c, peer: peer, permitted: true, place: l.places}, nil
+			return &peerConn{Conn: c, server: l.server, peer: peer, permitted: true, place: l.places}, nil
 		}
 		<-l.places
 		l.server.options.Log.Warn("operator refused", zap.Uint32("uid", peer.UID), zap.Uint32("gid", peer.GID),
 			zap.Int32("pid", peer.PID), zap.NamedError("credentials", err))
 		select {
 		case l.refused <- struct{}{}:
-			return &peerConn{Conn: c, peer: peer, place: l.refused}, nil
+			return &peerConn{Conn: c, server: l.server, peer: peer, place: l.refused}, nil
 		default:
 			_ = c.Close()
 		}
@@ -100,10 +100,15 @@ func (l *peerListener) Close() error {
 // peerConn is a connection whose peer is known. It gives its place back when it closes.
 type peerConn struct {
 	net.Conn
+	server    *Server
 	peer      Peer
 	permitted bool
 	place     chan struct{}
 	once      sync.Once
+
+	mu       sync.Mutex // guards what follows
+	kicked   bool       // its read deadline is past for our sake
+	deadline time.Time  // of reading, as it was set last
 }
 
 func (c *peerConn) Close() error {

@@ -88,6 +88,7 @@ func NewServer(o Options) *Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          zap.NewStdLog(o.Log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
+		ConnState:         s.gate.note,
 		ConnContext:       func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
 	}
 	return s
@@ -209,7 +210,7 @@ func (s *Server) call(ctx context.Context, w http.ResponseWriter, cmd *Command, 
 		c.stream.begun = resumed != nil && resumed.Begun
 		defer context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })()
 	}
-	leave, ok := s.gate.enter(ctx, !cmd.Suspends)
+	leave, ok := s.gate.enter(ctx, !cmd.Suspends, resumed != nil)
 	defer leave()
 	if !ok {
 		s.keep(w, cmd, args, c, nil)

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,112 +41,6 @@ type suspension struct {
 
 func (*suspension) Error() string { return session.ErrSuspend.Error() }
 
-// gate lets calls pass, or not.
-type gate struct {
-	mu      sync.Mutex // guards what follows
-	held    bool
-	quick   int           // calls under way that are not to be suspended
-	changed chan struct{} // closed, and made anew, when one of them changes
-
-	suspend context.Context // done, with session.ErrSuspend as its cause, when calls are to be suspended
-	begin   context.CancelCauseFunc
-	calls   []SuspendedCall
-	leaving sync.WaitGroup // calls that may yet be suspended
-}
-
-func newGate() *gate {
-	g := &gate{changed: make(chan struct{})}
-	g.suspend, g.begin = context.WithCancelCause(context.Background())
-	return g
-}
-
-func (g *gate) changeLocked() {
-	close(g.changed)
-	g.changed = make(chan struct{})
-}
-
-// enter lets a call pass. It reports false when the call is to be suspended before it has begun.
-func (g *gate) enter(ctx context.Context, quick bool) (leave func(), ok bool) {
-	g.mu.Lock()
-	for g.held {
-		changed := g.changed
-		g.leaving.Add(1) // so that it is waited for
-		g.mu.Unlock()
-		select {
-		case <-changed:
-			g.leaving.Done()
-		case <-ctx.Done():
-			return g.leaving.Done, true // the caller has left: it will see
-		case <-g.suspend.Done():
-			return g.leaving.Done, false
-		}
-		g.mu.Lock()
-	}
-	defer g.mu.Unlock()
-	if !quick {
-		g.leaving.Add(1)
-		return g.leaving.Done, true
-	}
-	g.quick++
-	return func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.quick--
-		g.changeLocked()
-	}, true
-}
-
-// Hold makes the calls that come from now on wait, and waits for those under way that are quick, until ctx is done: whoever is still
-// busy then is cut off with the process.
-func (s *Server) Hold(ctx context.Context) error {
-	g := s.gate
-	g.mu.Lock()
-	g.held = true
-	for g.quick > 0 {
-		changed := g.changed
-		g.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("%d calls of operators have not ended: %w", g.quick, ctx.Err())
-		}
-		g.mu.Lock()
-	}
-	g.mu.Unlock()
-	return nil
-}
-
-// Suspend ends the calls that wait, and those that Hold holds, and returns them with the descriptors of their callers. They are
-// given to Continue, in this process or in the next.
-func (s *Server) Suspend(ctx context.Context) []SuspendedCall {
-	g := s.gate
-	g.begin(session.ErrSuspend)
-	ended := make(chan struct{})
-	go func() {
-		g.leaving.Wait()
-		close(ended)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	calls := g.calls
-	g.calls = nil
-	return calls
-}
-
-// Resume takes calls again.
-func (s *Server) Resume() {
-	g := s.gate
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.held = false
-	g.suspend, g.begin = context.WithCancelCause(context.Background())
-	g.changeLocked()
-}
-
 // keep notes a call that is suspended, and takes its connection from the HTTP server.
 func (s *Server) keep(w http.ResponseWriter, cmd *Command, args Args, c *Call, why *suspension) {
 	raw, err := marshal(args)
@@ -176,16 +69,7 @@ func (s *Server) keep(w http.ResponseWriter, cmd *Command, args Args, c *Call, w
 		_ = conn.SetDeadline(time.Time{})
 		call.conn = conn
 	}
-	sc, ok := unwrap(call.conn).(*net.UnixConn)
-	if !ok {
-		_ = call.conn.Close()
-		return
-	}
-	raw2, err := sc.SyscallConn()
-	if err == nil {
-		err = raw2.Control(func(fd uintptr) { call.FD = int(fd) })
-	}
-	if err != nil {
+	if call.FD, err = descriptorOf(unwrap(call.conn)); err != nil {
 		_ = call.conn.Close()
 		return
 	}

@@ -52,10 +52,11 @@ func (l *loop) handled(c *Conn, fd int32) {
 	l.srv.opt.Store.SetIn(fd, in)
 }
 
-// noteOutLocked notes what has been written.
+// noteOutLocked notes what has been written. Who has begun to end, in whatever
+// way, cannot go on.
 func (c *Conn) noteOutLocked(store *fdstore.Store, fd int32) {
 	begun := byte(0)
-	if c.out.begun > 0 || c.broken {
+	if c.out.begun > 0 || c.broken || c.state() != stateOpen {
 		begun = 1
 	}
 	store.SetOut(fd, begun)
@@ -70,12 +71,12 @@ func (l *loop) letGo(fd int32) {
 	shutdownBoth(fd)
 }
 
-// KeepAll keeps what is not open, too, and what Export is about to write down:
+// KeepAll keeps what is not open, too, and is about to be written down by Export:
 // for the next process, which has the descriptors from the store. Suspend came
 // before.
 func (s *Server) KeepAll() {
 	s.table.each(func(c *Conn) {
-		if c.fd >= 0 && c.peer.tls == nil && c.loop.keeper != nil && c.state() != stateLent {
+		if c.fd >= 0 && !c.opened && c.peer.tls == nil && c.loop.keeper != nil && c.state() != stateLent {
 			c.loop.keeper.Add(c.fd, c.key(), nil)
 		}
 	})
