@@ -21,6 +21,8 @@ require (
 	golang.org/x/text v0.43.0
 )
 
+require github.com/prometheus/client_golang v1.25.0 // indirect
+
 require (
 	github.com/dop251/base64dec v0.0.0-20231022112746-c6c9f9a96217 // indirect
 	github.com/evanw/esbuild v0.28.2 // indirect
