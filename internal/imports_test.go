@@ -29,11 +29,12 @@ var allowed = map[string][]string{
 	"internal/listen":         {"internal/config"},
 	"internal/loadtest":       {"client"},
 	"internal/route":          {"internal/session", "internal/ws"},
-	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/ws"},
+	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/timing", "internal/ws"},
 	"internal/script/inspect": {},
-	"internal/session":        {"internal/ws"},
-	"internal/webhook":        {"internal/session"},
-	"internal/ws":             {"internal/deflate"},
+	"internal/session":        {"internal/timing", "internal/ws"},
+	"internal/timing":         {},
+	"internal/webhook":        {"internal/session", "internal/timing"},
+	"internal/ws":             {"internal/deflate", "internal/timing"},
 	"test/soak":               {"client", "internal/admin", "internal/session"}, // the operators' API is called too often for a process each
 	"web":                     {},
 }

@@ -109,7 +109,7 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 	waiting := make([]*Session, 0, len(targets))
 	defer func() {
 		for _, x := range waiting {
-			x.forget(r)
+			x.forget(r, overdue(ctx))
 		}
 	}()
 	for _, x := range targets {
@@ -118,7 +118,7 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 			result := x.conn.SendFrame(f)
 			res.note(result)
 			// A session that ended meanwhile has settled the request already.
-			if result == Sent || result == Queued || !x.forget(r) {
+			if result == Sent || result == Queued || !x.forget(r, unsent) {
 				waiting = append(waiting, x)
 			}
 		case ErrTooManyPending:

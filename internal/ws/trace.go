@@ -48,6 +48,9 @@ func (c *Conn) Trace(t Tracer) {
 	c.life.Store(c.life.Load() | tracedBit)
 }
 
+// Traced reports whether it is.
+func (c *Conn) Traced() bool { return c.traced() }
+
 func (c *Conn) traced() bool { return c.life.Load()&tracedBit != 0 }
 
 // trace shows something of a connection that is traced.
