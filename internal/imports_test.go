@@ -18,8 +18,8 @@ const module = "github.com/nvsess/nvsess/"
 var allowed = map[string][]string{
 	"client":                  {"internal/deflate"},
 	"cmd/nvsessctl":           {"client", "internal/admin", "internal/config", "internal/gen", "internal/jsinput", "internal/loadtest"},
-	"cmd/nvsessd":             {"internal/admin", "internal/auth", "internal/config", "internal/listen", "internal/route", "internal/script", "internal/session", "internal/webhook", "internal/ws", "internal/deflate", "web"},
-	"internal/admin":          {"internal/session"},
+	"cmd/nvsessd":             {"internal/admin", "internal/auth", "internal/config", "internal/listen", "internal/metrics", "internal/route", "internal/script", "internal/session", "internal/webhook", "internal/ws", "internal/deflate", "web"},
+	"internal/admin":          {"internal/session", "internal/timing"},
 	"internal/auth":           {"internal/session", "internal/ws"},
 	"internal/config":         {},
 	"internal/deflate":        {},
@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/jsinput":        {},
 	"internal/listen":         {"internal/config"},
 	"internal/loadtest":       {"client"},
+	"internal/metrics":        {"internal/script", "internal/session", "internal/timing", "internal/webhook"},
 	"internal/route":          {"internal/session", "internal/ws"},
 	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/timing", "internal/ws"},
 	"internal/script/inspect": {},

@@ -73,7 +73,7 @@ type Engine struct {
 	errors  errorBudget
 	jobs    timing.Histogram
 	anew    atomic.Uint64 // worlds given up
-	stuck   atomic.Int64 // worlds given up whose goroutines have not come back
+	stuck   atomic.Int64  // worlds given up whose goroutines have not come back
 	wg      sync.WaitGroup
 
 	budgets     [numHandlers]*budget

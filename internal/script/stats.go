@@ -5,8 +5,8 @@ import "github.com/nvsess/nvsess/internal/timing"
 // Stats are an engine's totals since it was made.
 type Stats struct {
 	Jobs     timing.Snapshot   // what ran: calls of handlers, timers, promises that went on, lines typed
-	Errors   map[string]uint64 // calls of handlers that failed, by the handler's name
-	Timeouts map[string]uint64 // of those, that were ended for taking too long
+	Errors   map[string]uint64 // calls of handlers that threw, by the handler's name
+	Timeouts map[string]uint64 // calls that were ended for taking too long
 	Anew     uint64            // times that JavaScript was begun anew
 }
 
