@@ -105,7 +105,8 @@ type daemon struct {
 	script   *script.Engine
 	admin    *admin.Server
 	adminErr chan error
-	serving  sync.WaitGroup    // what feeds adminErr
+	serving  sync.WaitGroup // what feeds adminErr
+	telling  telling
 	missing  map[string]string // what is wrong with sockets that are gone, by address
 	byHand   bool              // started from a terminal
 }
@@ -117,6 +118,7 @@ func (d *daemon) start() (err error) {
 		}
 		if err != nil {
 			stopRoutes(context.Background(), d.routes, d.log)
+			d.stopMetrics(context.Background())
 		}
 	}()
 	listeners, err := d.sockets.listeners(d.cfg)
@@ -146,6 +148,9 @@ func (d *daemon) start() (err error) {
 	if err := d.startScript(); err != nil {
 		return err
 	}
+	if err := d.startMetrics(); err != nil {
+		return err
+	}
 	uids, gids, err := d.cfg.Admin.Allowed()
 	if err != nil {
 		return err
@@ -160,6 +165,7 @@ func (d *daemon) start() (err error) {
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
 		Config:      func() any { return d.effective() },
 		LogLost:     d.lines.Lost,
+		Metrics:     d.telling.handler,
 		LogLevel:    func() string { return d.level.String() },
 		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
 		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
@@ -282,6 +288,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	stopWebhook(ctx, d.webhook, d.log)
 	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)
 	defer cancelAdmin()
+	d.stopMetrics(adminCtx)
 	if err := d.admin.Shutdown(adminCtx); err != nil {
 		d.log.Warn("some operators' calls were cut", zap.Error(err))
 	}
