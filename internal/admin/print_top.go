@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -365,7 +366,7 @@ func bound(d time.Duration) string { return "<" + tenths(d.Seconds()) }
 func tenths(seconds float64) string {
 	switch {
 	case seconds < 1:
-		return strings.TrimSuffix(sprintf("%.1f", 1000*seconds), ".0") + "ms"
+		return strconv.FormatFloat(1000*seconds, 'g', 3, 64) + "ms"
 	case seconds < 100:
 		return strings.TrimSuffix(sprintf("%.1f", seconds), ".0") + "s"
 	}

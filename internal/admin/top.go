@@ -162,18 +162,6 @@ func (t TopTimes) Since(was TopTimes) TopTimes {
 	return d
 }
 
-// Add adds others.
-func (t TopTimes) Add(o TopTimes) TopTimes {
-	if len(t.Buckets) != len(o.Buckets) {
-		return o
-	}
-	sum := TopTimes{Seconds: t.Seconds + o.Seconds, Buckets: make([]uint64, len(t.Buckets)), Bounds: t.Bounds}
-	for i := range sum.Buckets {
-		sum.Buckets[i] = t.Buckets[i] + o.Buckets[i]
-	}
-	return sum
-}
-
 // Quantile is an upper bound of a quantile, and false when there are no durations. What is beyond the last bound counts as twice that.
 func (t TopTimes) Quantile(q float64) (time.Duration, bool) {
 	n, sum := t.Count(), uint64(0)
