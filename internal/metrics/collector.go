@@ -40,12 +40,14 @@ type Value struct {
 // New makes a registry of all there is to tell.
 func New(o Options) *prometheus.Registry {
 	r := prometheus.NewRegistry()
-	r.MustRegister(
-		&collector{o},
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	r.MustRegister(&collector{o})
+	r.MustRegister(libraries()...)
 	return r
+}
+
+// libraries tell of Go's runtime and of the process.
+func libraries() []prometheus.Collector {
+	return []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})}
 }
 
 // collector reads the values when it is asked.

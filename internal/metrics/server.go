@@ -21,9 +21,12 @@ const (
 // Handler answers with what a registry has. What cannot be told is logged, and
 // left out.
 func Handler(r *prometheus.Registry, log *zap.Logger) http.Handler {
+	errs, err := zap.NewStdLogAt(log, zap.WarnLevel)
+	if err != nil { // there is such a level
+		panic(err)
+	}
 	return promhttp.HandlerFor(r, promhttp.HandlerOpts{
-		ErrorLog:      zap.NewStdLog(log.WithOptions(zap.IncreaseLevel(zap.ErrorLevel))),
-		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout,
+		ErrorLog: errs, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes, Timeout: scrapeTimeout,
 	})
 }
 
