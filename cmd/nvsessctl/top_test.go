@@ -32,6 +32,7 @@ func topProgram(d *daemon, args ...string) *exec.Cmd {
 // restored checks that a terminal is as a shell leaves it: with echo and whole lines, the cursor, and its own screen.
 func (c *terminal) restored() {
 	c.t.Helper()
+	c.expect(topLeave) // it may be on its way
 	found, err := unix.IoctlGetTermios(int(c.tty.Fd()), unix.TCGETS)
 	if err != nil {
 		c.t.Fatal(err)
