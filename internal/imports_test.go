@@ -18,8 +18,8 @@ const module = "github.com/nvsess/nvsess/"
 var allowed = map[string][]string{
 	"client":                  {"internal/deflate"},
 	"cmd/nvsessctl":           {"client", "internal/admin", "internal/config", "internal/gen", "internal/jsinput", "internal/loadtest"},
-	"cmd/nvsessd":             {"internal/admin", "internal/auth", "internal/config", "internal/fdstore", "internal/listen", "internal/route", "internal/script", "internal/session", "internal/snapshot", "internal/webhook", "internal/ws", "internal/deflate", "web"},
-	"internal/admin":          {"internal/session"},
+	"cmd/nvsessd":             {"internal/admin", "internal/auth", "internal/config", "internal/deflate", "internal/fdstore", "internal/listen", "internal/metrics", "internal/route", "internal/script", "internal/session", "internal/snapshot", "internal/webhook", "internal/ws", "web"},
+	"internal/admin":          {"internal/session", "internal/timing"},
 	"internal/auth":           {"internal/session", "internal/ws"},
 	"internal/config":         {},
 	"internal/deflate":        {},
@@ -29,15 +29,17 @@ var allowed = map[string][]string{
 	"internal/jsinput":        {},
 	"internal/listen":         {"internal/config"},
 	"internal/loadtest":       {"client"},
+	"internal/metrics":        {"internal/script", "internal/session", "internal/timing", "internal/webhook"},
 	"internal/route":          {"internal/session", "internal/ws"},
-	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/ws"},
+	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/timing", "internal/ws"},
 	"internal/script/inspect": {},
-	"internal/session":        {"internal/fdstore", "internal/snapshot", "internal/ws"},
+	"internal/session":        {"internal/fdstore", "internal/snapshot", "internal/timing", "internal/ws"},
 	"internal/snapshot":       {},
-	"internal/webhook":        {"internal/session"},
-	"internal/ws":             {"internal/deflate", "internal/fdstore", "internal/snapshot"},
+	"internal/webhook":        {"internal/session", "internal/timing"},
+	"internal/ws":             {"internal/deflate", "internal/fdstore", "internal/snapshot", "internal/timing"},
 	"test/soak":               {"client", "internal/admin", "internal/session"},      // the operators' API is called too often for a process each
 	"test/continuity/swarm":   {"bench/wire", "internal/admin", "internal/loadtest"}, // as test/soak
+	"internal/timing":         {},
 	"web":                     {},
 }
 

@@ -38,6 +38,9 @@ func oneShot(ctx context.Context, opts options, args []string, std streams) erro
 	if err != nil {
 		return std.fail(err, inv.JSON)
 	}
+	if inv.Command.Name == "top" {
+		return std.fail(runTop(ctx, c, inv, std), inv.JSON)
+	}
 	if inv.Command.Name == "js" {
 		return std.fail(runJS(ctx, c, inv, std), inv.JSON)
 	}

@@ -22,6 +22,7 @@ usage: nvsessctl [-s SOCKET] [--json] COMMAND [ARGUMENT ...]
        nvsessctl [-s SOCKET] [-k] < FILE   commands, a line each, and JavaScript; stops at the first that fails, unless -k
        nvsessctl connect URL            be a client: ws://, wss:// or ws+unix:///path (see connect --help)
        nvsessctl tst [-n COUNT] URL     be thousands of clients, and measure (see tst --help)
+       nvsessctl pprof WHAT -o FILE     take a profile of the daemon: cpu, heap... (see pprof --help)
        nvsessctl gen WHAT [OPTIONS]     make nginx's part, configuration, handlers, clients (see gen --help)
 
   -s, --socket PATH   the daemon's admin socket (default: $NVSESS_ADMIN, this user's, the system's)
@@ -65,6 +66,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return std.fail(err, opts.json)
 	case len(rest) > 0 && rest[0] == "tst":
 		return std.fail(runTst(ctx, rest[1:], opts.json, stdin, stdout, stderr), opts.json)
+	case len(rest) == 2 && (rest[0] == "help" || rest[0] == "?") && rest[1] == "pprof":
+		return std.fail(std.print([]byte(pprofUsage())), opts.json)
+	case len(rest) > 0 && rest[0] == "pprof":
+		return std.fail(runPprof(ctx, opts, rest[1:], std), opts.json)
 	case len(rest) > 0 && rest[0] == "connect":
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 		defer stop()

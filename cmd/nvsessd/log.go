@@ -15,7 +15,8 @@ import (
 // newLogger writes to stderr: for people on a terminal, as JSON elsewhere
 // ("auto"). Its level can be changed while it runs. What a peer sent never
 // reaches a terminal raw: the encodings escape the C0 controls, and printableLog
-// the rest. The queue is to be closed at the end.
+// the rest. In the journal each line has its priority. The queue is to be closed
+// at the end.
 func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, *logQueue, error) {
 	level, err := zap.ParseAtomicLevel(c.Level)
 	if err != nil {
@@ -38,6 +39,9 @@ func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, *
 		ec.EncodeLevel = zapcore.CapitalLevelEncoder
 		enc = zapcore.NewConsoleEncoder(ec)
 	}
+	if journaled(stderr) {
+		enc = withPriority{enc}
+	}
 	queue := newLogQueue(stderr, func(n uint64) []byte {
 		e := zapcore.Entry{Level: zap.WarnLevel, Time: time.Now(), Message: "lines of the log were lost before this one"}
 		line, err := enc.Clone().EncodeEntry(e, []zap.Field{zap.Uint64("lines", n)})
@@ -47,5 +51,5 @@ func newLogger(c *config.Log, stderr io.Writer) (*zap.Logger, zap.AtomicLevel, *
 		defer line.Free()
 		return append([]byte(nil), line.Bytes()...)
 	})
-	return zap.New(zapcore.NewCore(enc, printableLog{queue}, level)), level, queue, nil
+	return zap.New(levelled{zapcore.NewCore(enc, printableLog{queue}, zap.DebugLevel), level}), level, queue, nil
 }

@@ -55,6 +55,7 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 			Memory:        int64(c.Limits.MemoryBytes),
 		},
 		Log:            log,
+		DebugLog:       withoutLevel(log),
 		Mounts:         mounts(c),
 		Keepalive:      c.Keepalive.Enabled,
 		Interval:       c.Keepalive.Interval.Std(),

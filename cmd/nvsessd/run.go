@@ -129,7 +129,8 @@ type daemon struct {
 	script   *script.Engine
 	admin    *admin.Server
 	adminErr chan error
-	serving  sync.WaitGroup    // what feeds adminErr
+	serving  sync.WaitGroup // what feeds adminErr
+	telling  telling
 	missing  map[string]string // what is wrong with sockets that are gone, by address
 	byHand   bool              // started from a terminal
 	keeping  *keeping          // nil: sessions end with the process
@@ -150,6 +151,7 @@ func (d *daemon) start(from *takenState) (err error) {
 		}
 		if err != nil {
 			stopRoutes(context.Background(), d.routes, d.log)
+			d.stopMetrics(context.Background())
 		}
 	}()
 	listeners, err := d.sockets.listeners(d.cfg)
@@ -182,6 +184,9 @@ func (d *daemon) start(from *takenState) (err error) {
 	if err := d.startScript(); err != nil {
 		return err
 	}
+	if err := d.startMetrics(); err != nil {
+		return err
+	}
 	uids, gids, err := d.cfg.Admin.Allowed()
 	if err != nil {
 		return err
@@ -196,6 +201,7 @@ func (d *daemon) start(from *takenState) (err error) {
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
 		Config:   func() any { return d.effective() },
 		LogLost:  d.lines.Lost,
+		Metrics:  d.telling.handler,
 		LogLevel: func() string { return d.level.String() },
 		SetLogLevel: func(s string) error {
 			defer d.keeping.note()
@@ -352,6 +358,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	stopWebhook(ctx, d.webhook, d.log)
 	adminCtx, cancelAdmin := context.WithTimeout(context.Background(), time.Second)
 	defer cancelAdmin()
+	d.stopMetrics(adminCtx)
 	if err := d.admin.Shutdown(adminCtx); err != nil {
 		d.log.Warn("some operators' calls were cut", zap.Error(err))
 	}

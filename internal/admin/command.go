@@ -110,7 +110,7 @@ var (
 
 // The table is made here and not in a variable's initialiser because help prints it.
 func init() {
-	table = slices.Concat(sessionCommands(), messageCommands(), broadcastCommands(), handlerCommands(), scriptCommands(), daemonCommands(), consoleCommands())
+	table = slices.Concat(sessionCommands(), messageCommands(), broadcastCommands(), handlerCommands(), scriptCommands(), daemonCommands(), observeCommands(), consoleCommands())
 	for _, c := range table {
 		for _, name := range append([]string{c.Name}, c.Aliases...) {
 			if byName[name] != nil {

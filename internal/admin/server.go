@@ -26,6 +26,7 @@ type Options struct {
 	LogLevel    func() string
 	SetLogLevel func(string) error
 	LogLost     func() uint64 // lines of the log that could not be written
+	Metrics     http.Handler  // answers GET /metrics; nil: there are none
 
 	// Upgrade replaces the process. It returns when that has failed, or with ctx's cause: session.ErrSuspend when it succeeds. Upgraded is what
 	// the last one has come to.
@@ -157,8 +158,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, peer Peer) error 
 	}
 	name, ok := strings.CutPrefix(r.URL.Path, "/v1/")
 	switch {
+	case r.URL.Path == metricsPath:
+		return s.metrics(w, r)
+	case strings.HasPrefix(r.URL.Path, profilePath):
+		return s.profile(w, r, peer)
 	case !ok:
-		return errorf(CodeNoSuchCommand, "the commands are under /v1/")
+		return errorf(CodeNoSuchCommand, "the commands are under /v1/; there are /metrics and /debug/pprof/ besides")
 	case name == "":
 		return s.list(w, r)
 	}

@@ -72,6 +72,7 @@ type Config struct {
 	HTTP      HTTP
 	Web       Web
 	Shutdown  Shutdown
+	Metrics   Metrics
 	Log       Log
 
 	Mounts []Mount // besides the top level's: see AllMounts
@@ -245,6 +246,11 @@ type Web struct {
 type Shutdown struct {
 	Delay    Duration // before sessions are closed
 	Deadline Duration // for their closing
+}
+
+// Metrics are told on the admin socket, and here.
+type Metrics struct {
+	Listen string // "tcp:HOST:PORT"; empty: nowhere
 }
 
 // Log is what is written about all this.

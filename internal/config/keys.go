@@ -126,6 +126,8 @@ var keys = []key[Config]{
 	bind("shutdown.delay", func(c *Config) *Duration { return &c.Shutdown.Delay }, noneOrDuration(10*millisecond, 10*minute)),
 	bind("shutdown.deadline", func(c *Config) *Duration { return &c.Shutdown.Deadline }, duration(10*millisecond, 10*minute)),
 
+	bind("metrics.listen", func(c *Config) *string { return &c.Metrics.Listen }, text(`"tcp:HOST:PORT", or ""`, checkMetricsAddr)),
+
 	bind("log.level", func(c *Config) *string { return &c.Log.Level }, choice("debug", "info", "warn", "error")),
 	bind("log.format", func(c *Config) *string { return &c.Log.Format }, choice("auto", "console", "json")),
 }

@@ -120,6 +120,7 @@ var values = []struct {
 	{"web.demo_path", `"/demo/"`, []string{`"demo"`, `"/*/"`}},
 	{"shutdown.delay", `"1s"`, []string{`"9ms"`, `"11m"`, `5`}},
 	{"shutdown.deadline", `"1s"`, []string{`"9ms"`, `"11m"`}},
+	{"metrics.listen", `"tcp:127.0.0.1:9464"`, []string{`"127.0.0.1:9464"`, `"unix:/run/m.sock"`, `"tcp:9464"`, `"tcp::70000"`, `["tcp::9464"]`}},
 	{"log.level", `"debug"`, []string{`"trace"`, `"INFO"`}},
 	{"log.format", `"json"`, []string{`"text"`}},
 }

@@ -59,6 +59,18 @@ func checkAdminAddr(s string) error {
 	return err
 }
 
+// checkMetricsAddr wants TCP: Prometheus scrapes nothing else, and who has a unix socket has the operators'.
+func checkMetricsAddr(s string) error {
+	if s == "" {
+		return nil
+	}
+	a, err := addrOf(s)
+	if err == nil && a.IsUnix() {
+		err = fmt.Errorf("%q: on a unix socket there is the operators'", s)
+	}
+	return err
+}
+
 // addrOf parses an address of the file without the "allowed" of ParseAddr's error, which the key says itself. How long the
 // runtime directory is must not decide whether a file is right, so "%t" is short here; ListenAddrs judges the real path.
 func addrOf(s string) (Addr, error) {

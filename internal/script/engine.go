@@ -14,6 +14,7 @@ import (
 
 	"github.com/nvsess/nvsess/internal/jsinput"
 	"github.com/nvsess/nvsess/internal/session"
+	"github.com/nvsess/nvsess/internal/timing"
 )
 
 // Options configures an [Engine].
@@ -73,7 +74,9 @@ type Engine struct {
 	out     *output
 	reports [numHandlers]report
 	errors  errorBudget
-	stuck   atomic.Int64 // worlds given up whose goroutines have not come back
+	jobs    timing.Histogram
+	anew    atomic.Uint64 // worlds given up
+	stuck   atomic.Int64  // worlds given up whose goroutines have not come back
 	wg      sync.WaitGroup
 
 	budgets     [numHandlers]*budget
@@ -209,6 +212,7 @@ func (e *Engine) giveUp(old *world, why string) {
 	if id := slices.Index(handlerNames[:], running); id >= 0 {
 		e.reports[id].failed(problem{text: "JavaScript was begun anew: " + why, timeout: true})
 	}
+	e.anew.Add(1)
 	e.stuck.Add(1)
 	e.wg.Go(next.run)
 	e.wg.Go(func() { <-old.ended; e.stuck.Add(-1) })

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/dop251/goja"
 	"go.uber.org/zap"
@@ -100,8 +101,12 @@ func (w *world) doAll() {
 	if w.mending {
 		w.probe()
 	}
+	began := time.Now()
 	for j, ok := w.next(); ok; j, ok = w.next() {
 		w.do(&j)
+		ended := time.Now() // where the next begins
+		w.e.jobs.Observe(ended.Sub(began))
+		began = ended
 	}
 }
 

@@ -108,7 +108,7 @@ func (s *Server) askMany(ctx context.Context, b Broadcast, targets []*Session, r
 			result := x.conn.SendFrame(f)
 			res.note(result)
 			// A session that ended meanwhile has settled the request already.
-			if result == Sent || result == Queued || !x.forget(r) {
+			if result == Sent || result == Queued || !x.forget(r, unsent) {
 				waiting = append(waiting, x)
 			}
 		case ErrTooManyPending:
@@ -132,7 +132,7 @@ func (s *Server) gather(ctx context.Context, b Broadcast, r *request, res Broadc
 	defer func() {
 		for _, x := range waiting {
 			if !leave {
-				x.forgetID(r.id)
+				x.forgetID(r.id, overdue(ctx))
 			}
 		}
 	}()

@@ -64,7 +64,7 @@ func (c *claims) keep(s *Session, id ID) *claim {
 	key, x := claimKey{s, id}, new(claim)
 	x.stop = time.AfterFunc(claimPatience, func() {
 		c.take(key)
-		s.forgetID(id)
+		s.forgetID(id, expired)
 	}).Stop
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -95,11 +95,11 @@ func (s *Session) awaitAgain(id ID) {
 	r.settleBy(func(_ *Session, a answer) { x.deliver(a) })
 	w := s.waitsLocked()
 	w.requests = append(w.requests, r)
-	s.mount.srv.pending.Add(1)
+	s.mount.srv.requests.begin()
 }
 
 // forgetID is forget by the request's id.
-func (s *Session) forgetID(id ID) bool {
+func (s *Session) forgetID(id ID, why fate) bool {
 	s.mu.Lock()
 	var r *request
 	if s.waits != nil {
@@ -108,7 +108,7 @@ func (s *Session) forgetID(id ID) bool {
 		}
 	}
 	s.mu.Unlock()
-	return r != nil && s.forget(r)
+	return r != nil && s.forget(r, why)
 }
 
 // AskAgain goes on with an Ask that ended with a *Suspended, in this process or
@@ -133,7 +133,7 @@ func (s *Session) AskAgain(ctx context.Context, id string) (json.RawMessage, err
 		if suspended(ctx) {
 			return s.suspend(want, got, x.collect)
 		}
-		if !s.forgetID(want) { // it was settled this very moment
+		if !s.forgetID(want, overdue(ctx)) { // it was settled this very moment
 			a := <-got
 			return a.envelope, a.err
 		}

@@ -286,3 +286,12 @@ func (h *handlers) closed(srv *Server, s *Session, info ws.CloseInfo) {
 		srv.log.Info("session closed", zap.String("session", s.ID()), zap.Int("code", info.Code), zap.String("reason", printable(info.Reason)))
 	}
 }
+
+// totals counts calls by kind; see HandlerInfo.Calls.
+func (h *handlers) totals() map[string]uint64 {
+	m := make(map[string]uint64, numKinds)
+	for i := range h.calls {
+		m[kindNames[i]] = h.calls[i].Load()
+	}
+	return m
+}

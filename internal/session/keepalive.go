@@ -40,6 +40,7 @@ func (r receiver) greet(b *ws.Batch, s *Session) {
 // either, the end.
 func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 	s := c.Data().(*Session)
+	r.debugTimer(s)
 	if r.opt.Keepalive && !s.greeted {
 		r.greet(b, s)
 		return

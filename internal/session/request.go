@@ -60,7 +60,7 @@ func (s *Session) expect(r *request) error {
 		return ErrTooManyPending
 	}
 	w.requests = append(w.requests, r)
-	s.mount.srv.pending.Add(1)
+	s.mount.srv.requests.begin()
 	return nil
 }
 
@@ -72,8 +72,9 @@ func (s *Server) deadline(ctx context.Context) (context.Context, context.CancelF
 	return context.WithTimeout(ctx, s.opt.AskTimeout)
 }
 
-// forget takes a request back and reports whether it was still unsettled.
-func (s *Session) forget(r *request) bool {
+// forget takes a request back, for that reason, and reports whether it was still
+// unsettled.
+func (s *Session) forget(r *request, why fate) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waits == nil {
@@ -85,7 +86,7 @@ func (s *Session) forget(r *request) bool {
 	}
 	s.waits.requests = slices.Delete(s.waits.requests, i, i+1)
 	s.trimLocked()
-	s.mount.srv.pending.Add(-1)
+	s.mount.srv.requests.end(why)
 	return true
 }
 
@@ -109,7 +110,7 @@ func (s *Session) answer(id []byte, envelope []byte) bool {
 	if r == nil {
 		return false
 	}
-	s.mount.srv.pending.Add(-1)
+	s.mount.srv.requests.end(answered)
 	r.settle(s, bytes.Clone(envelope), nil)
 	return true
 }
@@ -131,10 +132,10 @@ func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessag
 	}
 	switch s.conn.SendFrame(r.frame(s.mount.srv, data)) {
 	case Gone:
-		s.forget(r)
+		s.forget(r, unsent)
 		return nil, ErrSessionClosed
 	case Slow:
-		s.forget(r)
+		s.forget(r, unsent)
 		return nil, ErrSlow
 	}
 	s.mount.srv.watchers.message(s, KindJSON, "out", data)
@@ -145,7 +146,7 @@ func (s *Session) Ask(ctx context.Context, data json.RawMessage) (json.RawMessag
 		if suspended(ctx) {
 			return s.suspend(r.id, got, func(sink func(answer)) { r.settleBy(func(_ *Session, a answer) { sink(a) }) })
 		}
-		if !s.forget(r) { // it was settled this very moment
+		if !s.forget(r, overdue(ctx)) { // it was settled this very moment
 			a := <-got
 			return a.envelope, a.err
 		}

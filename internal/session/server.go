@@ -18,6 +18,9 @@ type Options struct {
 	WS  ws.Options // Handler is set by NewServer
 	Log *zap.Logger
 
+	// DebugLog takes what a session is debugged with, whatever Log's level; nil: Log.
+	DebugLog *zap.Logger
+
 	// Mounts are the paths of sessions; none: WS.Mounts, all with Mode. The first
 	// is the top level's.
 	Mounts []Mount
@@ -65,7 +68,9 @@ type Server struct {
 	arriving   *arriving // while sessions are imported
 	cfgMS      int64     // the interval in milliseconds, as the protocol says it
 
-	pending   atomic.Int64  // requests waiting for an answer
+	requests  requests
+	debugged  debugged
+	tops      tops
 	wrongWay  atomic.Uint64 // envelopes of a type only we may send
 	unknownID atomic.Uint64 // answers to nothing
 	timedOut  atomic.Uint64 // sessions closed for silence
@@ -200,6 +205,7 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 	}
 	s.finish()
 	defer s.told()
+	r.debugClose(s, info)
 	r.handlers.closed(r.Server, s, info)
 	if r.watchers.any() {
 		r.watchers.publish(s, Event{Type: EventClose, Code: info.Code, Reason: info.Reason})

@@ -194,7 +194,7 @@ func (s *Session) release() {
 		return
 	}
 	for _, r := range w.requests {
-		s.mount.srv.pending.Add(-1)
+		s.mount.srv.requests.end(abandoned)
 		r.settle(s, nil, ErrSessionClosed)
 	}
 	for _, p := range w.pings {

@@ -81,6 +81,9 @@ func (s *Server) totals() map[string]interface {
 		"wrong_way": &s.wrongWay, "unknown_id": &s.unknownID, "timed_out": &s.timedOut, "pending": &s.limited.requests,
 		"inbox_dropped": &s.inboxes.dropped, "inbox_closed": &s.inboxes.closed,
 	}
+	for i := range s.requests.fates {
+		m["requests."+fateNames[i]] = &s.requests.fates[i]
+	}
 	for k := range s.handlers.calls {
 		m["calls."+Kind(k).String()] = &s.handlers.calls[k]
 	}

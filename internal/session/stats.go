@@ -19,12 +19,18 @@ type Stats struct {
 	BytesIn        uint64            `json:"bytes_in"`
 	MessagesOut    uint64            `json:"messages_out"`
 	BytesOut       uint64            `json:"bytes_out"`
+	TextOut        uint64            `json:"text_out"`
+	BinaryOut      uint64            `json:"binary_out"`
+	BinaryBytesIn  uint64            `json:"binary_bytes_in"`
+	BinaryBytesOut uint64            `json:"binary_bytes_out"`
 	Inflated       uint64            `json:"inflated"` // messages that came compressed
 	Deflated       uint64            `json:"deflated"` // messages sent compressed
 	Dropped        uint64            `json:"dropped"`
 	SlowClosed     uint64            `json:"slow_closed"`
 	KeepaliveLost  uint64            `json:"keepalive_timeouts"`
 	Pending        int64             `json:"pending"`
+	Requests       map[string]uint64 `json:"requests"` // those that were pending, by what became of them
+	Calls          map[string]uint64 `json:"calls"`    // of handlers, by kind
 	WrongDirection uint64            `json:"wrong_direction"`
 	UnknownReplies uint64            `json:"unknown_replies"`
 	AcceptFailed   uint64            `json:"accept_failed"`
@@ -52,13 +58,14 @@ func (s *Server) Stats() Stats {
 		Closes: byName(t.Closes), Refused: byName(t.Refused), Violations: byName(t.Violations),
 		AuthRefused: s.unauthenticated.byReason(),
 		TextIn:      t.TextIn, BinaryIn: t.BinaryIn, BytesIn: t.BytesIn, MessagesOut: t.MessagesOut, BytesOut: t.BytesOut,
+		TextOut: t.TextOut, BinaryOut: t.BinaryOut, BinaryBytesIn: t.BinaryBytesIn, BinaryBytesOut: t.BinaryBytesOut,
 		Inflated: t.Inflated, Deflated: t.Deflated,
 		Dropped: t.Dropped, SlowClosed: t.SlowClosed, KeepaliveLost: s.timedOut.Load(), AcceptFailed: t.AcceptFailed,
 		HTTP:    s.routeTotals(),
 		Limited: s.limited.totals(t.Limited), Addresses: t.Addresses,
 		Starved: t.Starved, Memory: t.Memory, MemoryClosed: t.MemoryClosed,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
-		Pending: s.pending.Load(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
+		Pending: s.requests.pending.Load(), Requests: s.requests.totals(), Calls: s.handlers.totals(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
 		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.since).Round(100 * time.Millisecond).Seconds(),
 		Mounts: s.mountStats(),
 	}

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/nvsess/nvsess/internal/session"
+	"github.com/nvsess/nvsess/internal/timing"
 )
 
 // Options configures a [Hook]. Zero means the default, except for Retries.
@@ -41,6 +42,8 @@ type Hook struct {
 	failures *zap.Logger     // log, with a limit to the lines per second
 	ctx      context.Context // of all requests
 	cancel   context.CancelFunc
+
+	attempts timing.Histogram
 
 	mu       sync.Mutex // guards what follows
 	queue    []*event
@@ -140,6 +143,9 @@ func (h *Hook) report(event string) session.Report {
 	}
 	return r
 }
+
+// Attempts is how long each attempt took, whatever came of it.
+func (h *Hook) Attempts() timing.Snapshot { return h.attempts.Snapshot() }
 
 // Stats returns the totals.
 func (h *Hook) Stats() Stats {

@@ -75,6 +75,9 @@ func TestRetriesEnd(t *testing.T) {
 	if r.Errors != 1 || r.Timeouts != 0 || r.Last != "it answered 500 Internal Server Error" || h.hook.Stats().Open {
 		t.Errorf("%+v", r)
 	}
+	if d := h.hook.Attempts(); d.Count() != 5 || d.Sum == 0 {
+		t.Errorf("%d attempts took %v", d.Count(), d.Sum)
+	}
 }
 
 // Any other status is an answer, and not asked for again; nobody is redirected.

@@ -93,7 +93,9 @@ func (h *Hook) try(e *event) {
 		h.finish(e, &failure{what: "it is left alone after failures: " + why, leftAlone: true})
 		return
 	}
+	began := time.Now()
 	r, f := h.post(e)
+	h.attempts.Observe(time.Since(began))
 	wait, again := time.Duration(0), false
 	if f != nil && f.away && !f.stopping && !probe && e.attempt <= h.opt.Retries {
 		wait = h.pause(e.attempt, f.after)

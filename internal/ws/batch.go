@@ -19,30 +19,38 @@ func (b *Batch) Send(c *Conn, op OpCode, payload []byte) SendResult {
 		return b.SendFrame(c, c.loop.srv.NewFrame(op, payload))
 	}
 	fr := c.loop.srv.opt.Fragmentation
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	n := fr.wireLen(len(payload))
-	if r, ok := c.admitLocked(n); !ok {
-		return r
+	c.mu.Lock()
+	r, ok := c.admitLocked(n)
+	if ok {
+		c.out.pushBytes(n, func(dst []byte) []byte { return fr.Append(dst, op, payload) })
+		c.countOutLocked(b.loop, op, n)
+		b.noteLocked(c)
+		r = Queued
 	}
-	c.out.pushBytes(n, func(dst []byte) []byte { return fr.Append(dst, op, payload) })
-	c.countOutLocked(b.loop, n)
-	b.noteLocked(c)
-	return Queued
+	c.mu.Unlock()
+	if c.traced() {
+		c.trace(Traced{Out: true, Op: op, Payload: payload, Size: len(payload), Result: r})
+	}
+	return r
 }
 
 // SendFrame queues an encoded message for c without copying it.
 func (b *Batch) SendFrame(c *Conn, f Frame) SendResult {
+	plain := f
 	f = f.forConn(c)
 	c.mu.Lock()
-	if r, ok := c.admitLocked(len(f.wire)); !ok {
-		c.mu.Unlock()
-		return r
+	r, ok := c.admitLocked(len(f.wire))
+	if ok {
+		c.pushLocked(f, b.loop)
+		b.noteLocked(c)
+		r = Queued
 	}
-	c.pushLocked(f, b.loop)
-	b.noteLocked(c)
 	c.mu.Unlock()
-	return Queued
+	if c.traced() {
+		c.traceFrame(plain, r)
+	}
+	return r
 }
 
 // Ping queues a ping frame; its payload is at most 125 bytes.
@@ -53,12 +61,16 @@ func (b *Batch) Ping(c *Conn, payload []byte) {
 // control queues a control frame made by this package.
 func (b *Batch) control(c *Conn, op OpCode, payload []byte) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if _, ok := c.admitLocked(2 + len(payload)); !ok {
-		return
+	r, ok := c.admitLocked(2 + len(payload))
+	if ok {
+		c.out.pushBytes(2+len(payload), func(dst []byte) []byte { return appendFrame(dst, op, true, payload) })
+		b.noteLocked(c)
+		r = Queued
 	}
-	c.out.pushBytes(2+len(payload), func(dst []byte) []byte { return appendFrame(dst, op, true, payload) })
-	b.noteLocked(c)
+	c.mu.Unlock()
+	if c.traced() {
+		c.trace(Traced{Out: true, Op: op, Payload: payload, Size: len(payload), Result: r})
+	}
 }
 
 // pong answers a ping: after our close frame, too, until the peer's has come
@@ -91,6 +103,7 @@ func (b *Batch) Close(c *Conn, code int, reason string) error {
 	c.mu.Unlock()
 	if err == nil {
 		c.armClose(b)
+		c.traceClose(code, reason)
 	}
 	return err
 }

@@ -40,6 +40,7 @@ func (c *Conn) Close(code int, reason string) error {
 	c.mu.Unlock()
 	if err == nil {
 		c.armClose(nil)
+		c.traceClose(code, reason)
 	}
 	return err
 }
@@ -224,6 +225,7 @@ func (l *loop) destroy(c *Conn, err error) {
 		}
 	}
 	c.out.clear()
+	c.leftLocked()
 	c.mu.Unlock()
 
 	l.wheel.stop(c)

@@ -41,7 +41,7 @@ type Conn struct {
 	lastRead atomic.Int64 // loop clock, nanoseconds
 	messages atomic.Uint64
 	bytes    atomic.Uint64
-	life     atomic.Uint32 // a connState; written under mu
+	life     atomic.Uint32 // a connState, and tracedBit; written under mu
 
 	mu      sync.Mutex // guards what follows; a leaf
 	out     outbound
@@ -56,6 +56,7 @@ type Conn struct {
 	broken  bool  // a write failed; the loop will see the socket's end
 	held    bool  // nothing is read from it for the time being, see flow.go
 	late    bool  // immutable; accepted while the server drained (here it fills a gap)
+	lag     uint8 // whether what it is sent waits, see lagging.go
 }
 
 // connState is where a connection is in its life. States only go forward, but
@@ -74,7 +75,7 @@ const (
 )
 
 func (c *Conn) state() connState            { return connState(c.life.Load()) }
-func (c *Conn) setStateLocked(st connState) { c.life.Store(uint32(st)) }
+func (c *Conn) setStateLocked(st connState) { c.life.Store(c.life.Load()&tracedBit | uint32(st)) }
 
 // CloseInfo tells a handler how a connection ended.
 type CloseInfo struct {
@@ -200,6 +201,7 @@ func (c *Conn) Send(op OpCode, payload []byte) SendResult {
 
 // SendFrame sends an encoded message now, without copying it.
 func (c *Conn) SendFrame(f Frame) SendResult {
+	plain := f
 	f = f.forConn(c)
 	c.mu.Lock()
 	r, ok := c.admitLocked(len(f.wire))
@@ -208,6 +210,9 @@ func (c *Conn) SendFrame(f Frame) SendResult {
 		r = c.writeNowLocked()
 	}
 	c.mu.Unlock()
+	if c.traced() {
+		c.traceFrame(plain, r)
+	}
 	return r
 }
 
@@ -222,6 +227,9 @@ func (c *Conn) Ping(payload []byte) SendResult {
 		r = c.writeNowLocked()
 	}
 	c.mu.Unlock()
+	if c.traced() {
+		c.traceFrame(Frame{wire: wire}, r)
+	}
 	return r
 }
 
@@ -262,6 +270,7 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 		return Slow, false
 	case SlowDropOldest:
 		k := c.out.dropOldest(max(0, limit-n))
+		c.untimeLocked()
 		c.dropped += uint32(k)
 		l.srv.count.dropped.Add(uint64(k))
 		if c.out.empty() || int(c.out.size)+n <= limit {
@@ -272,6 +281,7 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 		return Slow, false
 	default:
 		k := c.out.truncate()
+		c.untimeLocked()
 		c.dropped += uint32(k) + 1
 		l.srv.count.dropped.Add(uint64(k) + 1)
 		l.srv.count.slow.Add(1)
@@ -285,14 +295,18 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 func (c *Conn) pushLocked(f Frame, by *loop) {
 	f = c.inContextLocked(f)
 	c.out.pushFrame(f)
-	c.countOutLocked(by, len(f.wire))
-	if len(f.wire) > 0 && f.wire[0]&rsv1 != 0 {
+	if len(f.wire) == 0 { // the zero Frame
+		return
+	}
+	c.countOutLocked(by, OpCode(f.wire[0]&0x0f), len(f.wire))
+	if f.wire[0]&rsv1 != 0 {
 		by.traffic.deflated.Add(1)
 	}
 }
 
-func (c *Conn) countOutLocked(by *loop, n int) {
-	by.traffic.out(n)
+func (c *Conn) countOutLocked(by *loop, op OpCode, n int) {
+	by.traffic.out.count(op, n)
+	c.timeLocked()
 	c.sentMsg++
 	c.sentB += uint64(n)
 }
@@ -330,6 +344,7 @@ func (c *Conn) writeLocked() {
 		store.SetOut(c.fd, 1)
 		defer c.noteOutLocked(store, c.fd)
 	}
+	sent := 0
 	for c.out.size > 0 && c.fd >= 0 && !c.broken {
 		n, all, err := sendQueue(c.fd, &c.out)
 		if err != 0 {
@@ -340,6 +355,7 @@ func (c *Conn) writeLocked() {
 				break
 			}
 			if scarce(err) {
+				c.lagsLocked(sent)
 				c.starveLocked()
 				return
 			}
@@ -347,10 +363,12 @@ func (c *Conn) writeLocked() {
 			// peer that has only stopped reading would never end by itself.
 			c.broken = true
 			c.out.clear()
+			c.untimeLocked()
 			shutdownBoth(c.fd)
 			break
 		}
 		c.out.sent(n)
+		sent += n
 		if !all {
 			break
 		}
@@ -358,6 +376,7 @@ func (c *Conn) writeLocked() {
 	if c.fd < 0 {
 		return
 	}
+	c.lagsLocked(sent)
 	if c.out.size >= hog {
 		if short, _ := c.loop.srv.short(); short {
 			c.loop.srv.relieve()

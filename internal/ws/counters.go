@@ -9,24 +9,25 @@ import (
 // traffic counts what one loop's goroutine, and senders to its connections,
 // have moved. Each loop has its own, so that no cache line is fought over.
 type traffic struct {
-	textIn, binaryIn, bytesIn atomic.Uint64
-	messagesOut, bytesOut     atomic.Uint64
-	inflated, deflated        atomic.Uint64
-	_                         [64]byte
+	in, out            moved
+	inflated, deflated atomic.Uint64
+	_                  [64]byte
 }
 
-func (t *traffic) in(op OpCode, n int) {
+// moved counts messages in one direction.
+type moved struct {
+	text, binary           atomic.Uint64
+	textBytes, binaryBytes atomic.Uint64
+}
+
+func (m *moved) count(op OpCode, n int) {
 	if op == OpText {
-		t.textIn.Add(1)
+		m.text.Add(1)
+		m.textBytes.Add(uint64(n))
 	} else {
-		t.binaryIn.Add(1)
+		m.binary.Add(1)
+		m.binaryBytes.Add(uint64(n))
 	}
-	t.bytesIn.Add(uint64(n))
-}
-
-func (t *traffic) out(n int) {
-	t.messagesOut.Add(1)
-	t.bytesOut.Add(uint64(n))
 }
 
 // counters are the server's totals of rarer things.
@@ -56,6 +57,9 @@ type Totals struct {
 	Violations                map[int]uint64 // connections failed for what the peer sent, by close code
 	TextIn, BinaryIn, BytesIn uint64
 	MessagesOut, BytesOut     uint64
+	TextOut, BinaryOut        uint64 // of MessagesOut
+	BinaryBytesIn             uint64 // of BytesIn
+	BinaryBytesOut            uint64 // of BytesOut
 	Inflated, Deflated        uint64 // messages that came, and went, compressed
 	Dropped                   uint64 // messages not delivered for a full queue
 	SlowClosed                uint64 // connections closed for a full queue
@@ -93,13 +97,20 @@ func (s *Server) Totals() Totals {
 		Limited: t.limited.totals(), Addresses: s.admission.table.tracked(s.clock()),
 	}
 	for _, l := range s.loops {
-		sum.TextIn += l.traffic.textIn.Load()
-		sum.BinaryIn += l.traffic.binaryIn.Load()
-		sum.BytesIn += l.traffic.bytesIn.Load()
-		sum.MessagesOut += l.traffic.messagesOut.Load()
-		sum.BytesOut += l.traffic.bytesOut.Load()
+		in, out := &l.traffic.in, &l.traffic.out
+		sum.TextIn += in.text.Load()
+		sum.BinaryIn += in.binary.Load()
+		sum.BytesIn += in.textBytes.Load()
+		sum.BinaryBytesIn += in.binaryBytes.Load()
+		sum.TextOut += out.text.Load()
+		sum.BinaryOut += out.binary.Load()
+		sum.BytesOut += out.textBytes.Load()
+		sum.BinaryBytesOut += out.binaryBytes.Load()
 		sum.Inflated += l.traffic.inflated.Load()
 		sum.Deflated += l.traffic.deflated.Load()
 	}
+	sum.BytesIn += sum.BinaryBytesIn
+	sum.BytesOut += sum.BinaryBytesOut
+	sum.MessagesOut = sum.TextOut + sum.BinaryOut
 	return sum
 }

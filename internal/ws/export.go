@@ -304,7 +304,7 @@ func (s *Server) exportTotals(w *snapshot.Writer) {
 // plain are the counters that only grow.
 func (t *Totals) plain() []*uint64 {
 	return []*uint64{
-		&t.Opens, &t.Lent, &t.TextIn, &t.BinaryIn, &t.BytesIn, &t.MessagesOut, &t.BytesOut, &t.Inflated, &t.Deflated,
+		&t.Opens, &t.Lent, &t.TextIn, &t.BinaryIn, &t.BytesIn, &t.BinaryBytesIn, &t.TextOut, &t.BinaryOut, &t.BytesOut, &t.BinaryBytesOut, &t.Inflated, &t.Deflated,
 		&t.Dropped, &t.SlowClosed, &t.AcceptFailed, &t.Starved, &t.MemoryClosed,
 	}
 }

@@ -317,6 +317,14 @@ func (s *testServer) gone() {
 			s.t.Errorf("loop %d has %d connections held and %d with a message under way", i, len(l.waiting), len(l.open.m))
 		}
 	}
+	for i, l := range s.loops {
+		if n := len(l.lagging.list(nil)); n != 0 {
+			s.t.Errorf("loop %d has %d connections that lag", i, n)
+		}
+	}
+	if n := len(s.tracers.m); n != 0 {
+		s.t.Errorf("%d connections are traced", n)
+	}
 	adm := s.admission
 	if adm.sessions != 0 || len(adm.table.m) != adm.table.n {
 		s.t.Errorf("%d sessions are counted, %d addresses of which %d are idle", adm.sessions, len(adm.table.m), adm.table.n)

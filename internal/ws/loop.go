@@ -26,6 +26,7 @@ type loop struct {
 	now      time.Duration // the loop's clock at the beginning of the pass
 	due      time.Duration // when that pass was to begin at the latest, see turn
 	behind   int           // passes for which deadlines wait for what is to be read
+	waited   bool          // before the pass, for events
 	stop     bool
 	keeper   *fdstore.Keeper // nil: connections end with the process
 	parking  *parking        // where it is to wait at the pass's end; nil: nowhere
@@ -44,6 +45,8 @@ type loop struct {
 	conns   atomic.Int64 // connections it owns, for balancing
 	beats   atomic.Int64 // passes begun, for the watchdog
 	traffic traffic
+	turns   turns
+	lagging lagging
 
 	mu    sync.Mutex // guards queue, woken and ended
 	queue []func()
@@ -127,10 +130,15 @@ func (l *loop) runPosted() {
 
 // run is the loop's goroutine. It ends when a posted function sets stop.
 func (l *loop) run() {
+	l.now = l.clock()
 	for !l.stop {
 		n := l.nextEvents()
 		l.beats.Add(1)
-		l.turn()
+		late := l.turn()
+		if !l.waited {
+			l.turns.work(late)
+		}
+		l.turns.begin(l.now, late)
 		for i := range l.events[:n] {
 			l.handle(&l.events[i])
 		}
@@ -161,11 +169,13 @@ func (l *loop) run() {
 // nextEvents waits for events and returns how many there are: none when a timer
 // is due.
 func (l *loop) nextEvents() int {
-	l.due = l.now
+	l.due, l.waited = l.now, false
 	if n := l.poll.ready(l.events); n > 0 {
 		return n
 	}
-	l.turn()
+	l.turns.work(l.turn())
+	l.turns.began.Store(0)
+	l.waited = true
 	l.due = max(l.now, l.nextDeadline())
 	return l.poll.wait(l.events, l.now, l.due)
 }
@@ -317,7 +327,10 @@ func (l *loop) feed(c *Conn, b []byte) {
 		case OpText, OpBinary:
 			c.messages.Store(c.messages.Load() + 1)
 			c.bytes.Store(c.bytes.Load() + uint64(len(ev.Payload)))
-			l.traffic.in(ev.Op, len(ev.Payload))
+			l.traffic.in.count(ev.Op, len(ev.Payload))
+			if c.traced() {
+				c.trace(Traced{Op: ev.Op, Payload: ev.Payload, Size: len(ev.Payload)})
+			}
 			if state := c.state(); state == stateOpen {
 				h.Message(&l.batch, c, ev.Op, ev.Payload)
 			} else if state != stateClosing {
@@ -325,10 +338,13 @@ func (l *loop) feed(c *Conn, b []byte) {
 				return
 			}
 		case OpPing:
+			l.traceControl(c, &ev)
 			l.batch.pong(c, ev.Payload)
 		case OpPong:
+			l.traceControl(c, &ev)
 			h.Pong(&l.batch, c, ev.Payload)
 		case OpClose:
+			l.traceControl(c, &ev)
 			l.peerClosed(c, ev) // data after it is ignored (section 5.5.1)
 			return
 		}

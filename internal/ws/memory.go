@@ -168,6 +168,7 @@ func (l *loop) sacrifice(c *Conn) {
 	}
 	c.mu.Lock()
 	c.dropped += uint32(c.out.truncate())
+	c.untimeLocked()
 	open, begun := c.state() == stateOpen, !c.out.empty()
 	if open { // else it has been counted for what ends it
 		count.Add(1)

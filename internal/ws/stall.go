@@ -17,14 +17,15 @@ func (l *loop) clock() time.Duration {
 	return l.srv.clock() - time.Duration(l.stood.Load())
 }
 
-// turn begins a pass: it sets the loop's clock.
-func (l *loop) turn() {
+// turn begins a pass: it sets the loop's clock, and returns how late it is.
+func (l *loop) turn() (late time.Duration) {
 	l.now = l.clock()
-	if late := l.now - l.due; late > maxLate {
+	if late = l.now - l.due; late > maxLate {
 		l.stood.Add(int64(late - maxLate))
 		l.now -= late - maxLate
 		l.behind = int(l.conns.Load())/maxEvents + 2
 	}
+	return max(late, 0)
 }
 
 // caughtUp reports whether deadlines can be judged after a pass with n events:

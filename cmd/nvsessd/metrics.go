@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+
+	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/listen"
+	"github.com/nvsess/nvsess/internal/metrics"
+)
+
+// telling is what tells programs how the daemon does: on the admin socket, and at
+// an address of its own if the configuration names one.
+type telling struct {
+	handler http.Handler
+	server  *metrics.Server // nil: no address
+	ended   chan struct{}   // closed when server does not serve any more
+}
+
+// startMetrics comes after everything that there is to tell of.
+func (d *daemon) startMetrics() error {
+	reg := metrics.New(metrics.Options{
+		Sessions: d.sessions, Script: d.script, Webhook: d.webhook, Version: versionString(),
+		LogLost:     d.lines.Lost,
+		MemoryLimit: func() int64 { return int64(d.cfg.Limits.MemoryBytes) },
+	})
+	d.telling.handler = metrics.Handler(reg, d.log)
+	if d.cfg.Metrics.Listen == "" {
+		return nil
+	}
+	addr, err := config.ParseAddr(d.cfg.Metrics.Listen)
+	if err != nil {
+		return fmt.Errorf("metrics.listen: %w", err)
+	}
+	sock, err := listen.Open(addr, listen.Options{})
+	if err != nil {
+		return fmt.Errorf("metrics.listen: %w", err)
+	}
+	ln, err := sock.NetListener()
+	if err != nil {
+		_ = sock.Close()
+		return fmt.Errorf("metrics.listen: %w", err)
+	}
+	// The listener has a descriptor of its own.
+	if err := sock.Close(); err != nil {
+		d.log.Warn("a descriptor of metrics.listen cannot be closed", zap.Error(err))
+	}
+	d.telling.server, d.telling.ended = metrics.NewServer(d.telling.handler, d.log), make(chan struct{})
+	go func() {
+		defer close(d.telling.ended)
+		if err := d.telling.server.Serve(ln); err != nil { // the sessions matter more
+			d.log.Error("metrics are not told at their address any more", zap.Error(err))
+		}
+	}()
+	d.log.Info("metrics", zap.Stringer("listen", ln.Addr()), zap.Bool("loopback_only", onLoopback(ln.Addr())))
+	if !onLoopback(ln.Addr()) {
+		d.log.Warn("metrics can be read by whoever reaches this address; a loopback one is safer", zap.Stringer("listen", ln.Addr()))
+	}
+	return nil
+}
+
+func onLoopback(a net.Addr) bool {
+	ap, err := netip.ParseAddrPort(a.String())
+	return err == nil && ap.Addr().IsLoopback()
+}
+
+// stopMetrics lets what is being told come to its end until ctx is done.
+func (d *daemon) stopMetrics(ctx context.Context) {
+	if d.telling.server == nil {
+		return
+	}
+	if err := d.telling.server.Shutdown(ctx); err != nil {
+		d.log.Warn("somebody who was being told metrics was cut off", zap.Error(err))
+	}
+	<-d.telling.ended
+}

@@ -1,0 +1,23 @@
+package script
+
+import "github.com/nvsess/nvsess/internal/timing"
+
+// Stats are an engine's totals since it was made.
+type Stats struct {
+	Jobs     timing.Snapshot   // what ran: calls of handlers, timers, promises that went on, lines typed
+	Errors   map[string]uint64 // calls of handlers that threw, by the handler's name
+	Timeouts map[string]uint64 // calls that were ended for taking too long
+	Anew     uint64            // times that JavaScript was begun anew
+}
+
+// Stats returns the totals.
+func (e *Engine) Stats() Stats {
+	s := Stats{Jobs: e.jobs.Snapshot(), Errors: make(map[string]uint64, numHandlers), Timeouts: make(map[string]uint64, numHandlers), Anew: e.anew.Load()}
+	for id := range e.reports {
+		r := &e.reports[id]
+		r.mu.Lock()
+		s.Errors[handlerNames[id]], s.Timeouts[handlerNames[id]] = r.errors, r.timeouts
+		r.mu.Unlock()
+	}
+	return s
+}

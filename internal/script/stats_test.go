@@ -1,0 +1,28 @@
+package script
+
+import (
+	"testing"
+	"time"
+)
+
+// What ran is timed, and what failed is counted by its handler.
+func TestStats(t *testing.T) {
+	st := newStage(t, script(func(o *Options) { o.CPULimit = 50 * time.Millisecond }))
+	must(t, st.load(`
+srv.regis_$str_handle$((s, conn) => { if (s === "bad") throw new Error("oh"); if (s === "loop") for (;;) ; conn.ssend(s); });
+`))
+	before := st.Stats()
+	g := st.join()
+	g.text("bad")
+	g.text("loop")
+	g.text("good")
+	g.hears("good")
+	now := st.Stats()
+	ran := now.Jobs.Since(before.Jobs)
+	if ran.Count() < 2 || ran.Sum < 50*time.Millisecond { // the last is counted after its answer
+		t.Errorf("%d jobs took %v", ran.Count(), ran.Sum)
+	}
+	if now.Errors["str_handle"] != 1 || now.Timeouts["str_handle"] != 1 || now.Errors["json_handle"] != 0 || now.Anew != 0 {
+		t.Errorf("%+v", now)
+	}
+}
