@@ -183,7 +183,7 @@ func (w *world) install(id handlerID, r *registered) {
 		rep.source = r.source
 	}
 	rep.mu.Unlock()
-	srv := w.e.opt.Sessions
+	srv := w.e.now().Sessions
 	switch id {
 	case verifyHook:
 		if r.fn == nil {
@@ -215,5 +215,5 @@ func (w *world) install(id handlerID, r *registered) {
 
 // inForce reports whether events of a kind come here.
 func (w *world) inForce(k session.Kind) bool {
-	return slices.ContainsFunc(w.e.opt.Sessions.Handlers(), func(h session.HandlerInfo) bool { return h.Kind == k && h.Name == name })
+	return slices.ContainsFunc(w.e.now().Sessions.Handlers(), func(h session.HandlerInfo) bool { return h.Kind == k && h.Name == name })
 }
