@@ -19,7 +19,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/nvsess/nvsess/internal/admin"
-	"github.com/nvsess/nvsess/internal/auth"
 	"github.com/nvsess/nvsess/internal/config"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/route"
@@ -81,7 +80,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer socks.close(log)
 
-	d := &daemon{cfg: &cfg, log: log, lines: lines, level: level, sockets: socks, byHand: term.IsTerminal(int(os.Stdin.Fd()))}
+	d := &daemon{flags: f, log: log, lines: lines, level: level, sockets: socks, byHand: term.IsTerminal(int(os.Stdin.Fd()))}
+	d.cfg.Store(&cfg)
 	if err := d.start(); err != nil {
 		return err
 	}
@@ -93,15 +93,17 @@ const gcPercent = 50
 
 // daemon is the running process.
 type daemon struct {
-	cfg      *config.Config
+	flags    flags
+	cfg      atomic.Pointer[config.Config] // in effect, see config
 	log      *zap.Logger
 	lines    *logQueue
 	level    zap.AtomicLevel
 	sockets  *sockets
 	sessions *session.Server
-	auth     *auth.Authenticator // nil: none
-	routes   *route.Server       // nil: none
-	webhook  *webhook.Hook       // nil: none
+	cert     certificate
+	routes   *route.Server // nil: none; like webhook changed by reloads
+	webhook  *webhook.Hook // nil: none
+	reloads  reloads
 	script   *script.Engine
 	admin    *admin.Server
 	adminErr chan error
@@ -119,50 +121,43 @@ func (d *daemon) start() (err error) {
 			stopRoutes(context.Background(), d.routes, d.log)
 		}
 	}()
-	listeners, err := d.sockets.listeners(d.cfg)
+	cfg := d.config()
+	d.reloads.begin(cfg)
+	pair, err := loadPair(cfg)
 	if err != nil {
 		return err
 	}
-	opt, err := sessionOptions(d.cfg, d.log)
+	d.cert.pair.Store(pair)
+	listeners := d.sockets.listeners(d.cert.config())
+	opt, err := sessionOptions(cfg, d.log)
 	if err != nil {
 		return err
 	}
-	if d.auth, err = newAuthenticator(d.cfg); err != nil {
-		return err
-	}
-	if d.auth != nil {
-		opt.Auth = d.auth
-	}
-	if d.routes, err = newRoutes(d.cfg, d.log); err != nil {
+	if d.routes, err = newRoutes(cfg, d.log, nil); err != nil {
 		return err
 	}
 	addRoutes(&opt, d.routes)
 	if d.sessions, err = session.NewServer(opt); err != nil {
 		return err
 	}
-	if d.webhook, err = startWebhook(d.cfg, d.sessions, d.log); err != nil {
+	if d.webhook, err = startWebhook(cfg, d.sessions, d.log); err != nil {
 		return err
 	}
 	if err := d.startScript(); err != nil {
 		return err
 	}
-	uids, gids, err := d.cfg.Admin.Allowed()
+	uids, gids, err := d.operators(cfg)
 	if err != nil {
 		return err
 	}
-	// Whom the socket's group lets in by its mode, the daemon lets in, too.
-	groups, err := d.sockets.adminGroups()
-	if err != nil {
-		return err
-	}
-	gids = append(gids, groups...)
 	d.admin = admin.NewServer(admin.Options{
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
 		Config:      func() any { return d.effective() },
 		LogLost:     d.lines.Lost,
 		LogLevel:    func() string { return d.level.String() },
 		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
-		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
+		Reload:      d.reload,
+		Script:      newConsole(d.script), NoConsole: !cfg.Script.Console,
 		AllowUIDs: uids, AllowGIDs: gids,
 	})
 	d.adminErr, d.missing = make(chan error, 1), map[string]string{}
@@ -183,6 +178,16 @@ func (d *daemon) start() (err error) {
 		d.serveOperators(d.sockets.admin[i], ln)
 	}
 	return nil
+}
+
+// operators are who may call, by number.
+func (d *daemon) operators(c *config.Config) (uids, gids []uint32, err error) {
+	if uids, gids, err = c.Admin.Allowed(); err != nil {
+		return nil, nil, err
+	}
+	// Whom the socket's group lets in by its mode, the daemon lets in, too.
+	groups, err := d.sockets.adminGroups()
+	return uids, append(gids, groups...), err
 }
 
 func closeAll(list []net.Listener) {
@@ -211,6 +216,7 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 	d.log.Info("ready", zap.String("version", versionString()), zap.Int("pid", os.Getpid()),
 		zap.Stringers("listen", d.sockets.public), zap.Stringers("admin", d.sockets.admin), zap.String("mode", d.sessions.Mode()))
 
+	stopReloads := d.reloadWhenAsked()
 	check := time.NewTicker(socketCheck)
 	defer check.Stop()
 	var failed error
@@ -220,7 +226,7 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 			serving = false
 		case sig := <-signals:
 			if sig == syscall.SIGHUP && !d.hungUp() {
-				d.reload()
+				d.reloads.ask()
 				d.mendSockets()
 				continue
 			}
@@ -234,6 +240,7 @@ func (d *daemon) serve(ctx context.Context, signals <-chan os.Signal) error {
 		}
 	}
 	notifyStopping()
+	stopReloads()
 	return errors.Join(failed, d.stop(signals))
 }
 
@@ -251,7 +258,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	d.sessions.Drain()
 	d.sockets.closeInherited(d.log)
 	d.delayStop(signals)
-	deadline := d.cfg.Shutdown.Deadline.Std()
+	deadline := d.config().Shutdown.Deadline.Std()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	done := make(chan struct{})
@@ -277,6 +284,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		d.log.Warn("some sessions did not close in time and were cut", zap.Error(err))
 	}
 	d.sockets.closePublic(d.log)
+	d.reloads.cutFormer() // the connections are gone
 	stopRoutes(ctx, d.routes, d.log)
 	d.stopScript(ctx)
 	stopWebhook(ctx, d.webhook, d.log)
@@ -295,7 +303,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 
 // delayStop leaves the sessions alone for shutdown.delay, or until a signal.
 func (d *daemon) delayStop(signals <-chan os.Signal) {
-	delay := d.cfg.Shutdown.Delay.Std()
+	delay := d.config().Shutdown.Delay.Std()
 	if delay == 0 {
 		return
 	}
@@ -316,10 +324,13 @@ func (d *daemon) delayStop(signals <-chan os.Signal) {
 	}
 }
 
+// config is the configuration in effect. It is immutable.
+func (d *daemon) config() *config.Config { return d.cfg.Load() }
+
 // effective is the configuration as it is in force: with the addresses that are
 // listened at.
 func (d *daemon) effective() *config.Config {
-	c := *d.cfg
+	c := *d.config()
 	c.Listen, c.Admin.Listen = d.sockets.addresses()
 	return &c
 }

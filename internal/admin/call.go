@@ -16,7 +16,8 @@ type Call struct {
 	Args     Args
 	Peer     Peer
 
-	stream *streamWriter // nil unless the command streams
+	stream    *streamWriter // nil unless the command streams
+	noConsole bool          // see Options
 }
 
 // Line is one line of a stream: one of its members is set.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nvsess/nvsess/internal/session"
@@ -30,7 +31,11 @@ type Options struct {
 	NoConsole bool   // operators may not run any: js, js_output and completion are refused
 
 	// Who may call besides root and the daemon's own user. A group counts when it is the peer's own or a supplementary one.
+	// SetAccess replaces what is said here, and NoConsole, while the server runs.
 	AllowUIDs, AllowGIDs []uint32
+
+	// Reload reads the configuration again, or with dry says what that would change. Its error is an *Error when the configuration is refused.
+	Reload func(ctx context.Context, dry bool) (*Reloaded, error)
 
 	started time.Time
 }
@@ -53,6 +58,7 @@ const startedHeader = "Nvsessd-Started"
 // Server answers operators on the admin socket.
 type Server struct {
 	options Options
+	access  atomic.Pointer[access]
 	uid     uint32
 	http    *http.Server
 	calls   chan struct{} // a place for each call being carried out
@@ -73,6 +79,7 @@ func NewServer(o Options) *Server {
 		options: o, uid: uint32(os.Geteuid()), ctx: ctx, stop: stop,
 		calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams), large: make(chan struct{}, maxLarge),
 	}
+	s.SetAccess(o.AllowUIDs, o.AllowGIDs, o.NoConsole)
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTimeout,
@@ -117,7 +124,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	conn, ok := r.Context().Value(connKey{}).(*peerConn)
-	if !ok || !conn.permitted {
+	if !ok || !conn.permitted || !s.access.Load().permits(conn.peer, s.uid) {
 		w.Header().Set("Connection", "close")
 		writeError(w, errorf(CodeNotPermitted, "user %d may not command this daemon", uidOf(conn)))
 		return
@@ -188,7 +195,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, peer Peer) error 
 
 // call runs the command and writes its answer.
 func (s *Server) call(w http.ResponseWriter, r *http.Request, cmd *Command, args Args, peer Peer) error {
-	c := &Call{Sessions: s.options.Sessions, Daemon: &s.options, Args: args, Peer: peer}
+	c := &Call{Sessions: s.options.Sessions, Daemon: &s.options, Args: args, Peer: peer, noConsole: s.access.Load().noConsole}
 	ctx := r.Context() // done when the caller leaves
 	if cmd.Stream {
 		c.stream = newStreamWriter(w)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,8 @@ import (
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/parser"
 	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/session"
 )
 
 // A file of handlers runs as the body of an async function, as Node.js runs a
@@ -75,8 +78,19 @@ func (e *Engine) Unload(ctx context.Context) error {
 	if w == nil {
 		return ErrClosed
 	}
+	var mine []session.Kind
+	for _, h := range e.now().Sessions.Handlers() {
+		if h.Name == name {
+			mine = append(mine, h.Kind)
+		}
+	}
 	if err := e.load(ctx, w, &file{program: nothing()}); err != nil {
 		return err
+	}
+	for _, h := range e.now().Sessions.Handlers() {
+		if h.Name == session.HandlerNone && slices.Contains(mine, h.Kind) {
+			e.now().Sessions.ResetHandler(h.Kind, session.HandlerNone)
+		}
 	}
 	e.mu.Lock()
 	e.file = nil

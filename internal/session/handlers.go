@@ -154,13 +154,30 @@ func (s *Server) RemoveBackend(b Backend) {
 	list := slices.DeleteFunc(slices.Clone(s.backends()), func(x Backend) bool { return x == b })
 	s.handlers.backends.Store(&list)
 	s.handlers.mu.Unlock()
-	s.handlers.set(func(t *table) {
-		for k := range t {
-			if t[k].backend == b {
-				t[k] = handler{name: HandlerNone}
-			}
+	for _, k := range Kinds {
+		s.ResetHandler(k, b.Name())
+	}
+}
+
+// ResetHandler makes a kind that a backend handles be handled as the mounts' modes
+// say; another's it leaves alone.
+func (s *Server) ResetHandler(k Kind, backend string) {
+	h := &s.handlers
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.common[k].name == backend {
+		h.common[k] = handler{name: HandlerNone}
+	}
+	for m := range h.mounts.Load().all() {
+		now := m.table.Load()
+		if now[k].name != backend {
+			continue
 		}
-	})
+		next := *now
+		byMode, _, _ := tableOf(m.as)
+		next[k] = byMode[k]
+		m.table.Store(&next)
+	}
 }
 
 func (s *Server) backends() []Backend {
