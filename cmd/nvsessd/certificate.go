@@ -3,17 +3,18 @@ package main
 import (
 	"crypto/tls"
 	"fmt"
-	"os"
 	"sync/atomic"
 
 	"github.com/nvsess/nvsess/internal/config"
 )
 
-// certificate is that of the TCP listeners, which a reload replaces: it expires.
-type certificate struct{ pair atomic.Pointer[tls.Certificate] }
+// currentCert is that of the TCP listeners, which a reload replaces: it expires.
+type currentCert struct {
+	pair atomic.Pointer[tls.Certificate]
+}
 
 // config is for the listeners; nil: they are plain TCP.
-func (x *certificate) config() *tls.Config {
+func (x *currentCert) config() *tls.Config {
 	if x.pair.Load() == nil {
 		return nil
 	}
@@ -27,12 +28,6 @@ func (x *certificate) config() *tls.Config {
 func loadPair(c *config.Config) (*tls.Certificate, error) {
 	if c.TLSCert == "" {
 		return nil, nil
-	}
-	for _, path := range []string{c.TLSCert, c.TLSKey} {
-		// Opening a FIFO would wait for somebody to write to it.
-		if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
-			return nil, fmt.Errorf("tls_cert, tls_key: %s: it is no file", path)
-		}
 	}
 	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"go.uber.org/zap"
@@ -128,6 +129,12 @@ func rates(m config.Mount) ws.Rates {
 
 // check looks at what a valid configuration names: -check opens nothing.
 func check(c *config.Config) error {
+	for key, path := range c.Files() {
+		// To open a FIFO is to wait for somebody who writes to it.
+		if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+			return fmt.Errorf("%s: %s: it is no file", key, path)
+		}
+	}
 	if _, err := loadPair(c); err != nil {
 		return err
 	}

@@ -92,7 +92,7 @@ func (d *daemon) reloadWhenAsked() (stop func()) {
 	})
 	return func() {
 		r.stop()
-		r.commit.Lock() // a reload that is taking effect has done so then, and there is no other
+		r.commit.Lock()   // a reload that is taking effect has done so then, and there is no other
 		r.commit.Unlock() //nolint:staticcheck // nothing is guarded
 		done := make(chan struct{})
 		go func() { // ends with what it waits for
@@ -204,15 +204,15 @@ func prints(c *config.Config) map[string]print {
 }
 
 func printOf(path string) (p print) {
+	if st, err := os.Stat(path); err != nil || !st.Mode().IsRegular() {
+		return p // who writes to a FIFO is not to take this for its reader
+	}
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return p
 	}
 	defer f.Close()
 	h := sha256.New()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return p
-	}
 	if _, err := io.Copy(h, io.LimitReader(f, maxPrinted)); err != nil {
 		return p
 	}

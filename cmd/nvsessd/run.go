@@ -100,7 +100,7 @@ type daemon struct {
 	level    zap.AtomicLevel
 	sockets  *sockets
 	sessions *session.Server
-	cert     certificate
+	cert     currentCert
 	routes   *route.Server // nil: none; like webhook changed by reloads
 	webhook  *webhook.Hook // nil: none
 	reloads  reloads
