@@ -113,7 +113,7 @@ func (d *daemon) reloadWhenAsked() (stop func()) {
 func (d *daemon) reload(ctx context.Context, dry bool) (*admin.Reloaded, error) {
 	if err := d.reloads.take(ctx); err != nil {
 		if errors.Is(err, errStopping) {
-			d.log.Info("the configuration is not read again: the daemon is stopping")
+			d.tooLateToReload()
 			return nil, admin.Stopping()
 		}
 		return nil, err
@@ -153,6 +153,10 @@ func (d *daemon) reload(ctx context.Context, dry bool) (*admin.Reloaded, error) 
 		d.log.Info("the configuration was read again", zap.Int("changes", len(changes)), zap.Duration("took", time.Since(began)))
 	}
 	return answer, nil
+}
+
+func (d *daemon) tooLateToReload() {
+	d.log.Info("the configuration is not read again: the daemon is stopping")
 }
 
 // clipped is a value for the log.

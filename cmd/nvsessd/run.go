@@ -269,6 +269,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 			select {
 			case sig := <-signals:
 				if sig == syscall.SIGHUP && !d.hungUp() {
+					d.tooLateToReload()
 					continue
 				}
 				d.log.Warn("ending at once", zap.Stringer("signal", sig))
@@ -316,6 +317,7 @@ func (d *daemon) delayStop(signals <-chan os.Signal) {
 			return
 		case sig := <-signals:
 			if sig == syscall.SIGHUP && !d.hungUp() {
+				d.tooLateToReload()
 				continue
 			}
 			d.log.Info("closing sessions without further delay", zap.Stringer("signal", sig))
