@@ -57,8 +57,11 @@ func TestReloadIsRefusedAsAWhole(t *testing.T) {
 	if !errors.As(err, &e) || strings.TrimSpace(string(out)) != "nvsessd: "+strings.Join(e.Problems, "\n") {
 		t.Errorf("-check says\n%s\nreload\n%+v", out, e)
 	}
+	told := func() int { return strings.Count(c.said(), c.path+":6: limits.foo: ") }
+	before := told()
 	c.signal(syscall.SIGHUP)
-	if l := c.logged("the configuration is as it was: it cannot be read again"); !strings.HasPrefix(l.Error, c.path+":5: limits.sessions: ") {
+	c.until("SIGHUP is followed", func() bool { return told() > before })
+	if l := c.logged("the configuration is as it was: it cannot be read again"); l.Level != "error" || !strings.HasPrefix(l.Error, c.path+":5: limits.sessions: ") {
 		t.Errorf("%+v", l)
 	}
 	same()
@@ -275,14 +278,8 @@ func TestReloadAgainAndAgain(t *testing.T) {
 		})
 	}
 	descriptors := c.descriptors()
-	next := c.path + ".next"
 	for round := range 10 {
-		if err := os.WriteFile(next, []byte(conf(round)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Rename(next, c.path); err != nil { // whoever reads it reads all of it
-			t.Fatal(err)
-		}
+		c.write(conf(round))
 		var calls sync.WaitGroup
 		for range 4 {
 			calls.Go(func() {

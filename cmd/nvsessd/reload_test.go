@@ -39,9 +39,14 @@ func (c changeable) url(path string) string {
 	return "ws+unix://" + c.socket("nvsess.sock") + ":" + path
 }
 
+// write puts it in place as a whole: half a file is a configuration, too.
 func (c changeable) write(conf string) {
 	c.t.Helper()
-	if err := os.WriteFile(c.path, []byte(conf), 0o600); err != nil {
+	next := c.path + ".next"
+	if err := os.WriteFile(next, []byte(conf), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.Rename(next, c.path); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -141,6 +146,7 @@ func (c changeable) opensWith(want int, path string, opts ...client.Option) {
 func (c changeable) get(path string) (status int, body string) {
 	c.t.Helper()
 	b := browser(c.t, false, func() (net.Conn, error) { return net.Dial("unix", c.socket("nvsess.sock")) })
+	defer b.CloseIdleConnections()
 	resp, text := fetch(c.t, b, http.MethodGet, "http://localhost"+path, nil)
 	return resp.StatusCode, string(text)
 }
@@ -152,7 +158,7 @@ func (c changeable) gets(want int, path string) {
 	}
 }
 
-// answered is a mute client's frames up to one of an opcode, unanswered.
+// isClosedWith reads up to the daemon's close frame and wants its code.
 func (m *mute) isClosedWith(t *testing.T, want int) {
 	t.Helper()
 	if code, reason := m.closeCode(t); code != want {
