@@ -23,7 +23,7 @@ type reloads struct {
 
 	ctx    context.Context // done when the daemon stops
 	stop   context.CancelFunc
-	commit sync.Mutex // held while a reload takes effect, of which there is none when ctx is done; before all other locks
+	commit chan struct{} // holds the reload that takes effect, of which there is none when ctx is done
 
 	former    context.Context // of HTTP requests that earlier routes answer
 	cutFormer context.CancelFunc
@@ -37,7 +37,7 @@ type print [sha256.Size]byte
 // begin comes before anything that c names is read: who reads it later than it
 // was looked at reads it once more than he had to.
 func (r *reloads) begin(c *config.Config) {
-	r.turn, r.asked = make(chan struct{}, 1), make(chan struct{}, 1)
+	r.turn, r.asked, r.commit = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.former, r.cutFormer = context.WithCancel(context.Background())
 	r.prints = prints(c)
@@ -92,8 +92,8 @@ func (d *daemon) reloadWhenAsked() (stop func()) {
 	})
 	return func() {
 		r.stop()
-		r.commit.Lock()   // a reload that is taking effect has done so then, and there is no other
-		r.commit.Unlock() //nolint:staticcheck // nothing is guarded
+		r.commit <- struct{}{} // what is taking effect has done so then, and nothing else will
+		<-r.commit
 		done := make(chan struct{})
 		go func() { // ends with what it waits for
 			r.turn <- struct{}{}

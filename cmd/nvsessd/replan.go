@@ -84,8 +84,8 @@ func (p *replan) has(keys ...string) bool {
 // changed.
 func (p *replan) carryOut() error {
 	d, old := p.d, p.d.config()
-	d.reloads.commit.Lock()
-	defer d.reloads.commit.Unlock()
+	d.reloads.commit <- struct{}{}
+	defer func() { <-d.reloads.commit }()
 	if d.reloads.ctx.Err() != nil {
 		return errStopping
 	}
