@@ -24,12 +24,12 @@ func (d *daemon) announce(stdout io.Writer) {
 		url := "ws+unix://" + s.Addr.Address
 		if !s.Addr.IsUnix() {
 			scheme := "ws://"
-			if d.cfg.TLSCert != "" {
+			if d.config().TLSCert != "" {
 				scheme = "wss://"
 			}
 			url = scheme + reachable(s.Addr.Address) + "/"
-			if page == "" && d.cfg.Web.DemoPath != "" {
-				page = "http" + strings.TrimPrefix(strings.TrimSuffix(url, "/"), "ws") + d.cfg.Web.DemoPath
+			if page == "" && d.config().Web.DemoPath != "" {
+				page = "http" + strings.TrimPrefix(strings.TrimSuffix(url, "/"), "ws") + d.config().Web.DemoPath
 			}
 		}
 		fmt.Fprintf(stdout, "  clients:  %s\n", url)
@@ -57,7 +57,7 @@ func (d *daemon) announce(stdout io.Writer) {
 	if page != "" {
 		fmt.Fprintf(stdout, "\nIn a browser, in two tabs:\n  %s\n", page)
 	}
-	fmt.Fprintf(stdout, "\nBrowsers may connect from pages of: %s (-origin names others)\n", strings.Join(d.cfg.Handshake.Origins, ", "))
+	fmt.Fprintf(stdout, "\nBrowsers may connect from pages of: %s (-origin names others)\n", strings.Join(d.config().Handshake.Origins, ", "))
 	fmt.Fprintf(stdout, "\nCtrl-C ends it.\n\n")
 }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"strings"
 
-	"go.uber.org/zap"
-
 	"github.com/nvsess/nvsess/internal/auth"
 	"github.com/nvsess/nvsess/internal/config"
 	"github.com/nvsess/nvsess/internal/session"
@@ -36,13 +34,4 @@ func secretQuery(c *config.Config) (names []string) {
 		}
 	}
 	return names
-}
-
-// reloadAuth reads tokens and keys again. Who has a session keeps it.
-func (d *daemon) reloadAuth() {
-	if err := d.auth.Reload(); err != nil {
-		d.log.Error("tokens and keys are as they were: they cannot be read again", zap.Error(err))
-		return
-	}
-	d.log.Info("tokens and keys were read again")
 }

@@ -172,13 +172,13 @@ level = "debug"
 		t.Fatal(err)
 	}
 	p.signal(syscall.SIGHUP)
-	if l := p.logged("tokens and keys are as they were: they cannot be read again"); !strings.Contains(l.Error, "auth.jwt_keys_file: "+first.file+": ") {
+	if l := p.logged("the configuration is as it was: it cannot be read again"); !strings.Contains(l.Error, "auth.jwt_keys_file: "+first.file+": ") {
 		t.Errorf("%+v", l)
 	}
 	visit(t, url, bearer(token))
 	second := newSigner(t, first.file)
 	p.signal(syscall.SIGHUP)
-	p.logged("tokens and keys were read again")
+	p.logged("the configuration was read again")
 	if status := p.refused("/", bearer(token)); status != 401 {
 		t.Errorf("a token of the old key: %d", status)
 	}

@@ -38,8 +38,9 @@ In a path, %t is the runtime directory. Sockets that systemd passes replace both
 kinds: those named "nvsess" are for clients, those named "nvsess-admin" for
 operators.
 
-SIGHUP reads the handlers, tokens and keys again, and makes unix sockets again
-whose files are gone (which is also looked at every 5 s).
+SIGHUP reads the configuration again, with the files it names, as "nvsessctl
+reload" does: docs/reload.md. It also makes unix sockets again whose files are
+gone (which is looked at every 5 s, too).
 SIGUSR2 replaces the daemon by the binary that is in its place now, without
 dropping a session; so does nvsessctl upgrade.
 SIGTERM and SIGINT close every session with 1001 and end the daemon; a second

@@ -27,13 +27,13 @@ func (d *daemon) startMetrics() error {
 	reg := metrics.New(metrics.Options{
 		Sessions: d.sessions, Script: d.script, Webhook: d.webhook, Version: versionString(),
 		LogLost:     d.lines.Lost,
-		MemoryLimit: func() int64 { return int64(d.cfg.Limits.MemoryBytes) },
+		MemoryLimit: func() int64 { return int64(d.config().Limits.MemoryBytes) },
 	})
 	d.telling.handler = metrics.Handler(reg, d.log)
-	if d.cfg.Metrics.Listen == "" {
+	if d.config().Metrics.Listen == "" {
 		return nil
 	}
-	addr, err := config.ParseAddr(d.cfg.Metrics.Listen)
+	addr, err := config.ParseAddr(d.config().Metrics.Listen)
 	if err != nil {
 		return fmt.Errorf("metrics.listen: %w", err)
 	}

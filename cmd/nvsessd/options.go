@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
+	"os"
 	"strings"
 
 	"go.uber.org/zap"
@@ -29,11 +29,15 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 	if !ok {
 		return session.Options{}, fmt.Errorf("unknown inbox policy %q", c.Inbox.Policy)
 	}
+	judge, err := newAuthenticator(c)
+	if err != nil {
+		return session.Options{}, err
+	}
 	var fr ws.Fragmentation
 	if c.Message.FragmentOutgoing {
 		fr.Threshold = c.Message.FragmentThresholdBytes
 	}
-	return session.Options{
+	opt := session.Options{
 		WS: ws.Options{
 			Loops:            c.Loops,
 			SecretQuery:      secretQuery(c),
@@ -73,7 +77,11 @@ func sessionOptions(c *config.Config, log *zap.Logger) (session.Options, error) 
 		Idle:          c.Limits.Idle.Std(),
 		Pages:         pages(c),
 		HealthPath:    c.HTTP.HealthPath,
-	}, nil
+	}
+	if judge != nil {
+		opt.Auth = judge
+	}
+	return opt, nil
 }
 
 // mounts are the paths of sessions, the top level's first.
@@ -122,7 +130,13 @@ func rates(m config.Mount) ws.Rates {
 
 // check looks at what a valid configuration names: -check opens nothing.
 func check(c *config.Config) error {
-	if _, err := tlsConfig(c); err != nil {
+	for key, path := range c.Files() {
+		// To open a FIFO is to wait for somebody who writes to it.
+		if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+			return fmt.Errorf("%s: %s: it is no file", key, path)
+		}
+	}
+	if _, err := loadPair(c); err != nil {
 		return err
 	}
 	if _, err := newAuthenticator(c); err != nil {
@@ -131,7 +145,7 @@ func check(c *config.Config) error {
 	if _, _, err := c.Admin.Allowed(); err != nil {
 		return err
 	}
-	routes, err := newRoutes(c, zap.NewNop())
+	routes, err := newRoutes(c, zap.NewNop(), nil)
 	if err != nil {
 		return err
 	}
@@ -156,16 +170,4 @@ func check(c *config.Config) error {
 		}
 	}
 	return nil
-}
-
-// tlsConfig loads the certificate for the TCP listeners; nil means plain TCP.
-func tlsConfig(c *config.Config) (*tls.Config, error) {
-	if c.TLSCert == "" {
-		return nil, nil
-	}
-	cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("tls_cert, tls_key: %w", err)
-	}
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
 }

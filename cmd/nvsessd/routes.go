@@ -13,12 +13,13 @@ import (
 )
 
 // newRoutes opens what the configuration's routes name. Nil: there are none.
-func newRoutes(c *config.Config, log *zap.Logger) (*route.Server, error) {
-	if len(c.Routes) == 0 {
+// after is what they take the place of, or nil.
+func newRoutes(c *config.Config, log *zap.Logger, after *route.Server) (*route.Server, error) {
+	if len(c.Routes) == 0 && after == nil {
 		return nil, nil
 	}
 	opt := route.Options{
-		MaxRequests: c.HTTP.MaxRequests, MaxBodyBytes: int64(c.HTTP.MaxBodyBytes), ProxyTimeout: c.HTTP.ProxyTimeout.Std(), Log: log,
+		After: after, MaxRequests: c.HTTP.MaxRequests, MaxBodyBytes: int64(c.HTTP.MaxBodyBytes), ProxyTimeout: c.HTTP.ProxyTimeout.Std(), Log: log,
 	}
 	for _, r := range c.Routes {
 		fields := http.Header{}
@@ -36,7 +37,7 @@ func newRoutes(c *config.Config, log *zap.Logger) (*route.Server, error) {
 // addRoutes makes routes part of what a server answers.
 func addRoutes(opt *session.Options, routes *route.Server) {
 	if routes != nil {
-		opt.Routes, opt.WS.Borrower = routes, routes.Borrow
+		opt.Routes = routes
 	}
 }
 

@@ -19,7 +19,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/nvsess/nvsess/internal/admin"
-	"github.com/nvsess/nvsess/internal/auth"
 	"github.com/nvsess/nvsess/internal/config"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/route"
@@ -96,10 +95,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer keeping.close()
 
 	d := &daemon{
-		cfg: &cfg, log: log, lines: lines, level: level, configuredLevel: level.String(), sockets: socks,
+		flags: f, log: log, lines: lines, level: level, configuredLevel: level.String(), sockets: socks,
 		keeping: keeping,
 		byHand:  term.IsTerminal(int(os.Stdin.Fd())), started: time.Now(), upgrades: make(chan upgradeRequest),
 	}
+	d.cfg.Store(&cfg)
 	if err := d.start(from); err != nil {
 		return err
 	}
@@ -117,15 +117,17 @@ const gcPercent = 50
 
 // daemon is the running process.
 type daemon struct {
-	cfg      *config.Config
+	flags    flags
+	cfg      atomic.Pointer[config.Config] // in effect, see config
 	log      *zap.Logger
 	lines    *logQueue
 	level    zap.AtomicLevel
 	sockets  *sockets
 	sessions *session.Server
-	auth     *auth.Authenticator // nil: none
-	routes   *route.Server       // nil: none
-	webhook  *webhook.Hook       // nil: none
+	cert     currentCert
+	routes   *route.Server // nil: none; like webhook changed by reloads
+	webhook  *webhook.Hook // nil: none
+	reloads  reloads
 	script   *script.Engine
 	admin    *admin.Server
 	adminErr chan error
@@ -154,21 +156,19 @@ func (d *daemon) start(from *takenState) (err error) {
 			d.stopMetrics(context.Background())
 		}
 	}()
-	listeners, err := d.sockets.listeners(d.cfg)
+	cfg := d.config()
+	d.reloads.begin(cfg)
+	pair, err := loadPair(cfg)
 	if err != nil {
 		return err
 	}
-	opt, err := sessionOptions(d.cfg, d.log)
+	d.cert.pair.Store(pair)
+	listeners := d.sockets.listeners(d.cert.config())
+	opt, err := sessionOptions(cfg, d.log)
 	if err != nil {
 		return err
 	}
-	if d.auth, err = newAuthenticator(d.cfg); err != nil {
-		return err
-	}
-	if d.auth != nil {
-		opt.Auth = d.auth
-	}
-	if d.routes, err = newRoutes(d.cfg, d.log); err != nil {
+	if d.routes, err = newRoutes(cfg, d.log, nil); err != nil {
 		return err
 	}
 	addRoutes(&opt, d.routes)
@@ -178,7 +178,7 @@ func (d *daemon) start(from *takenState) (err error) {
 	if d.sessions, err = session.NewServer(opt); err != nil {
 		return err
 	}
-	if d.webhook, err = startWebhook(d.cfg, d.sessions, d.log); err != nil {
+	if d.webhook, err = startWebhook(cfg, d.sessions, d.log); err != nil {
 		return err
 	}
 	if err := d.startScript(); err != nil {
@@ -187,16 +187,10 @@ func (d *daemon) start(from *takenState) (err error) {
 	if err := d.startMetrics(); err != nil {
 		return err
 	}
-	uids, gids, err := d.cfg.Admin.Allowed()
+	uids, gids, err := d.operators(cfg)
 	if err != nil {
 		return err
 	}
-	// Whom the socket's group lets in by its mode, the daemon lets in, too.
-	groups, err := d.sockets.adminGroups()
-	if err != nil {
-		return err
-	}
-	gids = append(gids, groups...)
 	d.admin = admin.NewServer(admin.Options{
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
 		Config:   func() any { return d.effective() },
@@ -207,7 +201,8 @@ func (d *daemon) start(from *takenState) (err error) {
 			defer d.keeping.note()
 			return d.level.UnmarshalText([]byte(s))
 		},
-		Script: newConsole(d.script), NoConsole: !d.cfg.Script.Console,
+		Script: newConsole(d.script), NoConsole: !cfg.Script.Console,
+		Reload:  d.reload,
 		Upgrade: d.askUpgrade, Upgraded: d.lastUpgrade,
 		AllowUIDs: uids, AllowGIDs: gids,
 	})
@@ -246,6 +241,16 @@ func (d *daemon) start(from *takenState) (err error) {
 	return nil
 }
 
+// operators are who may call, by number.
+func (d *daemon) operators(c *config.Config) (uids, gids []uint32, err error) {
+	if uids, gids, err = c.Admin.Allowed(); err != nil {
+		return nil, nil, err
+	}
+	// Whom the socket's group lets in by its mode, the daemon lets in, too.
+	groups, err := d.sockets.adminGroups()
+	return uids, append(gids, groups...), err
+}
+
 func closeAll(list []net.Listener) {
 	for _, ln := range list {
 		_ = ln.Close()
@@ -272,6 +277,7 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 	d.log.Info("ready", zap.String("version", versionString()), zap.Int("pid", os.Getpid()),
 		zap.Stringers("listen", d.sockets.public), zap.Stringers("admin", d.sockets.admin), zap.String("mode", d.sessions.Mode()))
 
+	stopReloads := d.reloadWhenAsked()
 	check := time.NewTicker(socketCheck)
 	defer check.Stop()
 	var failed error
@@ -292,7 +298,7 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 				continue
 			}
 			if sig == syscall.SIGHUP && !d.hungUp() {
-				d.reload()
+				d.reloads.ask()
 				d.mendSockets()
 				continue
 			}
@@ -310,6 +316,7 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 		}
 	}
 	notifyStopping()
+	stopReloads()
 	return errors.Join(failed, d.stop(signals))
 }
 
@@ -327,7 +334,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	d.sessions.Drain()
 	d.sockets.closeInherited(d.log)
 	d.delayStop(signals)
-	deadline := d.cfg.Shutdown.Deadline.Std()
+	deadline := d.config().Shutdown.Deadline.Std()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	done := make(chan struct{})
@@ -337,7 +344,11 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		for {
 			select {
 			case sig := <-signals:
-				if sig == syscall.SIGUSR2 || sig == syscall.SIGHUP && !d.hungUp() {
+				if sig == syscall.SIGUSR2 {
+					continue
+				}
+				if sig == syscall.SIGHUP && !d.hungUp() {
+					d.tooLateToReload()
 					continue
 				}
 				d.log.Warn("ending at once", zap.Stringer("signal", sig))
@@ -353,6 +364,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		d.log.Warn("some sessions did not close in time and were cut", zap.Error(err))
 	}
 	d.sockets.closePublic(d.log)
+	d.reloads.cutFormer() // the connections are gone
 	stopRoutes(ctx, d.routes, d.log)
 	d.stopScript(ctx)
 	stopWebhook(ctx, d.webhook, d.log)
@@ -372,7 +384,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 
 // delayStop leaves the sessions alone for shutdown.delay, or until a signal.
 func (d *daemon) delayStop(signals <-chan os.Signal) {
-	delay := d.cfg.Shutdown.Delay.Std()
+	delay := d.config().Shutdown.Delay.Std()
 	if delay == 0 {
 		return
 	}
@@ -384,7 +396,11 @@ func (d *daemon) delayStop(signals <-chan os.Signal) {
 		case <-over.C:
 			return
 		case sig := <-signals:
-			if sig == syscall.SIGUSR2 || sig == syscall.SIGHUP && !d.hungUp() {
+			if sig == syscall.SIGUSR2 {
+				continue
+			}
+			if sig == syscall.SIGHUP && !d.hungUp() {
+				d.tooLateToReload()
 				continue
 			}
 			d.log.Info("closing sessions without further delay", zap.Stringer("signal", sig))
@@ -393,10 +409,13 @@ func (d *daemon) delayStop(signals <-chan os.Signal) {
 	}
 }
 
+// config is the configuration in effect. It is immutable.
+func (d *daemon) config() *config.Config { return d.cfg.Load() }
+
 // effective is the configuration as it is in force: with the addresses that are
 // listened at.
 func (d *daemon) effective() *config.Config {
-	c := *d.cfg
+	c := *d.config()
 	c.Listen, c.Admin.Listen = d.sockets.addresses()
 	return &c
 }

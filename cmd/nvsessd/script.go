@@ -19,25 +19,31 @@ import (
 // startScript makes the engine, and loads the file of handlers. It must come
 // before the first session.
 func (d *daemon) startScript() error {
-	opt := script.Options{
-		Sessions: d.sessions, Log: d.log,
-		CPULimit: d.cfg.Script.CPULimit.Std(), Timeout: d.cfg.Script.Timeout.Std(), MaxHeap: d.cfg.Script.MaxHeapBytes,
-		FetchHosts: d.cfg.Script.Fetch,
-		Config:     namedConfig(d.cfg),
-		Listeners:  d.listeningAt,
-		Changed:    d.keeping.note,
-	}
-	if d.cfg.Script.Listen {
-		opt.Listen = d.listenAt
-	}
-	d.script = script.New(opt)
-	if d.cfg.Handlers == "" {
+	c := d.config()
+	d.script = script.New(d.scriptOptions(c))
+	if c.Handlers == "" {
 		return nil
 	}
-	if err := d.script.Load(context.Background(), d.cfg.Handlers); err != nil {
+	if err := d.script.Load(context.Background(), c.Handlers); err != nil {
 		return errors.Join(fmt.Errorf("handlers: %w", err), d.script.Close(context.Background()))
 	}
 	return nil
+}
+
+// scriptOptions translates the configuration.
+func (d *daemon) scriptOptions(c *config.Config) script.Options {
+	opt := script.Options{
+		Sessions: d.sessions, Log: d.log,
+		CPULimit: c.Script.CPULimit.Std(), Timeout: c.Script.Timeout.Std(), MaxHeap: c.Script.MaxHeapBytes,
+		FetchHosts: c.Script.Fetch,
+		Config:     namedConfig(c),
+		Listeners:  d.listeningAt,
+		Changed:    d.keeping.note,
+	}
+	if c.Script.Listen {
+		opt.Listen = d.listenAt
+	}
+	return opt
 }
 
 // stopScript lets handlers hear of the last sessions' ends, until ctx is done.
@@ -48,27 +54,13 @@ func (d *daemon) stopScript(ctx context.Context) {
 	}
 }
 
-// reload reads the handlers, tokens and keys again, after SIGHUP.
-func (d *daemon) reload() {
-	if d.auth != nil {
-		d.reloadAuth()
-	}
-	switch err := d.script.Load(context.Background(), ""); {
-	case errors.Is(err, script.ErrNoFile) && d.auth != nil:
-	case errors.Is(err, script.ErrNoFile):
-		d.log.Warn("there is no file of handlers to load again; the configuration is read at the start only")
-	case err != nil:
-		d.log.Error("the handlers are as they were: the file cannot be loaded", zap.Error(err))
-	}
-}
-
 // listeningAt is where sessions may connect.
 func (d *daemon) listeningAt() []script.Listener {
 	d.sockets.mu.Lock()
 	defer d.sockets.mu.Unlock()
 	list := make([]script.Listener, len(d.sockets.public))
 	for i, s := range d.sockets.public {
-		list[i] = script.Listener{Network: s.Addr.Network, Address: s.Addr.Address, TLS: !s.Addr.IsUnix() && d.cfg.TLSCert != ""}
+		list[i] = script.Listener{Network: s.Addr.Network, Address: s.Addr.Address, TLS: !s.Addr.IsUnix() && d.config().TLSCert != ""}
 	}
 	return list
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -158,12 +159,7 @@ func (s *sockets) open(c *config.Config) error {
 }
 
 // listeners is how the transport sees the public sockets.
-func (s *sockets) listeners(c *config.Config) ([]*ws.Listener, error) {
-	tlsConf, err := tlsConfig(c)
-	if err != nil {
-		return nil, err
-	}
-	var list []*ws.Listener
+func (s *sockets) listeners(tlsConf *tls.Config) (list []*ws.Listener) {
 	for _, sock := range s.public {
 		ln := &ws.Listener{FD: sock.FD, Network: sock.Addr.Network, WhileDraining: !sock.Inherited}
 		if !sock.Addr.IsUnix() {
@@ -171,7 +167,7 @@ func (s *sockets) listeners(c *config.Config) ([]*ws.Listener, error) {
 		}
 		list = append(list, ln)
 	}
-	return list, nil
+	return list
 }
 
 // adminGroups are the groups that the operators' sockets let write.

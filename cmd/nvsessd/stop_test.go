@@ -188,7 +188,7 @@ func TestHangupIsNoReasonToStop(t *testing.T) {
 	p.logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	p.signal(syscall.SIGHUP)
-	p.logged("there is no file of handlers to load again; the configuration is read at the start only")
+	p.logged("the configuration was read again")
 	select {
 	case err := <-g.ended:
 		t.Errorf("%v", err)

@@ -66,6 +66,11 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 	if err := d.admin.Hold(calls); err != nil {
 		d.log.Warn("upgrading all the same", zap.Error(err))
 	}
+	if err := d.reloads.take(calls); err != nil {
+		d.admin.Resume()
+		return fmt.Errorf("the configuration is being read: %w", err)
+	}
+	defer d.reloads.give()
 	suspended := time.Now()
 	if err := d.sessions.Suspend(); err != nil {
 		d.admin.Resume()

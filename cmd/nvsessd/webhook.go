@@ -14,6 +14,16 @@ import (
 // eventVerify is the event of webhooks.events that is no kind of handler.
 const eventVerify = "verify"
 
+// webhookOptions translates the configuration.
+func webhookOptions(c *config.Config, sessions *session.Server, log *zap.Logger) webhook.Options {
+	w := c.Webhooks
+	return webhook.Options{
+		URL: c.Webhook, Sessions: sessions, Log: log, Version: versionString(),
+		Timeout: w.Timeout.Std(), Retries: w.Retries, Backoff: w.Backoff.Std(), MaxBackoff: w.MaxBackoff.Std(),
+		Concurrency: w.Concurrency, OpenAfter: w.OpenAfter, OpenFor: w.OpenFor.Std(), VerifyTimeout: c.Verify.Timeout.Std(),
+	}
+}
+
 // startWebhook makes the webhook the handler of the events that it is to be
 // told, whatever the mode says; nil: there is none. It must come before the
 // first session.
@@ -21,17 +31,12 @@ func startWebhook(c *config.Config, sessions *session.Server, log *zap.Logger) (
 	if c.Webhook == "" {
 		return nil, nil
 	}
-	w := c.Webhooks
-	hook, err := webhook.New(webhook.Options{
-		URL: c.Webhook, Sessions: sessions, Log: log, Version: versionString(),
-		Timeout: w.Timeout.Std(), Retries: w.Retries, Backoff: w.Backoff.Std(), MaxBackoff: w.MaxBackoff.Std(),
-		Concurrency: w.Concurrency, OpenAfter: w.OpenAfter, OpenFor: w.OpenFor.Std(), VerifyTimeout: c.Verify.Timeout.Std(),
-	})
+	hook, err := webhook.New(webhookOptions(c, sessions, log))
 	if err != nil {
 		return nil, err
 	}
 	sessions.AddBackend(hook)
-	for _, event := range w.Events {
+	for _, event := range c.Webhooks.Events {
 		if event == eventVerify {
 			sessions.SetVerifier(hook.Name(), hook)
 			continue

@@ -16,9 +16,10 @@ type Call struct {
 	Args     Args
 	Peer     Peer
 
-	stream  *streamWriter  // nil unless the command streams
-	since   time.Time      // when it began, maybe in another process
-	resumed *SuspendedCall // that it goes on with; nil: it is new
+	stream    *streamWriter  // nil unless the command streams
+	since     time.Time      // when it began, maybe in another process
+	resumed   *SuspendedCall // that it goes on with; nil: it is new
+	noConsole bool           // see Options
 }
 
 // Line is one line of a stream: one of its members is set.

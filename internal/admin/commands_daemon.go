@@ -39,6 +39,7 @@ func daemonCommands() []*Command {
 			Run:      runLogLevel,
 			Print:    printLogLevel,
 		},
+		reloadCommand(group),
 		{
 			Name: "restart", Group: group,
 			Summary:  "close every session with code 1012, and go on listening",

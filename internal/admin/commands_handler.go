@@ -49,7 +49,7 @@ func handlerCommands() []*Command {
 			Name: "reload_handlers", Group: group,
 			Summary: "load the file of JavaScript handlers again",
 			Help: "What the file registers takes the place of what it registered before, all at once. A file with a mistake changes nothing: " +
-				"the mistake is shown as file:line:column: message, and the exit code is 1. SIGHUP does the same.",
+				"the mistake is shown as file:line:column: message, and the exit code is 1.",
 			Examples: []Example{{"reload_handlers", ""}},
 			Run:      runReload,
 			Print:    printReloaded,

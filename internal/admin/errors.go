@@ -20,6 +20,7 @@ type Error struct {
 	Column   int      `json:"column,omitempty"`   // in characters, from 1
 	Stack    string   `json:"stack,omitempty"`    // of JavaScript: the message again and where it came from, several lines
 	Sessions []string `json:"sessions,omitempty"` // what an ambiguous reference could mean
+	Problems []string `json:"problems,omitempty"` // of a configuration: FILE:LINE: KEY: what is wrong
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -38,6 +39,7 @@ const (
 	CodeSessionClosed  = "session_closed"     // 410: it closed while the command ran
 	CodeTooLarge       = "too_large"          // 413: the body
 	CodeTooManyPending = "too_many_pending"   // 429: requests to one session
+	CodeBadConfig      = "bad_config"         // 422: the configuration cannot be used; problems says why
 	CodeJS             = "js_error"           // 422: JavaScript failed; stack, file, line and column say where
 	CodeInternal       = "internal"           // 500
 	CodeNotAvailable   = "not_available"      // 501: this daemon does not offer it
@@ -61,6 +63,7 @@ var statusOf = map[string]int{
 	CodeSessionClosed:  http.StatusGone,
 	CodeTooLarge:       http.StatusRequestEntityTooLarge,
 	CodeTooManyPending: http.StatusTooManyRequests,
+	CodeBadConfig:      http.StatusUnprocessableEntity,
 	CodeJS:             http.StatusUnprocessableEntity,
 	CodeInternal:       http.StatusInternalServerError,
 	CodeNotAvailable:   http.StatusNotImplemented,

@@ -195,7 +195,7 @@ func (s *Server) ServeConn(fd int) error {
 		return err
 	}
 	peer, err := peerOf(conn)
-	if err != nil || !s.options.permits(peer, s.uid) {
+	if err != nil || !s.access.Load().permits(peer, s.uid) {
 		return errors.Join(err, conn.Close())
 	}
 	place := make(chan struct{}, 1)

@@ -138,8 +138,8 @@ func Explain(p *Printer, err error) {
 			return
 		}
 		p.Printf("%s\n", p.Styled(Red, e.Message))
-		for _, id := range e.Sessions {
-			p.Printf("  %s\n", Escape(id))
+		for _, line := range slices.Concat(e.Sessions, e.Problems) {
+			p.Printf("  %s\n", Escape(line))
 		}
 	default:
 		p.Printf("%s\n", p.Styled(Red, err.Error()))

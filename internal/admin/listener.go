@@ -64,7 +64,7 @@ func (l *peerListener) Accept() (net.Conn, error) {
 			continue
 		}
 		peer, err := peerOf(c)
-		if err == nil && l.server.options.permits(peer, l.server.uid) {
+		if err == nil && l.server.access.Load().permits(peer, l.server.uid) {
 			return &peerConn{Conn: c, server: l.server, peer: peer, permitted: true, place: l.places}, nil
 		}
 		<-l.places

@@ -66,10 +66,22 @@ func peerGroups(fd int) ([]uint32, error) {
 	}
 }
 
+// access is who may do what. It is immutable.
+type access struct {
+	uids, gids []uint32
+	noConsole  bool
+}
+
+// SetAccess says anew who may call besides root and the daemon's own user, and whether operators may run JavaScript. It counts from the
+// next call on; a stream goes on to its end.
+func (s *Server) SetAccess(uids, gids []uint32, noConsole bool) {
+	s.access.Store(&access{uids, gids, noConsole})
+}
+
 // permits reports whether the peer may call: root, the daemon's own user, and whom the configuration names.
-func (o *Options) permits(p Peer, self uint32) bool {
-	if p.UID == 0 || p.UID == self || slices.Contains(o.AllowUIDs, p.UID) {
+func (o *access) permits(p Peer, self uint32) bool {
+	if p.UID == 0 || p.UID == self || slices.Contains(o.uids, p.UID) {
 		return true
 	}
-	return slices.ContainsFunc(o.AllowGIDs, func(gid uint32) bool { return p.GID == gid || slices.Contains(p.Groups, gid) })
+	return slices.ContainsFunc(o.gids, func(gid uint32) bool { return p.GID == gid || slices.Contains(p.Groups, gid) })
 }

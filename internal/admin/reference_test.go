@@ -80,7 +80,7 @@ func TestCurlExamples(t *testing.T) {
 	}
 	// What fails by design: no session comes from that port, no such id.
 	expected := map[string]string{"get_sess_with_port": CodeNoSuchSession, "close": "", "restart": "", "upgrade": CodeNotAvailable,
-		"js": CodeNotAvailable, "js_output": CodeNotAvailable, "reload_handlers": CodeNotAvailable} // nvsessd's tests have JavaScript
+		"js": CodeNotAvailable, "js_output": CodeNotAvailable, "reload_handlers": CodeNotAvailable, "reload": CodeNotAvailable} // nvsessd's tests have JavaScript
 	examples := regexp.MustCompile("(?m)^curl .*/v1/([a-z_]*).*$").FindAllStringSubmatch(string(Reference()), -1)
 	if len(examples) < len(Commands()) {
 		t.Fatalf("only %d examples", len(examples))

@@ -83,7 +83,7 @@ func (c *Call) script(forConsole bool) (Script, error) {
 	switch {
 	case c.Daemon.Script == nil:
 		return nil, errorf(CodeNotAvailable, "this daemon runs no JavaScript")
-	case forConsole && c.Daemon.NoConsole:
+	case forConsole && c.noConsole:
 		return nil, errorf(CodeNotAvailable, "this daemon takes no JavaScript from operators (script.console in its configuration)")
 	}
 	return c.Daemon.Script, nil

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nvsess/nvsess/internal/session"
@@ -37,7 +38,11 @@ type Options struct {
 	NoConsole bool   // operators may not run any: js, js_output and completion are refused
 
 	// Who may call besides root and the daemon's own user. A group counts when it is the peer's own or a supplementary one.
+	// SetAccess replaces what is said here, and NoConsole, while the server runs.
 	AllowUIDs, AllowGIDs []uint32
+
+	// Reload reads the configuration again, or with dry says what that would change. Its error is an *Error when the configuration is refused.
+	Reload func(ctx context.Context, dry bool) (*Reloaded, error)
 
 	started time.Time
 }
@@ -60,6 +65,7 @@ const startedHeader = "Nvsessd-Started"
 // Server answers operators on the admin socket.
 type Server struct {
 	options Options
+	access  atomic.Pointer[access]
 	uid     uint32
 	http    *http.Server
 	calls   chan struct{} // a place for each call being carried out
@@ -83,6 +89,7 @@ func NewServer(o Options) *Server {
 		options: o, uid: uint32(os.Geteuid()), ctx: ctx, stop: stop, gate: newGate(),
 		calls: make(chan struct{}, maxCalls), streams: make(chan struct{}, maxStreams), large: make(chan struct{}, maxLarge),
 	}
+	s.SetAccess(o.AllowUIDs, o.AllowGIDs, o.NoConsole)
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTimeout,
@@ -129,7 +136,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	conn, ok := r.Context().Value(connKey{}).(*peerConn)
-	if !ok || !conn.permitted {
+	if !ok || !conn.permitted || !s.access.Load().permits(conn.peer, s.uid) {
 		w.Header().Set("Connection", "close")
 		writeError(w, errorf(CodeNotPermitted, "user %d may not command this daemon", uidOf(conn)))
 		return
@@ -204,7 +211,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, peer Peer) error 
 
 // call runs the command and writes its answer. ctx is done when the caller leaves. resumed is where it goes on; nil: it is new.
 func (s *Server) call(ctx context.Context, w http.ResponseWriter, cmd *Command, args Args, peer Peer, resumed *SuspendedCall) error {
-	c := &Call{Sessions: s.options.Sessions, Daemon: &s.options, Args: args, Peer: peer, since: time.Now(), resumed: resumed}
+	c := &Call{Sessions: s.options.Sessions, Daemon: &s.options, Args: args, Peer: peer, since: time.Now(), resumed: resumed, noConsole: s.access.Load().noConsole}
 	if resumed != nil {
 		c.since = resumed.Since
 	}

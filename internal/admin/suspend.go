@@ -104,7 +104,7 @@ func (s *Server) Continue(call SuspendedCall) {
 	if cmd == nil {
 		err = errorf(CodeNoSuchCommand, "the daemon that has been put in place has no command %s", Quote(call.Command))
 	}
-	if err == nil && !s.options.permits(peer, s.uid) {
+	if err == nil && !s.access.Load().permits(peer, s.uid) {
 		err = errorf(CodeNotPermitted, "user %d may not command this daemon", peer.UID)
 	}
 	if err == nil {

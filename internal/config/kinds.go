@@ -25,6 +25,7 @@ type key[T any] struct {
 	check   func(*T) error
 	format  func(*T) string
 	value   func(*T) any
+	copy    func(to, from *T)
 	inherit func(t, top *T) // what it does not say; nil: it has a value of its own
 }
 
@@ -43,6 +44,7 @@ func bind[C, T any](name string, field func(*C) *T, k kind[T]) key[C] {
 		check:  func(c *C) error { return k.check(*field(c)) },
 		format: func(c *C) string { return k.format(*field(c)) },
 		value:  func(c *C) any { return *field(c) },
+		copy:   func(to, from *C) { *field(to) = *field(from) },
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/BurntSushi/toml"
@@ -22,11 +23,17 @@ const maxFileBytes = 1 << 20
 
 // Load reads a file over the defaults. An error about its contents is a Problems.
 func Load(path string) (Config, error) {
-	f, err := os.Open(path)
+	// A FIFO is refused, and not waited for: the file is read again at each reload.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)
 	}
 	defer f.Close()
+	if st, err := f.Stat(); err != nil {
+		return Config{}, fmt.Errorf("config: %w", err)
+	} else if !st.Mode().IsRegular() {
+		return Config{}, fmt.Errorf("config: %s: it is no file", path)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
 	if err != nil {
 		return Config{}, fmt.Errorf("config: %w", err)

@@ -26,6 +26,9 @@ type Options struct {
 	MaxBodyBytes int64         // beyond: 413
 	ProxyTimeout time.Duration // until a backend begins to answer; 0: 30 s
 	Log          *zap.Logger   // nil: nothing is logged
+
+	// After is the server whose place this one takes: they count together.
+	After *Server
 }
 
 // A Route is a path and what answers requests to it: one of Files, Proxy and
@@ -47,8 +50,8 @@ type Server struct {
 	routes []*handler
 	http   http.Server
 	loans  loans
-	busy   atomic.Int64
-	count  counters
+	busy   *atomic.Int64
+	count  *counters
 	served sync.WaitGroup
 
 	started time.Time
@@ -73,6 +76,11 @@ func New(opt Options) (*Server, error) {
 	s := &Server{opt: opt, log: opt.Log, started: time.Now(), loans: loans{lent: make(chan net.Conn, opt.MaxRequests), closed: make(chan struct{})}}
 	if s.log == nil {
 		s.log = zap.NewNop()
+	}
+	if s.opt.After = nil; opt.After != nil {
+		s.busy, s.count = opt.After.busy, opt.After.count
+	} else {
+		s.busy, s.count = new(atomic.Int64), new(counters)
 	}
 	for _, r := range opt.Routes {
 		h, err := s.handler(r)
@@ -155,7 +163,7 @@ func (s *Server) Admit(r *ws.Request) *ws.Response {
 	return nil
 }
 
-// Borrow is ws.Options.Borrower.
+// Borrow is session.Router's.
 func (s *Server) Borrow(x *ws.Loan) {
 	if !s.loans.put(x) {
 		s.busy.Add(-1)

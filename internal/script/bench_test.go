@@ -65,12 +65,12 @@ func BenchmarkCall(b *testing.B) {
 	done := make(chan struct{})
 	payload := []byte(`{"n":1,"text":"hello"}`)
 	b.ReportAllocs()
-	w.post(job{budget: st.timerBudget, run: func(w *world) {
+	w.post(job{budget: st.now().timerBudget, run: func(w *world) {
 		defer close(done)
 		c := &session.Call{Session: s, Kind: session.KindJSON, Payload: payload}
 		for range b.N {
 			w.watch.end()
-			w.watch.begin(st.timerBudget)
+			w.watch.begin(st.now().timerBudget)
 			if _, err := w.invoke(jsonHandle, c); err != nil {
 				b.Error(err)
 				return

@@ -35,7 +35,7 @@ var handlerFor = [...]handlerID{
 // that, if it was an error.
 func (w *world) handle(p *pendingCall) {
 	if p.id == onClose && p.event.Close.Err != nil {
-		w.guard(w.e.budgets[onError], nil, func() {
+		w.guard(w.e.now().budgets[onError], nil, func() {
 			if _, err := w.invoke(onError, p.event); err != nil {
 				w.failed(onError, w.problem(err))
 			}
@@ -46,7 +46,7 @@ func (w *world) handle(p *pendingCall) {
 		return
 	}
 	p.origin.owner = w.handlers[p.id].owner
-	w.guard(w.e.budgets[p.id], &p.origin, func() {
+	w.guard(w.e.now().budgets[p.id], &p.origin, func() {
 		result, err := w.invoke(p.id, p.event)
 		if err == nil {
 			w.settle(p, result)
@@ -135,7 +135,7 @@ func (w *world) settle(p *pendingCall, result goja.Value) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if _, waiting := w.calls[p]; waiting {
-		p.timer = time.AfterFunc(w.e.opt.Timeout, func() { w.late(p) })
+		p.timer = time.AfterFunc(w.e.now().Timeout, func() { w.late(p) })
 	}
 }
 
@@ -145,7 +145,7 @@ func (w *world) late(p *pendingCall) {
 	_, waiting := w.calls[p]
 	w.mu.Unlock()
 	if waiting {
-		w.failed(p.id, problem{text: "its promise took more than " + w.e.opt.Timeout.String(), timeout: true})
+		w.failed(p.id, problem{text: "its promise took more than " + w.e.now().Timeout.String(), timeout: true})
 		w.finish(p)
 	}
 }

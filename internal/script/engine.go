@@ -1,7 +1,6 @@
 package script
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -69,7 +68,7 @@ const name = "js"
 
 // An Engine runs JavaScript. Its methods are safe for concurrent use.
 type Engine struct {
-	opt     Options
+	set     atomic.Pointer[settings]
 	log     *zap.Logger
 	out     *output
 	reports [numHandlers]report
@@ -78,9 +77,6 @@ type Engine struct {
 	anew    atomic.Uint64 // worlds given up
 	stuck   atomic.Int64  // worlds given up whose goroutines have not come back
 	wg      sync.WaitGroup
-
-	budgets     [numHandlers]*budget
-	timerBudget *budget
 
 	first   sync.Once  // for begin
 	loading sync.Mutex // held while a file is loaded; before mu
@@ -96,21 +92,11 @@ type Engine struct {
 
 // New makes an engine, and makes it known to the sessions' server as a backend.
 func New(opt Options) *Engine {
-	opt.CPULimit = cmp.Or(opt.CPULimit, 2*time.Second)
-	opt.Timeout = cmp.Or(opt.Timeout, 30*time.Second)
-	opt.MaxHeap = cmp.Or(opt.MaxHeap, 256<<20)
-	opt.hangGrace = cmp.Or(opt.hangGrace, hangGrace)
 	if opt.Log == nil {
 		opt.Log = zap.NewNop()
 	}
-	if opt.Listeners == nil {
-		opt.Listeners = func() []Listener { return nil }
-	}
-	e := &Engine{opt: opt, log: opt.Log, out: newOutput(opt.Log)}
-	for id := range numHandlers {
-		e.budgets[id] = &budget{opt.CPULimit, handlerNames[id]}
-	}
-	e.timerBudget = &budget{opt.CPULimit, "a timer"}
+	e := &Engine{log: opt.Log, out: newOutput(opt.Log)}
+	e.set.Store(opt.settings())
 	opt.Sessions.AddBackend(e)
 	return e
 }
@@ -149,7 +135,7 @@ func (e *Engine) current() *world {
 func (e *Engine) Flush(ctx context.Context) {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for e.opt.Sessions.Stats().HandlerWaiting > 0 {
+	for e.now().Sessions.Stats().HandlerWaiting > 0 {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -165,8 +151,8 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.closed = true
 	w := e.world
 	e.mu.Unlock()
-	e.opt.Sessions.SetVerifier(name, nil)
-	e.opt.Sessions.SetPlainHandler(nil)
+	e.now().Sessions.SetVerifier(name, nil)
+	e.now().Sessions.SetPlainHandler(nil)
 	if w == nil {
 		return nil
 	}
@@ -237,7 +223,7 @@ func (e *Engine) again(w *world, f *file, console map[handlerID]source) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
 	if f != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), e.opt.Timeout)
+		ctx, cancel := context.WithTimeout(context.Background(), e.now().Timeout)
 		defer cancel()
 		if err := e.load(ctx, w, f); err != nil {
 			e.log.Error("the handlers' file cannot be loaded again", zap.Error(err))

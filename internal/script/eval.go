@@ -232,7 +232,7 @@ func (e *Engine) Complete(ctx context.Context, expr, prefix string) (names []str
 		return nil
 	}
 	done := make(chan struct{})
-	b := &budget{e.opt.CPULimit, "completion"}
+	b := &budget{e.now().CPULimit, "completion"}
 	if !w.post(job{budget: b, run: func(*world) {
 		defer close(done)
 		if v, err := w.properties(goja.Undefined(), w.rt.ToValue(expr), w.rt.ToValue(prefix)); err == nil {

@@ -80,14 +80,14 @@ func (w *world) fetch(c goja.FunctionCall) goja.Value {
 
 // mayFetch reports why a URL is out of reach, or nil.
 func (e *Engine) mayFetch(u *url.URL) error {
-	if len(e.opt.FetchHosts) == 0 {
+	if len(e.now().FetchHosts) == 0 {
 		return errors.New("scripts may not use the network: list the hosts in script.fetch of the configuration")
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("fetch knows http and https, not %q", u.Scheme)
 	}
 	host, port := strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
-	for _, allowed := range e.opt.FetchHosts {
+	for _, allowed := range e.now().FetchHosts {
 		name, want, err := net.SplitHostPort(allowed)
 		if err != nil {
 			name, want = strings.Trim(allowed, "[]"), ""

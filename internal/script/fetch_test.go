@@ -15,7 +15,8 @@ import (
 // Only what is listed can be reached, however it is written.
 func TestFetchList(t *testing.T) {
 	t.Parallel()
-	e := &Engine{opt: Options{FetchHosts: []string{"example.com", "Example.org:8443", "*.example.net", "::1", "[::2]:99", "10.0.0.1:80"}}}
+	e := new(Engine)
+	e.set.Store(Options{FetchHosts: []string{"example.com", "Example.org:8443", "*.example.net", "::1", "[::2]:99", "10.0.0.1:80"}}.settings())
 	for address, want := range map[string]bool{
 		"http://example.com/": true, "https://EXAMPLE.com:443/x": true, "http://example.com:80/": true, "http://example.com:8080/": false,
 		"https://example.org:8443/": true, "https://example.org/": false, "http://a.example.net/": true, "http://a.b.example.net/": true,
@@ -100,7 +101,7 @@ func TestFetch(t *testing.T) {
 	if err := st.Close(ctx); err != nil {
 		t.Errorf("a request outlives the engine: %v", err)
 	}
-	if got := strings.Join(st.opt.FetchHosts, ""); got != base {
+	if got := strings.Join(st.now().FetchHosts, ""); got != base {
 		t.Error(got)
 	}
 }

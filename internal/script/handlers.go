@@ -176,8 +176,8 @@ func (w *world) install(id handlerID, r *registered) {
 		src.text = r.value.String()
 	}
 	w.sources.set(id, src)
-	if w.e.opt.Changed != nil {
-		w.e.opt.Changed()
+	if changed := w.e.now().Changed; changed != nil {
+		changed()
 	}
 	rep := &w.e.reports[id]
 	rep.mu.Lock()
@@ -186,7 +186,7 @@ func (w *world) install(id handlerID, r *registered) {
 		rep.source = r.source
 	}
 	rep.mu.Unlock()
-	srv := w.e.opt.Sessions
+	srv := w.e.now().Sessions
 	switch id {
 	case verifyHook:
 		if r.fn == nil {
@@ -218,5 +218,5 @@ func (w *world) install(id handlerID, r *registered) {
 
 // inForce reports whether events of a kind come here.
 func (w *world) inForce(k session.Kind) bool {
-	return slices.ContainsFunc(w.e.opt.Sessions.Handlers(), func(h session.HandlerInfo) bool { return h.Kind == k && h.Name == name })
+	return slices.ContainsFunc(w.e.now().Sessions.Handlers(), func(h session.HandlerInfo) bool { return h.Kind == k && h.Name == name })
 }

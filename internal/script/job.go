@@ -127,7 +127,7 @@ func (w *world) do(j *job) {
 		w.probe()
 	}
 	if len(w.rejected) > 0 {
-		w.guard(w.e.timerBudget, nil, w.reportRejections)
+		w.guard(w.e.now().timerBudget, nil, w.reportRejections)
 	}
 }
 
@@ -166,7 +166,7 @@ func (w *world) guard(b *budget, o *origin, f func()) {
 // and mends the world if they do not.
 func (w *world) probe() {
 	goesOn := false
-	w.guard(w.e.timerBudget, nil, func() {
+	w.guard(w.e.now().timerBudget, nil, func() {
 		p, resolve, _ := w.rt.NewPromise()
 		if err := resolve(nil); err == nil {
 			_ = w.then(p, func(goja.Value) { goesOn = true }, func(goja.Value) {})
@@ -245,7 +245,7 @@ func (w *world) await(what string, f func(ctx context.Context) (func() goja.Valu
 	origin := w.origin
 	w.wg.Go(func() {
 		v, err := f(w.ctx)
-		w.post(job{origin: origin, budget: &budget{w.e.opt.CPULimit, what}, run: func(*world) {
+		w.post(job{origin: origin, budget: &budget{w.e.now().CPULimit, what}, run: func(*world) {
 			w.async--
 			switch {
 			case err != nil:

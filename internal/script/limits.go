@@ -25,7 +25,7 @@ func (w *world) charge(bytes int) {
 		w.before = heapBytes()
 	}
 	w.charged += uint64(max(bytes, 0))
-	limit := uint64(w.e.opt.MaxHeap)
+	limit := uint64(w.e.now().MaxHeap)
 	if w.charged <= limit {
 		return
 	}

@@ -16,7 +16,7 @@ import (
 // listeners tells where the daemon listens.
 func (w *world) listeners() string {
 	list := []map[string]any{}
-	for _, l := range w.e.opt.Listeners() {
+	for _, l := range w.e.now().Listeners() {
 		list = append(list, map[string]any{"network": l.Network, "address": l.Address, "tls": l.TLS})
 	}
 	return w.json(list)
@@ -45,8 +45,8 @@ func relative(address string) bool {
 // listens there: the address, a certificate and its key in PEM or "". A relative
 // path that may not be opened is passed over, with a warning.
 func (w *world) start(address, cert, key string) goja.Value {
-	srv := w.e.opt.Sessions
-	if list := w.e.opt.Listeners(); w.e.opt.Listen == nil && len(list) > 0 && relative(address) && cert == "" {
+	srv := w.e.now().Sessions
+	if list := w.e.now().Listeners(); w.e.now().Listen == nil && len(list) > 0 && relative(address) && cert == "" {
 		if w.unopened != address {
 			w.unopened = address
 			w.e.out.write("warn", fmt.Sprintf("%s; script.listen is off, so nothing is opened at %s", listeningAt(list), address))
@@ -54,12 +54,13 @@ func (w *world) start(address, cert, key string) goja.Value {
 		address = ""
 	}
 	return w.await("start", func(context.Context) (func() goja.Value, error) {
-		list := w.e.opt.Listeners()
+		list := w.e.now().Listeners()
 		if address == "" || slices.ContainsFunc(list, func(l Listener) bool { return l.Address == address }) {
 			srv.SetClosed(false)
 			return nil, nil
 		}
-		if w.e.opt.Listen == nil {
+		listen := w.e.now().Listen
+		if listen == nil {
 			return nil, fmt.Errorf("scripts may not open listeners (%s): set script.listen in the configuration, or call start() without an address", listeningAt(list))
 		}
 		var conf *tls.Config
@@ -70,7 +71,7 @@ func (w *world) start(address, cert, key string) goja.Value {
 			}
 			conf = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 		}
-		if err := w.e.opt.Listen(address, conf); err != nil {
+		if err := listen(address, conf); err != nil {
 			return nil, err
 		}
 		srv.SetClosed(false)
@@ -81,7 +82,7 @@ func (w *world) start(address, cert, key string) goja.Value {
 // closeSessions takes no sessions any more, and closes those that are there. The
 // promise is for their number.
 func (w *world) closeSessions(restart bool) goja.Value {
-	srv := w.e.opt.Sessions
+	srv := w.e.now().Sessions
 	return w.await("close", func(ctx context.Context) (func() goja.Value, error) {
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
 		defer cancel()

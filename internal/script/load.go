@@ -8,12 +8,17 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja/ast"
 	"github.com/dop251/goja/parser"
 	"go.uber.org/zap"
+
+	"github.com/nvsess/nvsess/internal/session"
 )
 
 // A file of handlers runs as the body of an async function, as Node.js runs a
@@ -61,6 +66,42 @@ func (e *Engine) Load(ctx context.Context, path string) error {
 	return nil
 }
 
+// Unload takes back what the file has registered. Without one there is nothing to
+// do.
+func (e *Engine) Unload(ctx context.Context) error {
+	e.loading.Lock()
+	defer e.loading.Unlock()
+	if e.File() == "" {
+		return nil
+	}
+	w := e.current()
+	if w == nil {
+		return ErrClosed
+	}
+	var mine []session.Kind
+	for _, h := range e.now().Sessions.Handlers() {
+		if h.Name == name {
+			mine = append(mine, h.Kind)
+		}
+	}
+	if err := e.load(ctx, w, &file{program: nothing()}); err != nil {
+		return err
+	}
+	for _, h := range e.now().Sessions.Handlers() {
+		if h.Name == session.HandlerNone && slices.Contains(mine, h.Kind) {
+			e.now().Sessions.ResetHandler(h.Kind, session.HandlerNone)
+		}
+	}
+	e.mu.Lock()
+	e.file = nil
+	e.mu.Unlock()
+	e.log.Info("handlers taken back: there is no file of them any more")
+	return nil
+}
+
+// nothing is a file that registers nothing.
+var nothing = sync.OnceValue(func() *goja.Program { return goja.MustCompile("", fileHead+fileTail, false) })
+
 // A file is one of handlers, as it was when it was read.
 type file struct {
 	path    string
@@ -93,11 +134,17 @@ func CheckFile(path string) error {
 
 // read reads and compiles a file of handlers.
 func (e *Engine) read(path string) (*file, error) {
-	f, err := os.Open(path)
+	// A FIFO is refused, and not waited for.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if st, err := f.Stat(); err != nil {
+		return nil, err
+	} else if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: it is no file", path)
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	switch {
 	case err != nil:
@@ -183,7 +230,7 @@ func (e *Engine) load(ctx context.Context, w *world, f *file) error {
 	e.loads++
 	me := owner(e.loads)
 	e.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, e.opt.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, e.now().Timeout)
 	defer cancel()
 	l := &loading{w: w, owner: me, done: make(chan struct{})}
 	b := &budget{loadCPU, f.path}
@@ -198,7 +245,7 @@ func (e *Engine) load(ctx context.Context, w *world, f *file) error {
 	case <-ctx.Done():
 	}
 	w.watch.cancel(b, errors.New("took too long"))
-	late := &Error{Text: "the file did not end within " + e.opt.Timeout.String()}
+	late := &Error{Text: "the file did not end within " + e.now().Timeout.String()}
 	if !w.post(job{budget: b, run: func(*world) { l.end(late) }}) {
 		return ErrClosed
 	}

@@ -17,7 +17,7 @@ import (
 // natives is what the prelude is made of.
 func (w *world) natives() *goja.Object {
 	obj := w.rt.NewObject()
-	srv := w.e.opt.Sessions
+	srv := w.e.now().Sessions
 	for name, f := range map[string]any{
 		"setTimer":   w.setTimer,
 		"clearTimer": w.clearTimer,
@@ -42,7 +42,7 @@ func (w *world) natives() *goja.Object {
 		},
 		"handler": w.handlerValue,
 
-		"config":    func() string { return w.json(w.e.opt.Config) },
+		"config":    func() string { return w.json(w.e.now().Config) },
 		"listen":    w.listeners,
 		"start":     w.start,
 		"close":     w.closeSessions,
@@ -178,7 +178,7 @@ func (w *world) handlerValue(c goja.FunctionCall) goja.Value {
 		return w.staged.handlers[id].value
 	}
 	if kind, ok := id.kindOf(); ok {
-		for _, h := range w.e.opt.Sessions.Handlers() {
+		for _, h := range w.e.now().Sessions.Handlers() {
 			if h.Kind == kind && h.Name != name && h.Name != session.HandlerNone {
 				return w.rt.ToValue(h.Name)
 			}

@@ -10,7 +10,7 @@ import (
 
 // plain gives a request that asks for no upgrade to hsrv_handle.
 func (e *Engine) plain(p *session.PlainRequest) {
-	j := job{budget: e.budgets[hsrvHandle], event: true, run: func(w *world) { w.plain(p) }}
+	j := job{budget: e.now().budgets[hsrvHandle], event: true, run: func(w *world) { w.plain(p) }}
 	if w := e.current(); w == nil || !w.post(j) {
 		_ = p.Respond(http.StatusServiceUnavailable, nil, nil)
 	}

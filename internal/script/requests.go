@@ -16,7 +16,7 @@ import (
 // timeout reads a deadline in milliseconds; undefined is the server's.
 func (w *world) timeout(v goja.Value) time.Duration {
 	if v == nil || goja.IsUndefined(v) || goja.IsNull(v) {
-		return w.e.opt.Sessions.DefaultAskTimeout()
+		return w.e.now().Sessions.DefaultAskTimeout()
 	}
 	ms := v.ToFloat()
 	if !(ms > 0 && ms <= 24*3600*1000) {
@@ -71,7 +71,7 @@ func (w *world) ping(c goja.FunctionCall) goja.Value {
 // does: it is encoded once. It is given the kind, the message, and the id of the
 // one or "", and returns the tally as JSON.
 func (w *world) forward(c goja.FunctionCall) goja.Value {
-	srv := w.e.opt.Sessions
+	srv := w.e.now().Sessions
 	kind, err := session.ParseKind(c.Argument(0).String())
 	w.check(err)
 	b := session.Broadcast{Kind: kind}
@@ -97,7 +97,7 @@ func (w *world) forward(c goja.FunctionCall) goja.Value {
 // at once, "any" and "all" promise the answers' envelopes in the order of the
 // sessions, as JSON, or undefined at the timeout.
 func (w *world) broadcast(j, await string, timeout goja.Value) goja.Value {
-	srv := w.e.opt.Sessions
+	srv := w.e.now().Sessions
 	b := session.Broadcast{Kind: session.KindJSON, Data: json.RawMessage(j), Targets: srv.Sessions()}
 	if await == "none" {
 		res, err := srv.Broadcast(w.ctx, b)

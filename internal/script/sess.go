@@ -89,7 +89,7 @@ func (w *world) matching(text string, isRegexp bool) goja.Value {
 		match = re.MatchString
 	}
 	var found []*session.Session
-	for _, s := range w.e.opt.Sessions.Sessions() {
+	for _, s := range w.e.now().Sessions.Sessions() {
 		if match(w.json(s.Request())) {
 			found = append(found, s)
 		}

@@ -54,7 +54,7 @@ func (w *world) setTimer(c goja.FunctionCall) goja.Value {
 }
 
 func (w *world) timerJob(t *timer) job {
-	return job{origin: t.origin, budget: w.e.timerBudget, run: func(*world) {
+	return job{origin: t.origin, budget: w.e.now().timerBudget, run: func(*world) {
 		if w.timers[t.id] != t {
 			return // cleared
 		}

@@ -16,7 +16,7 @@ import (
 // of itself for a yes, {accept: false} among it. A hook that fails refuses with
 // 500.
 func (e *Engine) Verify(h *session.Handshake) {
-	j := job{budget: e.budgets[verifyHook], event: true, run: func(w *world) { w.verify(h) }}
+	j := job{budget: e.now().budgets[verifyHook], event: true, run: func(w *world) { w.verify(h) }}
 	if w := e.current(); w == nil || !w.post(j) {
 		h.Refuse(http.StatusServiceUnavailable, "")
 	}

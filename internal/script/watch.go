@@ -21,7 +21,7 @@ type watch struct {
 	interrupt func(v any)
 	clear     func()
 	hung      func() // called once when an interrupt was of no use
-	maxHeap   uint64
+	maxHeap   func() uint64
 	grace     time.Duration // of processor time, from an interrupt to hung
 
 	mu      sync.Mutex // guards what follows
@@ -124,8 +124,10 @@ func (w *watch) look() {
 		w.looked, w.cpu, w.heap = true, cpu, heap
 	case cpu-w.cpu >= w.job.cpu:
 		w.hitLocked(&limitError{fmt.Sprintf("took more than %v of processor time", w.job.cpu), true}, cpu)
-	case heap > w.heap+w.maxHeap && liveBytes() > w.heap+w.maxHeap:
-		w.hitLocked(&limitError{fmt.Sprintf("took more than %d MiB of memory", w.maxHeap>>20), false}, cpu)
+	default:
+		if most := w.maxHeap(); heap > w.heap+most && liveBytes() > w.heap+most {
+			w.hitLocked(&limitError{fmt.Sprintf("took more than %d MiB of memory", most>>20), false}, cpu)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ func newWorld(e *Engine) (*world, error) {
 	w.wake = sync.NewCond(&w.mu)
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	w.watch = watch{
-		interrupt: w.rt.Interrupt, clear: w.rt.ClearInterrupt, maxHeap: uint64(e.opt.MaxHeap), grace: e.opt.hangGrace,
+		interrupt: w.rt.Interrupt, clear: w.rt.ClearInterrupt, maxHeap: func() uint64 { return uint64(e.now().MaxHeap) }, grace: e.now().hangGrace,
 		hung: func() { e.wg.Go(func() { e.giveUp(w, "it does not come back from a built-in function") }) },
 	}
 	w.rt.SetParserOptions(parser.WithDisableSourceMaps) // goja would read any file that eval names

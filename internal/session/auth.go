@@ -106,7 +106,7 @@ func (srv *Server) authenticate(c *ws.Conn, req *ws.Request) (*Identity, *ws.Res
 	if mode == AuthOff {
 		return nil, nil
 	}
-	id, refusal := srv.opt.Auth.Authenticate(req)
+	id, refusal := srv.now().Auth.Authenticate(req)
 	switch {
 	case refusal == nil:
 		return id, nil
@@ -121,7 +121,7 @@ func (srv *Server) authenticate(c *ws.Conn, req *ws.Request) (*Identity, *ws.Res
 	return nil, refuseAuth
 }
 
-func authMode(c *ws.Conn) AuthMode { return c.Mount().Data.(*mount).auth }
+func authMode(c *ws.Conn) AuthMode { return AuthMode(c.Mount().Data.(*mount).auth.Load()) }
 
 // Identity is who has opened the session, or nil if that is not known.
 func (s *Session) Identity() *Identity { return s.identity }

@@ -65,7 +65,7 @@ func (srv *Server) Debug(s *Session, d time.Duration) (time.Time, error) {
 	if d <= 0 || d > MaxDebugFor {
 		return time.Time{}, ErrDebugTime
 	}
-	log := srv.opt.DebugLog
+	log := srv.now().DebugLog
 	if log == nil {
 		log = srv.log
 	}

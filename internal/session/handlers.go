@@ -91,17 +91,19 @@ type table [numKinds]handler
 
 // handlers is what the mounts' tables have in common.
 type handlers struct {
-	mounts   []*mount // the top level's first; immutable
+	mounts   atomic.Pointer[mounts]
 	backends atomic.Pointer[[]Backend]
 	calls    [numKinds]atomic.Uint64
 	mu       sync.Mutex // serialises changes
+	common   table      // what was set, whatever modes say; guarded by mu
 }
 
 // set changes the tables of all mounts, but for what a mount's mode has taken.
 func (h *handlers) set(change func(*table)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, m := range h.mounts {
+	change(&h.common)
+	for m := range h.mounts.Load().all() {
 		now := m.table.Load()
 		next := *now
 		change(&next)
@@ -145,6 +147,39 @@ func (s *Server) AddBackend(b Backend) {
 	s.handlers.backends.Store(&list)
 }
 
+// RemoveBackend is the opposite: what it handles is handled by nobody then. What
+// it has been given already, or waits for it, is still its to handle.
+func (s *Server) RemoveBackend(b Backend) {
+	s.handlers.mu.Lock()
+	list := slices.DeleteFunc(slices.Clone(s.backends()), func(x Backend) bool { return x == b })
+	s.handlers.backends.Store(&list)
+	s.handlers.mu.Unlock()
+	for _, k := range Kinds {
+		s.ResetHandler(k, b.Name())
+	}
+}
+
+// ResetHandler makes a kind that a backend handles be handled as the mounts' modes
+// say; another's it leaves alone.
+func (s *Server) ResetHandler(k Kind, backend string) {
+	h := &s.handlers
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.common[k].name == backend {
+		h.common[k] = handler{name: HandlerNone}
+	}
+	for m := range h.mounts.Load().all() {
+		now := m.table.Load()
+		if now[k].name != backend {
+			continue
+		}
+		next := *now
+		byMode, _, _ := tableOf(m.as)
+		next[k] = byMode[k]
+		m.table.Store(&next)
+	}
+}
+
 func (s *Server) backends() []Backend {
 	if list := s.handlers.backends.Load(); list != nil {
 		return *list
@@ -154,7 +189,7 @@ func (s *Server) backends() []Backend {
 
 // Handlers lists the handlers in force for the first mount, the top level's.
 func (s *Server) Handlers() []HandlerInfo {
-	now := s.handlers.mounts[0].table.Load()
+	now := s.handlers.mounts.Load().served[0].table.Load()
 	list := make([]HandlerInfo, 0, numKinds)
 	for _, k := range Kinds {
 		info := HandlerInfo{Kind: k, Name: now[k].name, Calls: s.handlers.calls[k].Load()}
@@ -214,7 +249,7 @@ func (s *Server) setMessages(name string) {
 
 // Mode is "forward" or "echo" when all messages of the first mount are handled
 // so, otherwise "handlers".
-func (s *Server) Mode() string { return s.handlers.mounts[0].mode() }
+func (s *Server) Mode() string { return s.handlers.mounts.Load().served[0].mode() }
 
 // message gives a string, JSON or binary message to its handler among now.
 func (h *handlers) message(now *table, r receiver, b *ws.Batch, s *Session, k Kind, op ws.OpCode, payload []byte) {

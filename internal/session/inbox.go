@@ -42,7 +42,7 @@ func (o InboxOptions) withDefaults() InboxOptions {
 
 // inboxes is what all inboxes share.
 type inboxes struct {
-	opt     InboxOptions
+	opt     atomic.Pointer[InboxOptions]
 	waiting atomic.Int64  // events that are with a backend, or wait to be
 	running atomic.Int64  // those with a backend
 	held    atomic.Bool   // no further event goes to a backend, see Server.Suspend
@@ -69,7 +69,7 @@ func (srv *Server) deliver(s *Session, c *Call) {
 	if s.inbox == nil {
 		s.inbox = &inbox{all: &srv.inboxes}
 	}
-	in, opt := s.inbox, &srv.inboxes.opt
+	in, opt := s.inbox, srv.inboxes.opt.Load()
 	must := c.Kind == KindOpen || c.Kind == KindClose
 	in.mu.Lock()
 	for !must && in.fullLocked(c) {
@@ -100,7 +100,7 @@ func (srv *Server) deliver(s *Session, c *Call) {
 // fullLocked reports whether a message finds no room. One finds room where
 // nothing waits, whatever its size.
 func (in *inbox) fullLocked(c *Call) bool {
-	opt := &in.all.opt
+	opt := in.all.opt.Load()
 	if n := len(in.queue); n >= opt.Messages || n > 0 && in.bytes+len(c.Payload) > opt.Bytes {
 		return true
 	}
@@ -112,7 +112,7 @@ func (in *inbox) fullLocked(c *Call) bool {
 // were dropped: other sessions may be what fills the total.
 func (in *inbox) worthDroppingLocked(c *Call) bool {
 	rest := in.all.bytes.Load() - int64(in.bytes)
-	return rest <= 0 || rest+int64(len(c.Payload)) <= int64(in.all.opt.TotalBytes)
+	return rest <= 0 || rest+int64(len(c.Payload)) <= int64(in.all.opt.Load().TotalBytes)
 }
 
 // dropOldestLocked drops the first message that waits, and reports whether there

@@ -23,15 +23,19 @@ const greetDelay = 5 * time.Millisecond
 // greetDelay is over, or before, when the client sends something and so shows
 // that it listens.
 func (r receiver) greet(b *ws.Batch, s *Session) {
-	if s.greeted || !r.opt.Keepalive {
+	if s.greeted {
+		return
+	}
+	opt := r.now()
+	if !opt.Keepalive {
 		return
 	}
 	s.greeted = true
 	buf := scratch.Get().(*[]byte)
-	*buf = appendCfg((*buf)[:0], s.id, r.cfgMS)
+	*buf = appendCfg((*buf)[:0], s.id, opt.cfgMS)
 	b.Send(s.conn, ws.OpText, *buf)
 	scratch.Put(buf)
-	s.conn.SetTimer(r.opt.Interval / 2)
+	s.conn.SetTimer(opt.Interval / 2)
 }
 
 // Timer is a session's keepalive: every half interval a ping; after an interval
@@ -39,27 +43,27 @@ func (r receiver) greet(b *ws.Batch, s *Session) {
 // any WebSocket library answers by itself; and when the grace brings nothing
 // either, the end.
 func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
-	s := c.Data().(*Session)
+	s, opt := c.Data().(*Session), r.now()
 	r.debugTimer(s)
-	if r.opt.Keepalive && !s.greeted {
+	if opt.Keepalive && !s.greeted {
 		r.greet(b, s)
 		return
 	}
 	if r.tooIdle(b, s) {
 		return
 	}
-	if !r.opt.Keepalive || s.quiet.Load() {
+	if !opt.Keepalive || s.quiet.Load() {
 		r.watchIdle(c)
 		return
 	}
-	interval, idle := r.opt.Interval, c.IdleFor()
-	grace := min(r.opt.Grace, interval)
+	interval, idle := opt.Interval, c.IdleFor()
+	grace := min(opt.Grace, interval)
 	switch {
-	case idle < interval || !r.opt.Drop:
+	case idle < interval || !opt.Drop:
 		s.asked = 0
-		r.ping(b, c, r.opt.NativePings)
+		r.ping(b, c, opt.NativePings)
 		next := interval / 2
-		if left := interval - idle; r.opt.Drop && left < next {
+		if left := interval - idle; opt.Drop && left < next {
 			next = left
 		}
 		c.SetTimer(next)
@@ -70,7 +74,7 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 		c.SetTimer(grace) // however late it is: a stopped process asks too
 	default:
 		if s.asked == 0 {
-			r.ping(b, c, r.opt.NativePings)
+			r.ping(b, c, opt.NativePings)
 		}
 		r.timedOut.Add(1)
 		_ = b.Close(c, keepaliveCode, keepaliveReason)
@@ -83,18 +87,19 @@ func (r receiver) Timer(b *ws.Batch, c *ws.Conn) {
 func (s *Session) StopKeepalive() { s.quiet.Store(true) }
 
 // Keepalive reports whether the session has one.
-func (s *Session) Keepalive() bool { return s.mount.srv.opt.Keepalive && !s.quiet.Load() }
+func (s *Session) Keepalive() bool { return s.mount.srv.now().Keepalive && !s.quiet.Load() }
 
 // pingAlong sends the next ping with an answer that is being sent anyway, when
 // it would be due within a quarter of the interval: stock clients ping at least
 // that often, so most pings need no system call of their own.
 func (r receiver) pingAlong(b *ws.Batch, s *Session) {
-	if !r.opt.Keepalive || s.quiet.Load() {
+	opt := r.now()
+	if !opt.Keepalive || s.quiet.Load() {
 		return
 	}
-	if left := s.conn.TimerLeft(); left > 0 && left <= r.opt.Interval/4 {
-		r.ping(b, s.conn, r.opt.NativePings)
-		s.conn.SetTimer(r.opt.Interval / 2)
+	if left := s.conn.TimerLeft(); left > 0 && left <= opt.Interval/4 {
+		r.ping(b, s.conn, opt.NativePings)
+		s.conn.SetTimer(opt.Interval / 2)
 	}
 }
 
@@ -104,7 +109,7 @@ func (r receiver) ping(b *ws.Batch, c *ws.Conn, native bool) {
 		return
 	}
 	buf := scratch.Get().(*[]byte)
-	*buf = appendKeepalive((*buf)[:0], typePing, r.cfgMS)
+	*buf = appendKeepalive((*buf)[:0], typePing, r.now().cfgMS)
 	b.Send(c, ws.OpText, *buf)
 	scratch.Put(buf)
 }

@@ -28,7 +28,7 @@ const (
 
 // tooIdle closes a session that sent nothing for too long.
 func (r receiver) tooIdle(b *ws.Batch, s *Session) bool {
-	if r.opt.Idle <= 0 || s.conn.IdleFor() < r.opt.Idle {
+	if most := r.now().Idle; most <= 0 || s.conn.IdleFor() < most {
 		return false
 	}
 	r.limited.idle.Add(1)
@@ -40,7 +40,7 @@ func (r receiver) tooIdle(b *ws.Batch, s *Session) bool {
 // watchIdle sets the timer of a session without keepalive. With it, silence is
 // looked for at every ping.
 func (r receiver) watchIdle(c *ws.Conn) {
-	if r.opt.Idle > 0 {
-		c.SetTimer(max(r.opt.Idle-c.IdleFor(), 1))
+	if most := r.now().Idle; most > 0 {
+		c.SetTimer(max(most-c.IdleFor(), 1))
 	}
 }

@@ -24,11 +24,12 @@ type Mount struct {
 type mount struct {
 	srv   *Server
 	name  string
-	auth  AuthMode
+	auth  atomic.Uint32 // an AuthMode
 	conns *ws.Mount
 	table atomic.Pointer[table] // replaced while messages are being handled: one goes to the old or to the new
+	as    string                // its Mode as configured; with taken guarded by handlers.mu
 	taken []Kind                // those that its mode keeps from being set; none for the first mount
-	alone bool                  // all sessions are its
+	alone atomic.Bool           // all sessions are its
 	list  []*Session            // see registry.members; guarded by the registry's lock
 }
 
@@ -41,39 +42,7 @@ type MountStats struct {
 	Mode     string `json:"mode"`
 	Sessions int64  `json:"sessions"`        // open now
 	Limit    int    `json:"limit,omitempty"` // the most at a time; 0: none
-}
-
-// newMounts makes the mounts of a server, and what the transport is to have.
-func newMounts(srv *Server, opt Options) (list []*mount, transport []*ws.Mount, err error) {
-	all := opt.Mounts
-	if len(all) == 0 {
-		for _, m := range opt.WS.Mounts {
-			all = append(all, Mount{m, opt.Mode, opt.AuthMode})
-		}
-	}
-	if len(all) == 0 {
-		all = []Mount{{&ws.Mount{}, opt.Mode, opt.AuthMode}}
-	}
-	for i, o := range all {
-		if o.Auth != AuthOff && opt.Auth == nil {
-			return nil, nil, errNoAuthenticator
-		}
-		t, about, err := tableOf(o.Mode)
-		if err != nil {
-			return nil, nil, err
-		}
-		m := &mount{srv: srv, name: DefaultMount, auth: o.Auth, conns: o.Mount, alone: len(all) == 1}
-		if i > 0 {
-			m.taken = about
-			if len(o.Paths) > 0 {
-				m.name = o.Paths[0]
-			}
-		}
-		m.table.Store(&t)
-		o.Data = m
-		list, transport = append(list, m), append(transport, o.Mount)
-	}
-	return list, transport, nil
+	Gone     bool   `json:"gone,omitempty"`  // no more come: the configuration has it no longer
 }
 
 // mode is "forward" or "echo" when all messages are handled so, otherwise
@@ -89,9 +58,15 @@ func (m *mount) mode() string {
 
 // mountStats tells of the mounts, by their names.
 func (s *Server) mountStats() map[string]MountStats {
-	all := make(map[string]MountStats, len(s.handlers.mounts))
-	for _, m := range s.handlers.mounts {
-		all[m.name] = MountStats{Mode: m.mode(), Sessions: m.conns.Conns(), Limit: m.conns.MaxConns}
+	now := s.handlers.mounts.Load()
+	all := make(map[string]MountStats, len(now.served))
+	for _, m := range now.gone {
+		if n := m.conns.Conns(); n > 0 {
+			all[m.name] = MountStats{Mode: m.mode(), Sessions: n, Gone: true}
+		}
+	}
+	for _, m := range now.served {
+		all[m.name] = MountStats{Mode: m.mode(), Sessions: m.conns.Conns(), Limit: m.conns.Limit()}
 	}
 	return all
 }

@@ -79,14 +79,17 @@ func (s *Server) SetPlainHandler(h PlainHandler) {
 	s.plain.Store(&h)
 }
 
-// A Router answers requests to paths of its own, by Options.WS.Borrower. Its
-// methods are called on event loops.
+// A Router answers requests to paths of its own. Its methods are called on event
+// loops.
 type Router interface {
 	// Rank is the best ws.Rank of its paths for one.
 	Rank(path []byte) int
 
 	// Admit judges a request to one of its paths. Nil takes it.
 	Admit(r *ws.Request) *ws.Response
+
+	// Borrow takes a request that was admitted.
+	Borrow(x *ws.Loan)
 
 	// Totals counts the requests that it took, by what became of them. It may be
 	// called from anywhere.
@@ -99,13 +102,18 @@ type Client struct {
 	Addr    string   // as far as it can be trusted, or ""
 	Chain   []string // what came before the peer, if the peer is trusted
 	Trusted bool     // the peer is a trusted proxy
+
+	router Router
 }
+
+// borrow gives a request to the router that has admitted it.
+func borrow(x *ws.Loan) { x.Data().(*Client).router.Borrow(x) }
 
 // Plain answers a request that asks for no upgrade: pages go first, then routes,
 // then the handler.
 func (r receiver) Plain(c *ws.Conn, req *ws.Request) *ws.Response {
 	path := req.Path()
-	if page := r.opt.Pages[string(path)]; page != nil {
+	if page := r.now().Pages[string(path)]; page != nil {
 		return onlyRead(req, page)
 	}
 	if resp := r.route(c, req, path); resp != nil {
@@ -121,18 +129,19 @@ func (r receiver) Plain(c *ws.Conn, req *ws.Request) *ws.Response {
 
 // route gives a request to the router, unless a mount fits its path better.
 func (r receiver) route(c *ws.Conn, req *ws.Request, path []byte) *ws.Response {
-	if r.opt.Routes == nil {
+	opt := r.now()
+	if opt.Routes == nil {
 		return nil
 	}
-	rank := r.opt.Routes.Rank(path)
+	rank := opt.Routes.Rank(path)
 	if rank == 0 || rank < r.mountRank(path) {
 		return nil
 	}
-	if resp := r.opt.Routes.Admit(req); resp != nil {
+	if resp := opt.Routes.Admit(req); resp != nil {
 		return resp
 	}
-	client := &Client{Trusted: r.proxies.trustsPeer(c.Peer())}
-	client.Addr, client.Chain = r.proxies.remote(req, c.Peer())
+	client := &Client{Trusted: opt.proxies.trustsPeer(c.Peer()), router: opt.Routes}
+	client.Addr, client.Chain = opt.proxies.remote(req, c.Peer())
 	if peer := c.Peer().Addr; peer.IsValid() && len(client.Chain) > 0 {
 		client.Chain = client.Chain[:len(client.Chain)-1]
 	}
@@ -149,7 +158,8 @@ func (r receiver) mountRank(path []byte) int {
 
 // routed reports whether a path is a route's and not that of a mount.
 func (r receiver) routed(path []byte) bool {
-	return r.opt.Routes != nil && r.opt.Routes.Rank(path) > r.mountRank(path)
+	to := r.now().Routes
+	return to != nil && to.Rank(path) > r.mountRank(path)
 }
 
 // The answers of Options.HealthPath.
@@ -167,7 +177,7 @@ func health(status int, word string) *ws.Response {
 // Health tells a load balancer whether sessions are taken. It tells no more:
 // anybody may ask.
 func (r receiver) Health(req *ws.Request) *ws.Response {
-	if r.opt.HealthPath == "" || string(req.Path()) != r.opt.HealthPath {
+	if at := r.now().HealthPath; at == "" || string(req.Path()) != at {
 		return nil
 	}
 	answer := healthOK

@@ -39,7 +39,7 @@ func (r receiver) envelope(b *ws.Batch, s *Session, env *envelope, payload []byt
 	switch env.typ {
 	case typePing:
 		buf := scratch.Get().(*[]byte)
-		*buf = appendKeepalive((*buf)[:0], typePong, r.cfgMS)
+		*buf = appendKeepalive((*buf)[:0], typePong, r.now().cfgMS)
 		b.Send(s.conn, ws.OpText, *buf)
 		scratch.Put(buf)
 		r.pingAlong(b, s)

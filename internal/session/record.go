@@ -119,7 +119,7 @@ func (srv *Server) record(head string, peer ws.Peer, id *Identity) *RequestRecor
 	if len(rec.RequestedProtocols) == 0 {
 		rec.RequestedProtocols = nil // as nv-session-simple has it
 	}
-	rec.RemoteAddress, rec.RemoteAddresses = srv.proxies.remote(&r, peer)
+	rec.RemoteAddress, rec.RemoteAddresses = srv.now().proxies.remote(&r, peer)
 	hostname, port := splitHost(rec.Host)
 	rec.HTTPRequest = HTTPRequest{
 		RemoteAddress: addrString(peer.Addr.Addr()), RemotePort: int(peer.Addr.Port()),
@@ -134,7 +134,7 @@ func (srv *Server) record(head string, peer ws.Peer, id *Identity) *RequestRecor
 func (s *Session) RemoteAddr() string {
 	var r ws.Request
 	_ = r.Parse([]byte(s.head), 0)
-	addr, _ := s.mount.srv.proxies.remote(&r, s.conn.Peer())
+	addr, _ := s.mount.srv.now().proxies.remote(&r, s.conn.Peer())
 	return addr
 }
 

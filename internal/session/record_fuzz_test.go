@@ -112,6 +112,8 @@ func FuzzRecord(f *testing.F) {
 	f.Add("/chat?a=1&b=%20x&a=2&=&c", `sid=abc; theme="dark mode"; p=%41%zz; q=a+b; sid=2; bad; =v; a b=c`, "permessage-deflate; client_max_window_bits; x=\"1\", foo", "example.com:80")
 	f.Add("/%41/b?q=%e2%82%ac+%ff&%=1", "a=\xff; b=\x01", ";;=, a;b=;c=\"\"", "[::1]:8080")
 	f.Add("/?&&a==b?c&__proto__=1", "__proto__=1;a=b=c;\"q\"=1", "a;a;a=\"x;y\"", "a:b:c")
+	srv := new(Server)
+	srv.put(new(tuning))
 	f.Fuzz(func(t *testing.T, target, cookie, extensions, host string) {
 		r, head, ok := parsed(t, target, "Cookie: "+cookie, "Sec-WebSocket-Extensions: "+extensions, "X-Host: "+host)
 		if !ok || target[0] != '/' {
@@ -119,7 +121,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		// Values as the head has them: without blanks around.
 		cookie, extensions, host = string(r.Get("Cookie")), string(r.Get("Sec-WebSocket-Extensions")), string(r.Get("X-Host"))
-		rec := new(Server).record(head, ws.Peer{Network: "unix"}, nil)
+		rec := srv.record(head, ws.Peer{Network: "unix"}, nil)
 		raw, err := json.Marshal(rec)
 		if err != nil || !utf8.Valid(raw) || !json.Valid(raw) {
 			t.Fatalf("%q is %s, %v", head, raw, err)

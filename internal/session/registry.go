@@ -90,7 +90,7 @@ func (r *registry) snapshot() []*Session {
 
 // members is the snapshot of a mount's sessions.
 func (r *registry) members(m *mount) []*Session {
-	if m.alone {
+	if m.alone.Load() {
 		return r.snapshot()
 	}
 	return r.cached(&m.list, func(s *Session) bool { return s.mount == m })

@@ -55,7 +55,7 @@ func (s *Session) expect(r *request) error {
 		return ErrSessionClosed
 	}
 	w := s.waitsLocked()
-	if most := s.mount.srv.opt.MaxPending; most > 0 && len(w.requests) >= most {
+	if most := s.mount.srv.now().MaxPending; most > 0 && len(w.requests) >= most {
 		s.mount.srv.limited.requests.Add(1)
 		return ErrTooManyPending
 	}
@@ -66,10 +66,11 @@ func (s *Session) expect(r *request) error {
 
 // deadline gives ctx the server's default deadline if it has none.
 func (s *Server) deadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok || s.opt.AskTimeout <= 0 {
+	limit := s.now().AskTimeout
+	if _, ok := ctx.Deadline(); ok || limit <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, s.opt.AskTimeout)
+	return context.WithTimeout(ctx, limit)
 }
 
 // forget takes a request back, for that reason, and reports whether it was still

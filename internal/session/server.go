@@ -1,9 +1,7 @@
 package session
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -50,14 +48,13 @@ type Options struct {
 
 // A Server keeps the sessions. All its methods are safe for concurrent use.
 type Server struct {
-	opt        Options
+	tuned      atomic.Pointer[tuning] // see now
 	log        *zap.Logger
 	ws         *ws.Server
 	started    time.Time
 	registry   *registry
 	handlers   handlers
 	watchers   watchers
-	proxies    proxies
 	inboxes    inboxes
 	verify     verifiers
 	plain      atomic.Pointer[PlainHandler]
@@ -66,7 +63,6 @@ type Server struct {
 	configured [numKinds]string // the handlers to begin with
 	onChange   atomic.Pointer[func()]
 	arriving   *arriving // while sessions are imported
-	cfgMS      int64     // the interval in milliseconds, as the protocol says it
 
 	requests  requests
 	debugged  debugged
@@ -82,31 +78,25 @@ type Server struct {
 
 // NewServer prepares a server; Start runs it.
 func NewServer(opt Options) (*Server, error) {
-	s := &Server{
-		opt: opt, log: opt.Log, started: time.Now(), since: time.Now(),
-		registry: newRegistry(), cfgMS: opt.Interval.Milliseconds(),
-		inboxes: inboxes{opt: opt.Inbox.withDefaults()},
-	}
-	s.opt.MaxVerifying = cmp.Or(opt.MaxVerifying, 4096)
-	s.opt.VerifyTimeout = cmp.Or(opt.VerifyTimeout, 5*time.Second)
+	s := &Server{log: opt.Log, started: time.Now(), since: time.Now(), registry: newRegistry()}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
-	var err error
-	if s.proxies, err = parseProxies(opt.TrustedProxies); err != nil {
+	t, err := tune(opt)
+	if err != nil {
 		return nil, err
 	}
-	if s.handlers.mounts, opt.WS.Mounts, err = newMounts(s, opt); err != nil {
+	next, err := s.handlers.plan(s, t)
+	if err != nil {
 		return nil, err
 	}
-	if opt.Keepalive && opt.Interval <= 0 {
-		return nil, errors.New("session: keepalive needs an interval")
+	t.WS.Handler, t.WS.Log, t.WS.Borrower = receiver{s}, s.log, borrow
+	if s.ws, err = ws.NewServer(t.WS); err != nil {
+		return nil, err
 	}
-	opt.WS.Handler = receiver{s}
-	opt.WS.Admission.Client = s.proxies.client
-	opt.WS.Log = s.log
-	s.ws, err = ws.NewServer(opt.WS)
-	return s, err
+	s.put(t)
+	s.handlers.follow(next)
+	return s, nil
 }
 
 // Start serves the listeners.
@@ -170,7 +160,7 @@ func (s *Server) Listen(ln *ws.Listener) error { return s.ws.Listen(ln) }
 func (s *Server) Unlisten(fd int) { s.ws.Unlisten(fd) }
 
 // DefaultAskTimeout is the deadline of requests that name none.
-func (s *Server) DefaultAskTimeout() time.Duration { return s.opt.AskTimeout }
+func (s *Server) DefaultAskTimeout() time.Duration { return s.now().AskTimeout }
 
 // receiver is the Server as the connections see it.
 type receiver struct{ *Server }
@@ -183,7 +173,7 @@ func (r receiver) Open(b *ws.Batch, c *ws.Conn, req *ws.Request) {
 	}
 	c.SetData(s)
 	r.registry.add(s)
-	if r.opt.Keepalive {
+	if r.now().Keepalive {
 		c.SetTimer(greetDelay)
 	} else {
 		r.watchIdle(c)

@@ -167,7 +167,7 @@ type Settings struct {
 func (s *Server) Settings() (set Settings) {
 	set.Closed, _ = s.ws.State()
 	set.Handlers = map[string]string{}
-	now := s.handlers.mounts[0].table.Load()
+	now := s.handlers.mounts.Load().served[0].table.Load()
 	for k := range now {
 		if now[k].name != s.configured[k] {
 			set.Handlers[Kind(k).String()] = now[k].name
@@ -204,14 +204,14 @@ func (s *Server) noteConfigured() {
 	if s.configured != [numKinds]string{} {
 		return
 	}
-	for k, h := range s.handlers.mounts[0].table.Load() {
+	for k, h := range s.handlers.mounts.Load().served[0].table.Load() {
 		s.configured[k] = h.name
 	}
 }
 
 func (s *Server) importHandler(kind, name string) {
 	k, err := ParseKind(kind)
-	if err == nil && s.handlers.mounts[0].table.Load()[k].name != name {
+	if err == nil && s.handlers.mounts.Load().served[0].table.Load()[k].name != name {
 		err = s.SetHandler(k, name)
 	}
 	if err != nil {

@@ -81,8 +81,9 @@ func byName(m map[int]uint64) map[string]uint64 {
 
 // routeTotals are empty when there are no routes.
 func (s *Server) routeTotals() map[string]uint64 {
-	if s.opt.Routes == nil {
+	to := s.now().Routes
+	if to == nil {
 		return map[string]uint64{}
 	}
-	return s.opt.Routes.Totals()
+	return to.Totals()
 }

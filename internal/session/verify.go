@@ -133,7 +133,8 @@ func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
 		list = *l
 	}
 	var id *Identity
-	slow := authMode(c) != AuthOff && r.opt.Auth.Slow(req)
+	opt := r.now()
+	slow := authMode(c) != AuthOff && opt.Auth.Slow(req)
 	if !slow {
 		var resp *ws.Response
 		if id, resp = r.authenticate(c, req); resp != nil {
@@ -146,17 +147,17 @@ func (r receiver) Check(c *ws.Conn, req *ws.Request) *ws.Response {
 			return nil
 		}
 	}
-	if r.verify.pending.Add(1) > int64(r.opt.MaxVerifying) {
+	if r.verify.pending.Add(1) > int64(opt.MaxVerifying) {
 		r.verify.pending.Add(-1)
 		r.limited.verifying.Add(1)
 		return &ws.Response{Status: http.StatusServiceUnavailable, Detail: "too many handshakes at once", Header: "Retry-After: 1\r\n"}
 	}
 	d := &deciding{srv: r.Server, conn: c, head: string(req.Head), id: id}
 	armed := make(chan struct{})
-	timer := time.AfterFunc(r.opt.VerifyTimeout, func() {
+	timer := time.AfterFunc(opt.VerifyTimeout, func() {
 		<-armed
 		if !d.over.Load() {
-			r.log.Warn("nobody decided about a handshake in time", zap.Duration("after", r.opt.VerifyTimeout))
+			r.log.Warn("nobody decided about a handshake in time", zap.Duration("after", opt.VerifyTimeout))
 		}
 		d.refuse(http.StatusServiceUnavailable, "it could not be decided in time whether to accept")
 	})

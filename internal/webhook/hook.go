@@ -1,12 +1,11 @@
 package webhook
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
-	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -35,9 +34,7 @@ type Options struct {
 
 // A Hook calls a web server. All its methods are safe for concurrent use.
 type Hook struct {
-	opt      Options
-	to       address
-	client   *http.Client
+	set      atomic.Pointer[settings]
 	log      *zap.Logger
 	failures *zap.Logger     // log, with a limit to the lines per second
 	ctx      context.Context // of all requests
@@ -52,7 +49,7 @@ type Hook struct {
 	ending   bool                   // Close has been called
 	closed   bool                   // nothing is sent any more
 	quiet    chan struct{}          // closed when ending and nothing is left
-	circuit  circuit
+	circuit  *circuit
 	kinds    map[string]*session.Report // by the event's name
 	stats    Stats
 }
@@ -78,36 +75,30 @@ const verify = "verify"
 
 // New prepares a hook. Close ends it.
 func New(o Options) (*Hook, error) {
-	to, err := parseAddress(o.URL)
-	if err != nil {
-		return nil, err
-	}
 	if o.Sessions == nil {
 		return nil, errors.New("webhook: no session server")
 	}
-	o.Timeout = cmp.Or(max(o.Timeout, 0), 5*time.Second)
-	o.Backoff = cmp.Or(max(o.Backoff, 0), 200*time.Millisecond)
-	o.MaxBackoff = max(cmp.Or(max(o.MaxBackoff, 0), 5*time.Second), o.Backoff)
-	o.Concurrency = cmp.Or(max(o.Concurrency, 0), 64)
-	o.OpenAfter = cmp.Or(max(o.OpenAfter, 0), 10)
-	o.OpenFor = cmp.Or(max(o.OpenFor, 0), 10*time.Second)
-	o.VerifyTimeout = cmp.Or(max(o.VerifyTimeout, 0), 5*time.Second)
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	s, err := o.settings()
+	if err != nil {
+		return nil, err
+	}
 	h := &Hook{
-		opt: o, to: to, log: o.Log, client: newClient(to, &o), quiet: make(chan struct{}),
+		log: o.Log, quiet: make(chan struct{}),
 		// A server that answers nonsense does so for each message.
 		failures: o.Log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core {
 			return zapcore.NewSamplerWithOptions(c, time.Second, 10, 0)
 		})),
 		sleeping: make(map[*event]*time.Timer),
-		circuit:  circuit{after: o.OpenAfter, pause: o.OpenFor},
+		circuit:  &circuit{after: s.OpenAfter, pause: s.OpenFor},
 		kinds:    map[string]*session.Report{verify: {}},
 	}
 	for _, k := range session.Kinds {
 		h.kinds[k.String()] = new(session.Report)
 	}
+	h.set.Store(s)
 	h.ctx, h.cancel = context.WithCancel(context.Background())
 	return h, nil
 }
@@ -120,7 +111,7 @@ func (h *Hook) Handle(c *session.Call) { h.push(&event{call: c, name: c.Kind.Str
 
 // Verify queues a handshake to be decided about.
 func (h *Hook) Verify(s *session.Handshake) {
-	h.push(&event{shake: s, name: verify, deadline: time.Now().Add(h.opt.VerifyTimeout)})
+	h.push(&event{shake: s, name: verify, deadline: time.Now().Add(h.set.Load().VerifyTimeout)})
 }
 
 // Report tells of the events of a kind. While the circuit is open, that is what
@@ -137,7 +128,7 @@ func (h *Hook) report(event string) session.Report {
 	if of := h.kinds[event]; of != nil {
 		r = *of
 	}
-	r.Source = h.opt.URL
+	r.Source = h.set.Load().URL
 	if h.circuit.open {
 		r.Last = "left alone until " + h.circuit.until.UTC().Format(time.RFC3339) + ": " + h.circuit.why
 	}

@@ -39,7 +39,7 @@ func (h *Hook) perform(e *event, r *response) *failure {
 	if r.broadcast != nil {
 		targets, unknown := h.targets(s, r.broadcast)
 		// Without waiting for answers it neither waits nor fails.
-		tally, _ := h.opt.Sessions.Broadcast(h.ctx, session.Broadcast{Kind: r.broadcast.kind, Data: r.broadcast.data, Targets: targets})
+		tally, _ := h.set.Load().Sessions.Broadcast(h.ctx, session.Broadcast{Kind: r.broadcast.kind, Data: r.broadcast.data, Targets: targets})
 		h.lost(tally.Gone+unknown, tally.Slow)
 	}
 	if r.close != nil {
@@ -68,7 +68,7 @@ func (h *Hook) targets(from *session.Session, b *broadcast) (list []*session.Ses
 	}
 	list = []*session.Session{}
 	if b.to == nil {
-		for _, s := range h.opt.Sessions.Sessions() {
+		for _, s := range h.set.Load().Sessions.Sessions() {
 			if s != from {
 				list = append(list, s)
 			}
@@ -82,7 +82,7 @@ func (h *Hook) targets(from *session.Session, b *broadcast) (list []*session.Ses
 		}
 		seen[id] = true
 		// Whole ids only: Find knows other references, too.
-		s, err := h.opt.Sessions.Find(id)
+		s, err := h.set.Load().Sessions.Find(id)
 		if err != nil || s.ID() != id {
 			unknown++
 			continue

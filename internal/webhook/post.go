@@ -65,20 +65,21 @@ func (h *Hook) post(e *event) (*response, *failure) {
 	if err != nil {
 		return nil, &failure{what: "cannot be encoded: " + err.Error()}
 	}
-	ctx, cancel := context.WithTimeout(h.ctx, h.opt.Timeout)
+	s := h.set.Load()
+	ctx, cancel := context.WithTimeout(h.ctx, s.Timeout)
 	defer cancel()
 	if !e.deadline.IsZero() {
 		ctx, cancel = context.WithDeadline(ctx, e.deadline)
 		defer cancel()
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.to.url, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.to.url, bytes.NewReader(body))
 	if err != nil {
 		return nil, &failure{what: err.Error()}
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", strings.TrimSuffix("nvsessd/"+h.opt.Version, "/"))
-	resp, err := h.client.Do(req)
+	req.Header.Set("User-Agent", strings.TrimSuffix("nvsessd/"+s.Version, "/"))
+	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, h.broken(err)
 	}

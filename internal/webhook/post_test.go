@@ -137,7 +137,8 @@ func TestRetryAfter(t *testing.T) {
 }
 
 func TestPause(t *testing.T) {
-	h := &Hook{opt: Options{Backoff: 100 * time.Millisecond, MaxBackoff: time.Second}}
+	h := new(Hook)
+	h.set.Store(&settings{Options: Options{Backoff: 100 * time.Millisecond, MaxBackoff: time.Second}})
 	for attempt, full := range map[int]time.Duration{1: 100, 2: 200, 3: 400, 4: 800, 5: 1000, 6: 1000, 100: 1000} {
 		full *= time.Millisecond
 		seen := map[time.Duration]bool{}

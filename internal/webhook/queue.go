@@ -30,7 +30,7 @@ func (h *Hook) push(e *event) {
 // staffLocked starts a worker for what has just been queued if there may be one
 // more. It ends when the queue is empty; Close waits for it.
 func (h *Hook) staffLocked() {
-	if h.workers < h.opt.Concurrency {
+	if h.workers < h.set.Load().Concurrency {
 		h.workers++
 		go h.work()
 	}
@@ -60,6 +60,10 @@ func (h *Hook) next() (e *event, closed bool) {
 		h.settleLocked()
 		return nil, h.closed
 	}
+	if h.workers > h.set.Load().Concurrency { // it was more
+		h.workers--
+		return nil, h.closed
+	}
 	e = h.queue[0]
 	h.queue[0] = nil
 	h.queue = h.queue[1:]
@@ -86,8 +90,9 @@ func (h *Hook) try(e *event) {
 		return
 	}
 	h.mu.Lock()
-	may, probe := h.circuit.enter(time.Now())
-	why := h.circuit.why
+	circuit := h.circuit // another address has another one
+	may, probe := circuit.enter(time.Now())
+	why := circuit.why
 	h.mu.Unlock()
 	if !may {
 		h.finish(e, &failure{what: "it is left alone after failures: " + why, leftAlone: true})
@@ -97,11 +102,11 @@ func (h *Hook) try(e *event) {
 	r, f := h.post(e)
 	h.attempts.Observe(time.Since(began))
 	wait, again := time.Duration(0), false
-	if f != nil && f.away && !f.stopping && !probe && e.attempt <= h.opt.Retries {
+	if f != nil && f.away && !f.stopping && !probe && e.attempt <= h.set.Load().Retries {
 		wait = h.pause(e.attempt, f.after)
 		again = e.deadline.IsZero() || time.Now().Add(wait).Before(e.deadline)
 	}
-	h.leave(f, probe, again)
+	h.leave(circuit, f, probe, again)
 	if again && h.sleep(e, wait) {
 		return
 	}
@@ -112,7 +117,7 @@ func (h *Hook) try(e *event) {
 }
 
 // leave tells the circuit of an attempt, and the log of the circuit.
-func (h *Hook) leave(f *failure, probe, again bool) {
+func (h *Hook) leave(c *circuit, f *failure, probe, again bool) {
 	o := reached
 	switch {
 	case f == nil:
@@ -123,15 +128,15 @@ func (h *Hook) leave(f *failure, probe, again bool) {
 	}
 	h.mu.Lock()
 	if o == failed {
-		h.circuit.why = f.what
+		c.why = f.what
 	}
-	changed := h.circuit.leave(o, probe, time.Now())
-	failures := h.circuit.failures
+	changed := c.leave(o, probe, time.Now()) && c == h.circuit
+	failures := c.failures
 	h.mu.Unlock()
 	switch {
 	case changed && o == failed:
 		h.log.Warn("the webhook is left alone for a while", zap.Int("failures", failures),
-			zap.Duration("for", h.opt.OpenFor), zap.String("last", printable(f.what)))
+			zap.Duration("for", h.set.Load().OpenFor), zap.String("last", printable(f.what)))
 	case changed:
 		h.log.Info("the webhook answers again")
 	}
@@ -141,12 +146,13 @@ func (h *Hook) leave(f *failure, probe, again bool) {
 // random by up to half shorter so that events that failed together do not come
 // back together, and as long as the server asks for within the bound.
 func (h *Hook) pause(attempt int, asked time.Duration) time.Duration {
-	d := h.opt.Backoff
-	for i := 1; i < attempt && d < h.opt.MaxBackoff; i++ {
+	s := h.set.Load()
+	d := s.Backoff
+	for i := 1; i < attempt && d < s.MaxBackoff; i++ {
 		d *= 2
 	}
-	d = min(d, h.opt.MaxBackoff)
-	return max(d-rand.N(d/2+1), min(asked, h.opt.MaxBackoff))
+	d = min(d, s.MaxBackoff)
+	return max(d-rand.N(d/2+1), min(asked, s.MaxBackoff))
 }
 
 // sleep queues the event again later. It fails when the hook has closed.
@@ -229,7 +235,7 @@ func (h *Hook) Close(ctx context.Context) (err error) {
 		}
 	}
 	h.cancel()
-	h.client.CloseIdleConnections()
+	h.set.Load().client.CloseIdleConnections()
 	return err
 }
 

@@ -51,12 +51,11 @@ type address struct {
 // begin anew with a full bucket. So its size is bounded by the descriptors,
 // whatever number of addresses a flood comes from.
 type addresses struct {
+	mu         sync.Mutex // guards what follows; a leaf
 	handshakes *bucket
-
-	mu   sync.Mutex // guards what follows; a leaf
-	m    map[addressKey]*address
-	idle address // head of a ring
-	n    int     // idle ones
+	m          map[addressKey]*address
+	idle       address // head of a ring
+	n          int     // idle ones
 }
 
 const maxIdleAddresses = 1 << 14

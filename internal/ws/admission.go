@@ -31,15 +31,14 @@ var (
 	refuseFullAddress = &Response{http.StatusTooManyRequests, "there are as many sessions of this address as may be", "Retry-After: 5\r\n", nil}
 )
 
-// admission is a server's Admission at work.
+// admission is who has been admitted to a server.
 type admission struct {
-	Admission
 	table    *addresses
 	sessions int // guarded by table.mu
 }
 
-// newAdmission: room is the number of connections there are descriptors for.
-func newAdmission(opt Admission, room int) *admission {
+// withDefaults: room is the number of connections there are descriptors for.
+func (opt Admission) withDefaults(room int) Admission {
 	share := max(1, room/4*3)
 	if opt.SessionsPerAddress <= 0 {
 		opt.SessionsPerAddress = share
@@ -50,7 +49,7 @@ func newAdmission(opt Admission, room int) *admission {
 	if opt.Client == nil {
 		opt.Client = func(p Peer, _ *Request) netip.Addr { return p.Addr.Addr() }
 	}
-	return &admission{Admission: opt, table: newAddresses(newBucket(opt.HandshakesPerAddress, opt.HandshakeBurst))}
+	return opt
 }
 
 // connect counts a connection that was accepted from peer, or reports that its
@@ -59,13 +58,13 @@ func (s *Server) connect(peer *Peer) (*address, bool) {
 	if peer.Network == "unix" {
 		return nil, true
 	}
-	adm := s.admission
+	adm := &s.now().Admission
 	addr := adm.Client(*peer, nil)
 	if !addr.IsValid() {
 		return nil, true
 	}
 	k := keyOf(addr)
-	t := adm.table
+	t := s.admission.table
 	t.mu.Lock()
 	a := t.pointLocked(k)
 	ok := a.conns < adm.ConnectionsPerAddress
@@ -96,8 +95,8 @@ func (s *Server) disconnect(a *address) {
 
 // pace counts a request against its client's rate. Nil lets it pass.
 func (l *loop) pace(c *Conn, r *Request) *Response {
-	adm := l.srv.admission
-	t := adm.table
+	adm := &l.srv.now().Admission
+	t := l.srv.admission.table
 	var k addressKey
 	if c.place == nil {
 		addr := adm.Client(*c.peer, r)
@@ -128,15 +127,15 @@ func (l *loop) pace(c *Conn, r *Request) *Response {
 // enter gives a request that is about to be decided about a session's place.
 // Nil: it has one, until leave.
 func (l *loop) enter(c *Conn) *Response {
-	adm, a := l.srv.admission, c.place
+	adm, opt, a := l.srv.admission, &l.srv.now().Admission, c.place
 	if !c.mount.enter() {
-		l.srv.refusedBy(limitSessionsPerMount, c.mount.MaxConns, a)
+		l.srv.refusedBy(limitSessionsPerMount, c.mount.Limit(), a)
 		return refuseFullMount
 	}
 	t := adm.table
 	t.mu.Lock()
-	full := adm.Sessions > 0 && adm.sessions >= adm.Sessions
-	crowd := !full && a != nil && a.sessions >= adm.SessionsPerAddress
+	full := opt.Sessions > 0 && adm.sessions >= opt.Sessions
+	crowd := !full && a != nil && a.sessions >= opt.SessionsPerAddress
 	if !full && !crowd {
 		adm.sessions++
 		if a != nil {
@@ -150,10 +149,10 @@ func (l *loop) enter(c *Conn) *Response {
 	}
 	switch {
 	case full:
-		l.srv.refusedBy(limitSessions, adm.Sessions, a)
+		l.srv.refusedBy(limitSessions, opt.Sessions, a)
 		return refuseFull
 	case crowd:
-		l.srv.refusedBy(limitSessionsPerAddress, adm.SessionsPerAddress, a)
+		l.srv.refusedBy(limitSessionsPerAddress, opt.SessionsPerAddress, a)
 		return refuseFullAddress
 	}
 	return nil

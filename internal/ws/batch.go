@@ -18,7 +18,7 @@ func (b *Batch) Send(c *Conn, op OpCode, payload []byte) SendResult {
 	if c.compresses(len(payload)) {
 		return b.SendFrame(c, c.loop.srv.NewFrame(op, payload))
 	}
-	fr := c.loop.srv.opt.Fragmentation
+	fr := c.loop.srv.now().Fragmentation
 	n := fr.wireLen(len(payload))
 	c.mu.Lock()
 	r, ok := c.admitLocked(n)
@@ -83,7 +83,7 @@ func (b *Batch) pong(c *Conn, payload []byte) {
 	n := 2 + len(payload)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.broken || int(c.out.size)+n > c.loop.srv.opt.QueueBytes {
+	if c.broken || int(c.out.size)+n > c.loop.srv.now().QueueBytes {
 		return
 	}
 	c.out.pushBytes(n, func(dst []byte) []byte { return appendFrame(dst, OpPong, true, payload) })

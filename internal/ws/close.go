@@ -79,7 +79,7 @@ func (c *Conn) armClose(b *Batch) {
 func (l *loop) armEnd(c *Conn) {
 	c.ending = true
 	l.hurry(c)
-	l.arm(c, l.srv.opt.CloseTimeout)
+	l.arm(c, l.srv.now().CloseTimeout)
 }
 
 // failLocked queues the close frame of a failed connection.
@@ -242,7 +242,7 @@ func (l *loop) destroy(c *Conn, err error) {
 	closeFD(fd)
 	if c.peer.tls != nil {
 		// Its goroutines must not wait for ever to pass on the last bytes.
-		_ = c.peer.tls.SetDeadline(time.Now().Add(l.srv.opt.CloseTimeout))
+		_ = c.peer.tls.SetDeadline(time.Now().Add(l.srv.now().CloseTimeout))
 	}
 	l.conns.Add(-1)
 	l.srv.connGone(c)

@@ -33,7 +33,6 @@ type codec struct {
 	params    deflate.Params
 	send      bool // compress
 	threshold int
-	limits    Limits // the mount's, for compressed messages
 
 	in  *deflate.Window // nil: no context takeover; owned by the loop
 	out *deflate.Window // nil: no context takeover, or nothing is compressed; guarded by the connection's lock
@@ -66,8 +65,7 @@ func (s *Server) negotiate(m *Mount, r *Request) (z *codec, answer string) {
 	if !ok {
 		return nil, ""
 	}
-	c := codec{params: params, send: m.Compression.Mode == CompressionOn, threshold: m.Compression.Threshold, limits: m.Limits}
-	c.limits.deflate = true
+	c := codec{params: params, send: m.Compression.Mode == CompressionOn, threshold: m.Compression.Threshold}
 	if !params.ClientNoContextTakeover {
 		c.in = new(deflate.Window)
 	}
@@ -101,7 +99,7 @@ const maxInflated = 1 << 20
 // inflate turns an event's DEFLATE data into the message. What it returns is
 // the loop's own, until the next call.
 func (l *loop) inflate(c *Conn, ev Event) ([]byte, error) {
-	limit := c.codec.limits.Message
+	limit := c.mount.now().Limits.Message
 	if limit <= 0 {
 		limit = 1 << 62
 	}

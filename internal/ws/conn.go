@@ -239,7 +239,8 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 	if c.state() != stateOpen || c.broken {
 		return Gone, false
 	}
-	limit := c.loop.srv.opt.QueueBytes
+	opt := c.loop.srv.now()
+	limit := opt.QueueBytes
 	if c.out.size >= hog {
 		if short, over := c.loop.srv.short(); short {
 			c.loop.srv.relieve()
@@ -263,7 +264,7 @@ func (c *Conn) admitLocked(n int) (SendResult, bool) {
 		}
 	}
 	l := c.loop
-	switch l.srv.opt.Slow {
+	switch opt.slowPolicy(c) {
 	case SlowDropNewest:
 		c.dropped++
 		l.srv.count.dropped.Add(1)

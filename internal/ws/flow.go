@@ -169,7 +169,7 @@ func (l *loop) peerLeft(c *Conn, events uint32) {
 		return // fetched before it was held
 	}
 	if w.end == 0 {
-		w.end = l.now + l.srv.opt.CloseTimeout
+		w.end = l.now + l.srv.now().CloseTimeout
 		heap.Fix(&l.waiting, w.index)
 	}
 	c.mu.Lock()

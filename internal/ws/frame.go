@@ -29,9 +29,10 @@ type Fragmentation struct {
 // NewFrame encodes a message for any number of connections. The payload is
 // copied.
 func (s *Server) NewFrame(op OpCode, payload []byte) Frame {
-	f := s.opt.Fragmentation.NewFrame(op, payload)
-	if s.compresses && len(payload) > 0 {
-		f.z = &variants{op: op, fr: s.opt.Fragmentation}
+	opt := s.now()
+	f := opt.Fragmentation.NewFrame(op, payload)
+	if opt.compresses && len(payload) > 0 {
+		f.z = &variants{op: op, fr: opt.Fragmentation}
 		if n := frameHeaderLen(len(payload)); len(f.wire) == n+len(payload) {
 			f.z.payload = f.wire[n:]
 		} else {

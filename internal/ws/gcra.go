@@ -51,26 +51,41 @@ func (b *bucket) takeMany(tat, now time.Duration, n int) time.Duration {
 	return max(tat, now) + time.Duration(b.each*float64(n))
 }
 
+// clamp is a time of another bucket as one of this: what is left of it, and no
+// more debt than that it is empty.
+func (b *bucket) clamp(tat, now time.Duration) time.Duration {
+	if b == nil {
+		return 0
+	}
+	return min(tat, now+b.depth)
+}
+
 // full reports whether a bucket is as good as new.
 func (b *bucket) full(tat, now time.Duration) bool { return b == nil || tat <= now }
 
 // A pacer is a token bucket for many goroutines.
 type pacer struct {
-	*bucket
-	tat atomic.Int64
+	bucket atomic.Pointer[bucket]
+	tat    atomic.Int64
+}
+
+// reset is a new, full bucket.
+func (p *pacer) reset(b *bucket) {
+	p.bucket.Store(b)
+	p.tat.Store(0)
 }
 
 // left is the time until the next token is there.
 func (p *pacer) left(now time.Duration) time.Duration {
-	return p.wait(time.Duration(p.tat.Load()), now)
+	return p.bucket.Load().wait(time.Duration(p.tat.Load()), now)
 }
 
 // spend takes a token. Whoever looks with left and then spends may be one of a
 // few who found the same token; the next ones wait for it.
 func (p *pacer) spend(now time.Duration) {
-	for p.bucket != nil {
+	for b := p.bucket.Load(); b != nil; {
 		old := p.tat.Load()
-		if p.tat.CompareAndSwap(old, int64(p.take(time.Duration(old), now))) {
+		if p.tat.CompareAndSwap(old, int64(b.take(time.Duration(old), now))) {
 			return
 		}
 	}

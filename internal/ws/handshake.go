@@ -15,14 +15,14 @@ import (
 func (l *loop) collect(c *Conn, b []byte) {
 	before := c.head.len()
 	if before == 0 && c.served {
-		l.arm(c, l.srv.opt.HandshakeTimeout)
+		l.arm(c, l.srv.now().HandshakeTimeout)
 	}
 	if before > 0 || headEnd(b, 0) == 0 {
 		c.head = c.head.append(b) // at most one read more than the limit
 		b = c.head.b
 	}
 	n := headEnd(b, before)
-	switch limit := l.srv.opt.MaxHeadBytes; {
+	switch limit := l.srv.now().MaxHeadBytes; {
 	case n > limit, n == 0 && len(b) > limit:
 		if bytes.IndexByte(b[:limit], '\n') < 0 {
 			l.refuse(c, refuseURI)
@@ -63,7 +63,7 @@ func (l *loop) collect(c *Conn, b []byte) {
 
 // judge looks at a whole head. Nil accepts it.
 func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
-	opt := &l.srv.opt
+	opt := l.srv.now()
 	resp := r.Parse(head, opt.MaxFields)
 	if resp == nil {
 		resp = r.check()
@@ -91,10 +91,10 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 	case l.srv.closed.Load():
 		return refuseClosed
 	}
-	if c.mount = l.srv.mounts.find(r.Path()); c.mount == nil {
+	if c.mount = opt.mounts.find(r.Path()); c.mount == nil {
 		return refusePath
 	}
-	if !c.mount.admits(r) {
+	if !c.mount.now().admits(r) {
 		return refuseOrigin
 	}
 	if resp = l.enter(c); resp == nil {
@@ -106,7 +106,7 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 // notPlain refuses a request without an upgrade that nobody answers.
 func (s *Server) notPlain(r *Request) *Response {
 	switch {
-	case s.mounts.find(r.Path()) == nil:
+	case s.now().mounts.find(r.Path()) == nil:
 		return refusePath
 	case !r.Reads():
 		return refuseMethod
@@ -123,17 +123,18 @@ func (l *loop) settle(c *Conn, r *Request, resp *Response) bool {
 		l.respond(c, resp, r.isHead())
 		return false
 	}
-	protocol := c.mount.subprotocol(r)
+	m := c.mount.now()
+	protocol := m.subprotocol(r)
 	l.exchange.begin(r.key, protocol)
 	if _, err := l.upgrader.Upgrade(&l.exchange); err != nil {
 		l.refuse(c, refuseInternal)
 		return false
 	}
-	z, answer := l.srv.negotiate(c.mount, r)
+	z, answer := l.srv.negotiate(m, r)
 	if answer != "" {
 		l.exchange.addField("Sec-WebSocket-Extensions", answer)
 	}
-	l.exchange.addFields(c.mount.Header)
+	l.exchange.addFields(m.Header)
 	if c.codec = z; protocol != "" {
 		c.protocol = new(string)
 		*c.protocol = protocol
@@ -162,7 +163,7 @@ func (l *loop) await(c *Conn) {
 	c.setStateLocked(stateDeciding)
 	c.mu.Unlock()
 	l.poll.modify(c.fd, c.gen, false, false)
-	l.arm(c, l.srv.opt.HandshakeTimeout)
+	l.arm(c, l.srv.now().HandshakeTimeout)
 }
 
 // Answer decides about a request for which Deferred was returned: nil accepts
@@ -189,7 +190,7 @@ func (l *loop) decided(c *Conn, resp *Response) {
 	c.head = nil
 	n := headEnd(held.b, 0)
 	r := &l.request
-	r.Parse(held.b[:n], l.srv.opt.MaxFields)
+	r.Parse(held.b[:n], l.srv.now().MaxFields)
 	switch {
 	case resp != nil:
 	case l.srv.draining.Load():
@@ -227,7 +228,7 @@ func (l *loop) logRefusal(c *Conn, ref *Response, r *Request) {
 	if ce := l.srv.log.Check(level, "handshake refused"); ce != nil {
 		quoted := func(b []byte) string { return strconv.QuoteToASCII(string(b[:min(len(b), 256)])) }
 		ce.Write(zap.Int("status", ref.Status), zap.String("why", ref.Detail),
-			zap.String("origin", quoted(r.origin)), zap.String("host", quoted(r.host)), zap.String("target", quoted(hideQuery(r.Target, l.srv.opt.SecretQuery))),
+			zap.String("origin", quoted(r.origin)), zap.String("host", quoted(r.host)), zap.String("target", quoted(hideQuery(r.Target, l.srv.now().SecretQuery))),
 			zap.String("peer", c.peer.String()))
 	}
 }

@@ -314,7 +314,7 @@ func (x *importer) wait(c *Conn) {
 func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error {
 	s, l := x.srv, x.loop
 	if c.opened {
-		if c.mount = s.mounts.find(path); c.mount == nil {
+		if c.mount = s.now().mounts.find(path); c.mount == nil {
 			return x.lose(c, errNoMount)
 		}
 	}
@@ -322,10 +322,12 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 		c.codec = nil // nothing is sent or understood any more
 	}
 	if c.codec != nil {
-		c.codec.threshold, c.codec.limits = c.mount.Compression.Threshold, c.mount.Limits
-		c.codec.limits.deflate = true
+		c.codec.threshold = c.mount.now().Compression.Threshold
 		c.codec = s.codecs.share(c.codec)
-		s.compresses = s.compresses || c.codec.send
+		if t := *s.now(); c.codec.send && !t.compresses {
+			t.compresses = true // for those who have agreed on it
+			s.tuned.Store(&t)
+		}
 	}
 	// A request that came in part, or that was being decided about, is judged
 	// from its beginning when the loop runs. Until then it is as one that waits
@@ -357,7 +359,7 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 		t.mu.Unlock()
 	}
 	l.keepAgain(c)
-	if begun >= 0 && c.in.p != nil && s.opt.MessageTimeout > 0 {
+	if begun >= 0 && c.in.p != nil && s.now().MessageTimeout > 0 {
 		l.note(c)
 		l.open.m[c] = begunSince(l.open.m[c], l.now-begun)
 	}
@@ -365,7 +367,7 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 	case timer >= 0:
 		l.wheel.set(c, tickOf(l.now+timer))
 	case again:
-		l.arm(c, s.opt.HandshakeTimeout)
+		l.arm(c, s.now().HandshakeTimeout)
 	}
 	if again {
 		l.post(func() { l.collectAgain(c) })

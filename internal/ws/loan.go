@@ -71,7 +71,7 @@ func (l *loop) lend(c *Conn, r *Request, b []byte, n int) bool {
 		take = n + int(min(int64(len(b)-n), left))
 		left -= int64(take - n)
 	}
-	x := &Loan{c: c, file: file, raw: raw, data: c.data, stall: l.srv.opt.StallTimeout, read: bytes.Clone(b[:take]), left: left}
+	x := &Loan{c: c, file: file, raw: raw, data: c.data, stall: l.srv.now().StallTimeout, read: bytes.Clone(b[:take]), left: left}
 	if rest := b[take:]; len(rest) > 0 {
 		c.head = c.head.append(rest)
 	}
@@ -108,7 +108,7 @@ func (l *loop) back(c *Conn, keep bool) {
 		l.linger(c)
 		return
 	}
-	l.arm(c, l.srv.opt.IdleTimeout)
+	l.arm(c, l.srv.now().IdleTimeout)
 	if rest := c.head; rest != nil { // the next request, or its beginning
 		c.head = nil
 		l.collect(c, rest.b)

@@ -149,10 +149,10 @@ func (l *loop) run() {
 		}
 		l.resume()
 		l.accept.resume()
-		l.batch.flush()
 		if l.keeper != nil {
 			l.keeper.Flush(l.now)
 		}
+		l.batch.flush()
 		if l.parking != nil {
 			l.park()
 		}
@@ -301,12 +301,13 @@ func (l *loop) readable(c *Conn) {
 
 // feed decodes b and hands out what is whole.
 func (l *loop) feed(c *Conn, b []byte) {
-	h, lim := l.srv.opt.Handler, &c.mount.Limits
+	h, m := l.srv.opt.Handler, c.mount.now()
+	lim := &m.Limits
 	if c.codec != nil {
-		lim = &c.codec.limits
+		lim = &m.inflated
 	}
 	for {
-		if c.mount.pace != nil && l.mustWait(c, b) {
+		if m.pace != nil && l.mustWait(c, m, b) {
 			return
 		}
 		ev, n, err := c.in.Next(b, lim)
@@ -318,7 +319,7 @@ func (l *loop) feed(c *Conn, b []byte) {
 			return
 		}
 		b = b[n:]
-		if c.mount.pace != nil && ev.Op != OpContinuation && !l.charge(c, &ev) {
+		if m.pace != nil && ev.Op != OpContinuation && !l.charge(c, m, &ev) {
 			continue
 		}
 		switch ev.Op {

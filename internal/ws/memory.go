@@ -63,7 +63,7 @@ func (h *holding) release() {
 
 // short reports whether memory is used up; by a quarter more, then over.
 func (s *Server) short() (short, over bool) {
-	limit := s.opt.Memory
+	limit := s.now().Memory
 	if limit <= 0 {
 		return false, false
 	}
@@ -94,7 +94,7 @@ func (s *Server) relieve() {
 
 // relieve closes the loop's connections that hold most, until enough is free.
 func (l *loop) relieve() {
-	limit := l.srv.opt.Memory
+	limit := l.srv.now().Memory
 	type holder struct {
 		c *Conn
 		n int

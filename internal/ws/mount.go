@@ -11,7 +11,8 @@ import (
 
 // A Mount is a set of paths and what holds for the connections that are opened
 // there. Its fields are immutable once a server has it,
-// and it is known by its address.
+// and it is known by its address. Another one may be put in its place
+// ([Server.Reload]): then that one's fields hold for its connections.
 type Mount struct {
 	// Paths that are served: exact, or a prefix when ending in "/*", which the
 	// path before the slash belongs to. Empty: any path.
@@ -36,10 +37,22 @@ type Mount struct {
 	MaxConns    int    // at a time; beyond: 503; 0: no limit
 	Data        any    // the handler's own
 
-	rules []originRule // of Origins
-	pace  *pace        // of Rates; nil: no limit
-	conns atomic.Int64
+	// Renews is the mount of the server whose place this one takes in a Reload,
+	// which goes on, with its Data and its connections. Nil: none.
+	Renews *Mount
+
+	rules    []originRule          // of Origins
+	pace     *pace                 // of Rates; nil: no limit
+	inflated Limits                // Limits where permessage-deflate was agreed on
+	latest   atomic.Pointer[Mount] // whose fields hold: itself, or what has renewed it
+	conns    atomic.Int64
 }
+
+// now is the mount whose fields hold.
+func (m *Mount) now() *Mount { return m.latest.Load() }
+
+// Limit is the most connections at a time; 0: there is no limit.
+func (m *Mount) Limit() int { return m.now().MaxConns }
 
 // Conns is the number of connections with a session's place: from the decision
 // about the handshake until the descriptor is closed.
@@ -47,7 +60,7 @@ func (m *Mount) Conns() int64 { return m.conns.Load() }
 
 // enter counts one more connection, if there may be one.
 func (m *Mount) enter() bool {
-	if n := m.conns.Add(1); m.MaxConns > 0 && n > int64(m.MaxConns) {
+	if n, most := m.conns.Add(1), m.Limit(); most > 0 && n > int64(most) {
 		m.conns.Add(-1)
 		return false
 	}
@@ -74,7 +87,7 @@ func Rank(pattern string, path []byte) int {
 // as "/*" would.
 func (m *Mount) Rank(path []byte) int {
 	best := Rank("/*", path)
-	for _, p := range m.Paths {
+	for _, p := range m.now().Paths {
 		best = max(best, Rank(p, path))
 	}
 	return best
@@ -100,14 +113,20 @@ func newMounts(list []*Mount) (ms mounts, err error) {
 			return ms, err
 		}
 		m.pace = newPace(m.Rates)
+		m.inflated = m.Limits
+		m.inflated.deflate = true
+		at := m
+		if m.Renews != nil {
+			at = m.Renews
+		}
 		if len(m.Paths) == 0 && ms.rest == nil {
-			ms.rest = m
+			ms.rest = at
 		}
 		for _, path := range m.Paths {
 			if prefix, ok := strings.CutSuffix(path, "/*"); ok {
-				ms.prefixes = append(ms.prefixes, mountPrefix{prefix, m})
+				ms.prefixes = append(ms.prefixes, mountPrefix{prefix, at})
 			} else if ms.exact[path] == nil {
-				ms.exact[path] = m
+				ms.exact[path] = at
 			}
 		}
 	}

@@ -55,7 +55,7 @@ type flow struct {
 
 // receive takes what was read from an open or closing connection.
 func (l *loop) receive(c *Conn, b []byte) {
-	if p := c.mount.pace; p != nil && p.bytes != nil {
+	if p := c.mount.now().pace; p != nil && p.bytes != nil {
 		f := &c.flow
 		// What is dropped costs nothing, or a flood would be paid for long after
 		// its end.
@@ -76,7 +76,7 @@ func (l *loop) receive(c *Conn, b []byte) {
 
 // mustWait reports whether what follows may not be decoded now: b, and what
 // comes then, waits until the buckets allow it; or the connection has ended.
-func (l *loop) mustWait(c *Conn, b []byte) bool {
+func (l *loop) mustWait(c *Conn, m *Mount, b []byte) bool {
 	switch c.state() {
 	case stateOpen:
 	case stateClosing:
@@ -85,7 +85,7 @@ func (l *loop) mustWait(c *Conn, b []byte) bool {
 		c.in.Reset()
 		return true
 	}
-	p, f := c.mount.pace, &c.flow
+	p, f := m.pace, &c.flow
 	if p.policy != RateDelay {
 		return false
 	}
@@ -102,8 +102,8 @@ func (l *loop) mustWait(c *Conn, b []byte) bool {
 }
 
 // charge takes a message's token, and reports whether the message passes.
-func (l *loop) charge(c *Conn, ev *Event) bool {
-	p, f := c.mount.pace, &c.flow
+func (l *loop) charge(c *Conn, m *Mount, ev *Event) bool {
+	p, f := m.pace, &c.flow
 	if c.state() != stateOpen || ev.Op == OpClose {
 		return true
 	}

@@ -66,14 +66,12 @@ type Listener struct {
 
 // A Server owns the loops and, through them, the connections.
 type Server struct {
-	opt    Options
+	opt    Options // as it was made; what Reload may change is in now()
+	tuned  atomic.Pointer[tuning]
 	log    *zap.Logger
 	start  time.Time
 	table  *fdTable
-	mounts mounts
-
-	compresses bool // some mount does
-	codecs     codecs
+	codecs codecs
 
 	// Connections leave fdReserve of the process's fdLimit descriptors to
 	// others: to the operator who wants to know what is going on, say.
@@ -118,42 +116,24 @@ func NewServer(opt Options) (*Server, error) {
 	if opt.Loops <= 0 {
 		opt.Loops = runtime.GOMAXPROCS(0)
 	}
-	opt.HandshakeTimeout = cmp.Or(opt.HandshakeTimeout, 10*time.Second)
-	opt.IdleTimeout = cmp.Or(opt.IdleTimeout, time.Minute)
-	opt.StallTimeout = cmp.Or(opt.StallTimeout, 30*time.Second)
-	opt.CloseTimeout = cmp.Or(opt.CloseTimeout, 5*time.Second)
-	opt.MaxHeadBytes = cmp.Or(opt.MaxHeadBytes, 16<<10)
-	opt.MaxFields = cmp.Or(opt.MaxFields, 100)
-	if opt.QueueBytes <= 0 || opt.QueueBytes > maxQueue {
-		opt.QueueBytes = maxQueue
-	}
-	if len(opt.Mounts) == 0 {
-		opt.Mounts = []*Mount{{}}
-	}
-	mounts, err := newMounts(opt.Mounts)
-	if err != nil {
-		return nil, err
-	}
-	compresses := false
-	for _, m := range opt.Mounts {
-		if err := m.check(opt.Slow); err != nil {
-			return nil, err
-		}
-		compresses = compresses || m.Compression.Mode == CompressionOn
-	}
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
 		return nil, err
 	}
 	s := &Server{
-		opt: opt, log: opt.Log, start: time.Now(),
-		mounts: mounts, compresses: compresses,
+		log: opt.Log, start: time.Now(),
 		table:     newFDTable(int(min(lim.Max, 1<<30))),
 		fdLimit:   int(min(lim.Cur, 1<<30)),
 		fdReserve: int(min(max(lim.Cur/8, 4), 64)),
 	}
-	s.pace.bucket = newBucket(opt.HandshakeRate, int(opt.HandshakeRate/10))
-	s.admission = newAdmission(opt.Admission, s.fdLimit-s.fdReserve)
+	t, err := s.tune(opt)
+	if err != nil {
+		return nil, err
+	}
+	s.opt = t.Options
+	s.admission = &admission{table: newAddresses(t.handshakes())}
+	s.pace.reset(t.accepting())
+	t.put(s)
 	return s, nil
 }
 
@@ -275,7 +255,7 @@ func (l *loop) begin(c *Conn) {
 	if c.state() != stateHandshake {
 		return // refused with all others
 	}
-	l.arm(c, l.srv.opt.HandshakeTimeout)
+	l.arm(c, l.srv.now().HandshakeTimeout)
 	if l.srv.draining.Load() && !c.late { // a late one may ask for health
 		l.refuse(c, refuseDraining)
 	}
@@ -298,7 +278,7 @@ func (s *Server) originWarned() bool {
 }
 
 // MountOf finds the mount of a path, or nil.
-func (s *Server) MountOf(path []byte) *Mount { return s.mounts.find(path) }
+func (s *Server) MountOf(path []byte) *Mount { return s.now().mounts.find(path) }
 
 // State reports whether handshakes are refused for the time being, and whether
 // the server drains.

@@ -169,7 +169,7 @@ func (s *Server) endTLS() {
 		}
 		close(gone)
 	}()
-	late := time.NewTimer(s.opt.CloseTimeout)
+	late := time.NewTimer(s.now().CloseTimeout)
 	defer late.Stop()
 	select {
 	case <-gone:

@@ -161,7 +161,7 @@ func (t *tlsListener) serve(peer *Peer, place *address) {
 	}
 	defer forget()
 	tc := tls.Server(nc, t.cfg)
-	ctx, cancel := context.WithTimeout(t.ctx, t.srv.opt.HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(t.ctx, t.srv.now().HandshakeTimeout)
 	err := tc.HandshakeContext(ctx)
 	cancel()
 	if err != nil {

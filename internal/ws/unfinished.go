@@ -37,7 +37,7 @@ func (u *unfinished) next() time.Duration {
 func (l *loop) note(c *Conn) {
 	u := &l.open
 	switch {
-	case l.srv.opt.MessageTimeout <= 0:
+	case l.srv.now().MessageTimeout <= 0:
 		return
 	case c.in.Idle():
 		l.settled(c)
@@ -79,7 +79,7 @@ func (u *unfinished) postpone(c *Conn, d time.Duration) {
 }
 
 func (l *loop) sweepGap() time.Duration {
-	return min(max(l.srv.opt.MessageTimeout/8, wheelTick), 5*time.Second)
+	return min(max(l.srv.now().MessageTimeout/8, wheelTick), 5*time.Second)
 }
 
 // sweep fails the connections whose messages took too long.
@@ -90,7 +90,7 @@ func (l *loop) sweep() {
 	}
 	u.look = l.now + l.sweepGap()
 	for c, b := range u.m {
-		switch over := l.now - b.since - l.srv.opt.MessageTimeout; {
+		switch over := l.now - b.since - l.srv.now().MessageTimeout; {
 		case c.state() != stateOpen: // its end has a deadline
 			l.settled(c)
 		case c.flow.wait.held():
