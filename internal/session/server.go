@@ -65,6 +65,7 @@ type Server struct {
 	unknownID atomic.Uint64 // answers to nothing
 	timedOut  atomic.Uint64 // sessions closed for silence
 	limited   limited
+	drain     *drain
 
 	unauthenticated authCounts
 	slowAuth        authQueue
@@ -77,6 +78,7 @@ func NewServer(opt Options) (*Server, error) {
 		registry: newRegistry(), cfgMS: opt.Interval.Milliseconds(),
 		inboxes: inboxes{opt: opt.Inbox.withDefaults()},
 	}
+	s.drain = newDrain(s)
 	s.opt.MaxVerifying = cmp.Or(opt.MaxVerifying, 4096)
 	s.opt.VerifyTimeout = cmp.Or(opt.VerifyTimeout, 5*time.Second)
 	if s.log == nil {
@@ -110,6 +112,7 @@ func (s *Server) Drain() { s.ws.Drain() }
 // waits until they are gone or ctx is done; see ws.Server.Shutdown.
 func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	s.Drain()
+	s.drain.end()
 	for _, x := range s.Sessions() {
 		_ = x.Close(code, reason) // also tells who waits for an answer
 	}
@@ -189,6 +192,7 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 	}
 	s.finish()
 	defer s.told()
+	r.drain.gone(s, info)
 	r.handlers.closed(r.Server, s, info)
 	if r.watchers.any() {
 		r.watchers.publish(s, Event{Type: EventClose, Code: info.Code, Reason: info.Reason})
