@@ -53,6 +53,8 @@ func daemonCommands() []*Command {
 			},
 			Print: printRestarted,
 		},
+		drainCommand(group),
+		undrainCommand(group),
 		{
 			Name: "version", Group: group, ReadOnly: true,
 			Summary:  "show the daemon's version, and how it is doing",

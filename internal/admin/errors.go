@@ -37,6 +37,7 @@ const (
 	CodeSlowConsumer   = "slow_consumer"      // 409: its outbound queue is full
 	CodeSessionClosed  = "session_closed"     // 410: it closed while the command ran
 	CodeTooLarge       = "too_large"          // 413: the body
+	CodeUndrained      = "undrained"          // 409: the drain was taken back while it was waited for
 	CodeTooManyPending = "too_many_pending"   // 429: requests to one session
 	CodeJS             = "js_error"           // 422: JavaScript failed; stack, file, line and column say where
 	CodeInternal       = "internal"           // 500
@@ -57,6 +58,7 @@ var statusOf = map[string]int{
 	CodeMethod:         http.StatusMethodNotAllowed,
 	CodeAmbiguous:      http.StatusConflict,
 	CodeSlowConsumer:   http.StatusConflict,
+	CodeUndrained:      http.StatusConflict,
 	CodeSessionClosed:  http.StatusGone,
 	CodeTooLarge:       http.StatusRequestEntityTooLarge,
 	CodeTooManyPending: http.StatusTooManyRequests,
@@ -110,6 +112,8 @@ func asError(err error) *Error {
 		return errorf(CodeSlowConsumer, "the session does not read: its outbound queue is full")
 	case errors.Is(err, session.ErrTooManyPending):
 		return errorf(CodeTooManyPending, "the session has too many unanswered requests")
+	case errors.Is(err, session.ErrStopping):
+		return errShuttingDown
 	case errors.Is(err, context.DeadlineExceeded):
 		return errorf(CodeNoReply, "no reply in time")
 	case errors.Is(err, context.Canceled):

@@ -24,7 +24,8 @@ type Options struct {
 	Config      func() any // the effective configuration, to be shown as JSON
 	LogLevel    func() string
 	SetLogLevel func(string) error
-	LogLost     func() uint64 // lines of the log that could not be written
+	LogLost     func() uint64        // lines of the log that could not be written
+	DrainDelay  func() time.Duration // drain's --delay if there is none
 
 	Script    Script // nil: this daemon runs no JavaScript
 	NoConsole bool   // operators may not run any: js, js_output and completion are refused
