@@ -160,6 +160,7 @@ func (d *daemon) start() (err error) {
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
 		Config:      func() any { return d.effective() },
 		LogLost:     d.lines.Lost,
+		DrainDelay:  func() time.Duration { return d.cfg.Shutdown.Delay.Std() },
 		LogLevel:    func() string { return d.level.String() },
 		SetLogLevel: func(s string) error { return d.level.UnmarshalText([]byte(s)) },
 		Script:      newConsole(d.script), NoConsole: !d.cfg.Script.Console,
@@ -293,10 +294,11 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	return nil
 }
 
-// delayStop leaves the sessions alone for shutdown.delay, or until a signal.
+// delayStop leaves the sessions alone for shutdown.delay, or until a signal. Once
+// drained, health has said long ago that there is nobody here.
 func (d *daemon) delayStop(signals <-chan os.Signal) {
 	delay := d.cfg.Shutdown.Delay.Std()
-	if delay == 0 {
+	if delay == 0 || d.sessions.DrainState().Phase == session.Drained {
 		return
 	}
 	d.log.Info("draining", zap.Duration("delay", delay), zap.Int("sessions", d.sessions.Len()))
