@@ -48,6 +48,7 @@ func TestDelays(t *testing.T) {
 		"1013, asked":           {closed(1013, "retry_after_ms=100"), 100 * time.Millisecond, 1100 * time.Millisecond},
 		"asked for a while":     {closed(1012, "retry_after_ms=20000"), 20 * time.Second, 30 * time.Second},
 		"1012, asked":           {closed(1012, "restart; retry_after_ms=1500"), 1500 * time.Millisecond, 2500 * time.Millisecond},
+		"sent away by a drain":  {closed(1012, "service restart; retry_after_ms=4217"), 4217 * time.Millisecond, 6325500 * time.Microsecond},
 		"any code, asked":       {closed(4000, "retry_after_ms=0"), 0, time.Second},
 		"asked for much":        {closed(1013, "retry_after_ms=999999999999"), 15 * time.Minute, 16 * time.Minute},
 		"asked for too much":    {closed(1001, "retry_after_ms=99999999999999999999999999"), 15 * time.Minute, 16 * time.Minute},

@@ -289,8 +289,13 @@ func (r *repl) carryOut(ctx context.Context, inv *admin.Invocation) error {
 	p := newPrinter(r.out)
 	p.W = out
 	do := r.client.Do
-	if isJS {
+	switch {
+	case isJS:
 		do = r.evaluate
+	case watchesDrain(inv, r.out):
+		do = func(ctx context.Context, inv *admin.Invocation, _ *admin.Printer, _ func()) (admin.Answer, error) {
+			return runDrain(ctx, r.client, inv, r.out)
+		}
 	}
 	answer, err := do(ctx, inv, p, func() {
 		if inv.Command.Name == "watch" {

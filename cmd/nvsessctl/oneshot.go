@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"os/signal"
 	"syscall"
 
@@ -44,11 +45,18 @@ func oneShot(ctx context.Context, opts options, args []string, std streams) erro
 	if inv.Command.Name == "js" {
 		return std.fail(runJS(ctx, c, inv, std), inv.JSON)
 	}
+	if watchesDrain(inv, std.out) {
+		_, err = runDrain(ctx, c, inv, std.out.(*os.File))
+		return std.fail(err, inv.JSON)
+	}
 	p := newPrinter(std.out)
 	_, err = c.Do(ctx, inv, p, func() {
 		if inv.Command.Name == "watch" && isTerminal(std.out) {
 			newPrinter(std.err).Printf("watching; Ctrl-C ends it\n")
 		}
 	})
+	if inv.Command.Name == "drain" && ctx.Err() != nil && !inv.JSON {
+		newPrinter(std.err).Printf("%s\n", drainGoesOn)
+	}
 	return std.fail(err, inv.JSON)
 }

@@ -193,10 +193,11 @@ func (d *daemon) start(from *takenState) (err error) {
 	}
 	d.admin = admin.NewServer(admin.Options{
 		Sessions: d.sessions, Log: d.log, Version: versionString(),
-		Config:   func() any { return d.effective() },
-		LogLost:  d.lines.Lost,
-		Metrics:  d.telling.handler,
-		LogLevel: func() string { return d.level.String() },
+		Config:     func() any { return d.effective() },
+		LogLost:    d.lines.Lost,
+		Metrics:    d.telling.handler,
+		DrainDelay: func() time.Duration { return d.config().Shutdown.Delay.Std() },
+		LogLevel:   func() string { return d.level.String() },
 		SetLogLevel: func(s string) error {
 			defer d.keeping.note()
 			return d.level.UnmarshalText([]byte(s))
@@ -382,10 +383,11 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 	return nil
 }
 
-// delayStop leaves the sessions alone for shutdown.delay, or until a signal.
+// delayStop leaves the sessions alone for shutdown.delay, or until a signal. Once
+// drained, health has said long ago that there is nobody here.
 func (d *daemon) delayStop(signals <-chan os.Signal) {
 	delay := d.config().Shutdown.Delay.Std()
-	if delay == 0 {
+	if delay == 0 || d.sessions.DrainState().Phase == session.Drained {
 		return
 	}
 	d.log.Info("draining", zap.Duration("delay", delay), zap.Int("sessions", d.sessions.Len()))

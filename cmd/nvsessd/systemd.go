@@ -54,6 +54,13 @@ func notifyReady(s *session.Server, log *zap.Logger) (stop func()) {
 const statusInterval = 10 * time.Second
 
 func status(s *session.Server) string {
+	switch st := s.DrainState(); st.Phase {
+	case session.Serving:
+	case session.Drained:
+		return fmt.Sprintf("STATUS=drained, %d sessions closed", st.Closed)
+	default:
+		return fmt.Sprintf("STATUS=draining, %d sessions left", st.Left)
+	}
 	return fmt.Sprintf("STATUS=%d sessions, mode %s", s.Len(), s.Mode())
 }
 

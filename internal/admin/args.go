@@ -153,7 +153,7 @@ func (a *Arg) parse(s string) (any, error) {
 		return a.number(s)
 	case TypeDuration:
 		d, err := time.ParseDuration(s)
-		if err != nil || d <= 0 {
+		if err != nil || d < 0 || d == 0 && !a.Zero {
 			return nil, badArg(a.Name, "%s must be a duration such as 500ms, 15s or 2m, not %s", a.Name, Quote(s))
 		}
 		return d, nil

@@ -26,6 +26,7 @@ type Call struct {
 type Line struct {
 	Event   *Event          `json:"event,omitempty"`
 	Reply   *Reply          `json:"reply,omitempty"`
+	Drain   *Drain          `json:"drain,omitempty"`
 	Output  *OutputLine     `json:"output,omitempty"`
 	Seq     uint64          `json:"seq,omitempty"`     // of js --quiet: the last line that was written so far
 	Dropped uint64          `json:"dropped,omitempty"` // so many events or lines were lost here because they were not read in time

@@ -79,6 +79,8 @@ type Arg struct {
 	Local bool
 	// Max is the largest value of a TypeInt; 0 is no limit.
 	Max int64
+	// Zero: a TypeDuration may be 0s.
+	Zero bool
 }
 
 // Rest reports whether the argument takes what is left of the line as it stands.

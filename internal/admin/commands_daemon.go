@@ -54,6 +54,8 @@ func daemonCommands() []*Command {
 			},
 			Print: printRestarted,
 		},
+		drainCommand(group),
+		undrainCommand(group),
 		upgradeCommand(group),
 		{
 			Name: "version", Group: group, ReadOnly: true,

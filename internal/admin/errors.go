@@ -38,6 +38,7 @@ const (
 	CodeSlowConsumer   = "slow_consumer"      // 409: its outbound queue is full
 	CodeSessionClosed  = "session_closed"     // 410: it closed while the command ran
 	CodeTooLarge       = "too_large"          // 413: the body
+	CodeUndrained      = "undrained"          // 409: the drain was taken back while it was waited for
 	CodeTooManyPending = "too_many_pending"   // 429: requests to one session
 	CodeBadConfig      = "bad_config"         // 422: the configuration cannot be used; problems says why
 	CodeJS             = "js_error"           // 422: JavaScript failed; stack, file, line and column say where
@@ -60,6 +61,7 @@ var statusOf = map[string]int{
 	CodeMethod:         http.StatusMethodNotAllowed,
 	CodeAmbiguous:      http.StatusConflict,
 	CodeSlowConsumer:   http.StatusConflict,
+	CodeUndrained:      http.StatusConflict,
 	CodeSessionClosed:  http.StatusGone,
 	CodeTooLarge:       http.StatusRequestEntityTooLarge,
 	CodeTooManyPending: http.StatusTooManyRequests,
@@ -114,6 +116,8 @@ func asError(err error) *Error {
 		return errorf(CodeSlowConsumer, "the session does not read: its outbound queue is full")
 	case errors.Is(err, session.ErrTooManyPending):
 		return errorf(CodeTooManyPending, "the session has too many unanswered requests")
+	case errors.Is(err, session.ErrStopping):
+		return errShuttingDown
 	case errors.Is(err, context.DeadlineExceeded):
 		return errorf(CodeNoReply, "no reply in time")
 	case errors.Is(err, context.Canceled):

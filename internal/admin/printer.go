@@ -30,6 +30,7 @@ type Printer struct {
 	Now   func() time.Time
 
 	columns []int // of the table being printed, page after page
+	told    bool  // what is to be said once
 	shown   int   // sessions printed so far, page after page
 	err     error
 }

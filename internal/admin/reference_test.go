@@ -93,7 +93,7 @@ func TestCurlExamples(t *testing.T) {
 			d = startDaemon(t, nil) // they end the sessions that the rest needs
 			answering(d.connect("/", nil))
 		}
-		if d.sessions.Len() == 0 {
+		if d.sessions.Len() == 0 && name != "undrain" { // drain has sent them away, and takes none
 			answering(d.connect("/", nil))
 		}
 		cmd := exec.Command("sh", "-c", line)

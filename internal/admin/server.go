@@ -26,8 +26,9 @@ type Options struct {
 	Config      func() any // the effective configuration, to be shown as JSON
 	LogLevel    func() string
 	SetLogLevel func(string) error
-	LogLost     func() uint64 // lines of the log that could not be written
-	Metrics     http.Handler  // answers GET /metrics; nil: there are none
+	LogLost     func() uint64        // lines of the log that could not be written
+	DrainDelay  func() time.Duration // drain's --delay if there is none
+	Metrics     http.Handler         // answers GET /metrics; nil: there are none
 
 	// Upgrade replaces the process. It returns when that has failed, or with ctx's cause: session.ErrSuspend when it succeeds. Upgraded is what
 	// the last one has come to.

@@ -182,7 +182,7 @@ func (r receiver) Health(req *ws.Request) *ws.Response {
 	}
 	answer := healthOK
 	switch closed, draining := r.ws.State(); {
-	case draining:
+	case draining || r.drain.away.Load():
 		answer = healthDraining
 	case closed:
 		answer = healthClosed

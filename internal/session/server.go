@@ -62,7 +62,8 @@ type Server struct {
 	claims     claims
 	configured [numKinds]string // the handlers to begin with
 	onChange   atomic.Pointer[func()]
-	arriving   *arriving // while sessions are imported
+	toDrain    *DrainState // of the process before, until Start
+	arriving   *arriving   // while sessions are imported
 
 	requests  requests
 	debugged  debugged
@@ -71,6 +72,7 @@ type Server struct {
 	unknownID atomic.Uint64 // answers to nothing
 	timedOut  atomic.Uint64 // sessions closed for silence
 	limited   limited
+	drain     *drain
 
 	unauthenticated authCounts
 	slowAuth        authQueue
@@ -79,6 +81,7 @@ type Server struct {
 // NewServer prepares a server; Start runs it.
 func NewServer(opt Options) (*Server, error) {
 	s := &Server{log: opt.Log, started: time.Now(), since: time.Now(), registry: newRegistry()}
+	s.drain = newDrain(s)
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -102,6 +105,7 @@ func NewServer(opt Options) (*Server, error) {
 // Start serves the listeners.
 func (s *Server) Start(listeners []*ws.Listener) error {
 	s.noteConfigured()
+	s.drainAgain()
 	return s.ws.Start(listeners)
 }
 
@@ -113,6 +117,7 @@ func (s *Server) Drain() { s.ws.Drain() }
 // waits until they are gone or ctx is done; see ws.Server.Shutdown.
 func (s *Server) Shutdown(ctx context.Context, code int, reason string) error {
 	s.Drain()
+	s.drain.end()
 	for _, x := range s.Sessions() {
 		_ = x.Close(code, reason) // also tells who waits for an answer
 	}
@@ -196,6 +201,7 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 	s.finish()
 	defer s.told()
 	r.debugClose(s, info)
+	r.drain.gone(s, info)
 	r.handlers.closed(r.Server, s, info)
 	if r.watchers.any() {
 		r.watchers.publish(s, Event{Type: EventClose, Code: info.Code, Reason: info.Reason})

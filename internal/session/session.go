@@ -28,6 +28,7 @@ type Session struct {
 	greeted  bool          // it was told its id and the interval; owned by the loop
 	gone     bool          // closed: nothing may be added to waits; guarded by mu
 	ended    bool          // everybody has been told of it; guarded by mu
+	sentAway bool          // closed by a drain; guarded by mu
 	quiet    atomic.Bool   // no keepalive
 
 	mu      sync.Mutex // guards what follows

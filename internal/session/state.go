@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -95,13 +96,8 @@ func (s *Server) totals() map[string]interface {
 
 func (s *Server) exportServer(w *snapshot.Writer) {
 	w.Duration(time.Since(s.since))
-	set := s.Settings()
-	w.Bool(set.Closed)
-	w.Uint(uint64(len(set.Handlers)))
-	for kind, name := range set.Handlers {
-		w.String(kind)
-		w.String(name)
-	}
+	set, _ := json.Marshal(s.Settings()) // it is of strings and numbers
+	w.Bytes(set)
 	all := s.totals()
 	w.Uint(uint64(len(all)))
 	for name, n := range all {
@@ -141,10 +137,10 @@ func (s *Server) KeepAll() { s.ws.KeepAll() }
 
 func (s *Server) importServer(r *snapshot.Reader) {
 	s.since = time.Now().Add(-r.Duration())
-	set := Settings{Closed: r.Bool(), Handlers: map[string]string{}}
-	for range r.Count() {
-		kind := r.String()
-		set.Handlers[kind] = r.String()
+	var set Settings
+	if err := json.Unmarshal(r.Bytes(), &set); err != nil {
+		r.Fail(err)
+		return
 	}
 	s.ApplySettings(set)
 	all := s.totals()
@@ -159,13 +155,17 @@ func (s *Server) importServer(r *snapshot.Reader) {
 // Settings are what operators have changed of what the configuration and the file
 // of handlers say. They outlive the process.
 type Settings struct {
-	Closed   bool              `json:"closed,omitempty"`   // new sessions are refused
+	Closed   bool              `json:"closed,omitempty"` // new sessions are refused
+	Drain    *DrainState       `json:"drain,omitempty"`
 	Handlers map[string]string `json:"handlers,omitempty"` // of the first mount, by kind; the others' follow it, or are fixed by their mode
 }
 
 // Settings returns what has been changed.
 func (s *Server) Settings() (set Settings) {
 	set.Closed, _ = s.ws.State()
+	if st := s.DrainState(); st.Phase != Serving {
+		set.Drain = &st
+	}
 	set.Handlers = map[string]string{}
 	now := s.handlers.mounts.Load().served[0].table.Load()
 	for k := range now {
@@ -183,9 +183,22 @@ func (s *Server) ApplySettings(set Settings) {
 	if set.Closed {
 		s.SetClosed(true)
 	}
+	s.toDrain = set.Drain
 	for kind, name := range set.Handlers {
 		s.importHandler(kind, name)
 	}
+}
+
+// drainAgain goes on with the drain of the process before, when its sessions are
+// here.
+func (s *Server) drainAgain() {
+	if s.toDrain == nil {
+		return
+	}
+	if err := s.RestoreDrain(*s.toDrain); err != nil {
+		s.log.Warn("the drain of the process before cannot go on", zap.Error(err))
+	}
+	s.toDrain = nil
 }
 
 // OnChange has f called, which must not block, when what Settings returns may have

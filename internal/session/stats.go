@@ -43,6 +43,9 @@ type Stats struct {
 	HandlerWaiting int64             `json:"handler_waiting"` // messages that handlers have not done with
 	HandlerDropped uint64            `json:"handler_dropped"` // messages that came faster than they were handled
 	HandlerClosed  uint64            `json:"handler_closed"`  // sessions closed for that
+	Drained        uint64            `json:"drained"`         // sessions closed by drains
+	DrainCut       uint64            `json:"drained_cut"`     // of these, cut because their peers did not answer
+	Drain          DrainState        `json:"drain"`
 	Loops          int               `json:"loops"`
 	Mode           string            `json:"mode"` // of the top level's mount
 	UptimeSeconds  float64           `json:"uptime_seconds"`
@@ -66,6 +69,7 @@ func (s *Server) Stats() Stats {
 		Starved: t.Starved, Memory: t.Memory, MemoryClosed: t.MemoryClosed,
 		HandlerWaiting: s.inboxes.waiting.Load(), HandlerDropped: s.inboxes.dropped.Load(), HandlerClosed: s.inboxes.closed.Load(),
 		Pending: s.requests.pending.Load(), Requests: s.requests.totals(), Calls: s.handlers.totals(), WrongDirection: s.wrongWay.Load(), UnknownReplies: s.unknownID.Load(),
+		Drained: s.drain.closed.Load(), DrainCut: s.drain.unanswered.Load(), Drain: s.DrainState(),
 		Loops: s.ws.Loops(), Mode: s.Mode(), UptimeSeconds: time.Since(s.since).Round(100 * time.Millisecond).Seconds(),
 		Mounts: s.mountStats(),
 	}

@@ -91,6 +91,9 @@ func (l *loop) judge(c *Conn, r *Request, head []byte) *Response {
 	case l.srv.closed.Load():
 		return refuseClosed
 	}
+	if refusal := l.srv.refusal.Load(); refusal != nil {
+		return refusal
+	}
 	if c.mount = opt.mounts.find(r.Path()); c.mount == nil {
 		return refusePath
 	}
@@ -199,6 +202,8 @@ func (l *loop) decided(c *Conn, resp *Response) {
 		resp = l.srv.notPlain(r)
 	case l.srv.closed.Load():
 		resp = refuseClosed
+	default:
+		resp = l.srv.refusal.Load()
 	}
 	if l.poll.modify(c.fd, c.gen, true, false) != 0 {
 		c.mu.Lock()

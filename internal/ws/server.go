@@ -92,7 +92,8 @@ type Server struct {
 	warnedShort atomic.Int64 // when its lack was last told
 	failing     atomic.Int64 // when accepting last failed, see acceptFailed
 	draining    atomic.Bool
-	closed      atomic.Bool // handshakes are refused for the time being
+	closed      atomic.Bool              // handshakes are refused for the time being
+	refusal     atomic.Pointer[Response] // what all are answered; nil: they are judged
 
 	wg sync.WaitGroup
 

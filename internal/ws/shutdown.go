@@ -9,6 +9,10 @@ import (
 // Connections are not touched.
 func (s *Server) SetClosed(closed bool) { s.closed.Store(closed) }
 
+// RefuseWith makes the server answer every handshake with resp, also those that are
+// being decided about; nil takes them again. Other requests are answered as ever.
+func (s *Server) RefuseWith(resp *Response) { s.refusal.Store(resp) }
+
 // CloseAll starts the closing handshake on every open connection and returns
 // without waiting for it. Handshakes under way go on.
 func (s *Server) CloseAll(code int, reason string) error {

@@ -4,26 +4,29 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/nvsess/nvsess/test/systembox"
 )
 
 // The journal has each line of the daemon's log with its priority, so that "journalctl -p err" shows what is wrong and nothing else; one
 // session's messages, too, when an operator asks for them.
 func TestJournalPriorities(t *testing.T) {
-	need(t, "curl")
+	systembox.Need(t, "curl")
 	b, cert := installed(t)
-	b.run(t, "systemctl", "start", "nvsessd")
+	b.Run(t, "systemctl", "start", "nvsessd")
 	b.startNginx(t)
 	connect(t, b, cert)
-	b.run(t, "nvsessctl", "debug", "lst", "--for", "1h")
+	b.Run(t, "nvsessctl", "debug", "lst", "--for", "1h")
 	b.roundTrip(t)
-	b.run(t, "systemctl", "kill", "--kill-who=main", "-s", "HUP", "nvsessd") // a warning: there is nothing to load again
-	b.run(t, "rm", "/run/nvsess/nvsess.sock")                                // an error: it is systemd's to make again
+	b.Run(t, "sed", "-i", "s/^loops = .*/loops = 3/", "/etc/nvsess/nvsess.toml")
+	b.Run(t, "nvsessctl", "reload")           // a warning: that needs a restart
+	b.Run(t, "rm", "/run/nvsess/nvsess.sock") // an error: it is systemd's to make again
 
 	// entries are the daemon's lines in the journal, with the JSON that it wrote.
 	type entry struct{ Priority, Level, Msg, Text string }
 	entries := func(more ...string) (list []entry) {
-		b.run(t, "journalctl", "--sync")
-		out, _ := b.try(append([]string{"journalctl", "--no-pager", "-o", "json", "-u", "nvsessd", "_COMM=nvsessd"}, more...)...)
+		b.Run(t, "journalctl", "--sync")
+		out, _ := b.Try(append([]string{"journalctl", "--no-pager", "-o", "json", "-u", "nvsessd", "_COMM=nvsessd"}, more...)...)
 		for l := range strings.SplitSeq(strings.TrimSpace(out), "\n") {
 			var j struct{ PRIORITY, MESSAGE string }
 			if json.Unmarshal([]byte(l), &j) != nil {
@@ -38,7 +41,7 @@ func TestJournalPriorities(t *testing.T) {
 		return list
 	}
 	const gone = "the file of a socket is gone, and cannot be made again; sessions go on"
-	eventually(t, "the error in the journal", func() (string, bool) {
+	systembox.Eventually(t, "the error in the journal", func() (string, bool) {
 		list := entries("-p", "err")
 		return "", len(list) > 0 && list[0].Msg == gone
 	})
@@ -65,7 +68,7 @@ func TestJournalPriorities(t *testing.T) {
 			t.Errorf("%+v, though the level is info", e)
 		}
 	}
-	if out := b.run(t, "curl", "-sS", "--unix-socket", "/run/nvsess/admin.sock", "http://nvsessd/metrics"); !strings.Contains(out, "\nnvsess_sessions 1\n") || !strings.Contains(out, "\nnvsess_debugged_sessions 1\n") {
+	if out := b.Run(t, "curl", "-sS", "--unix-socket", "/run/nvsess/admin.sock", "http://nvsessd/metrics"); !strings.Contains(out, "\nnvsess_sessions 1\n") || !strings.Contains(out, "\nnvsess_debugged_sessions 1\n") {
 		t.Errorf("metrics: %.2000s", out)
 	}
 }

@@ -668,9 +668,9 @@ var NodeSocket = class {
     });
     request.on("response", (res) => {
       this.response = res;
-      refusal(res, (error, retryAfter2) => {
+      refusal(res, (error, retryAfter) => {
         request.destroy();
-        this.#end({ code: 1006, reason: "", wasClean: false, error, retryAfter: retryAfter2 });
+        this.#end({ code: 1006, reason: "", wasClean: false, error, retryAfter });
       });
     });
     request.on("error", (cause) => {
@@ -1113,17 +1113,17 @@ var Keepalive = class {
 function retryDelay(cfg, n, end = {}, random = Math.random) {
   const { reconnectMin: min, reconnectMax: max, reconnectFactor: factor } = cfg;
   const ceiling = Math.max(min, Math.min(max, Math.max(min, 1) * factor ** (n + 1)));
-  const asked = retryAfter(end);
-  if (asked !== void 0) {
-    const wait = Math.min(asked, cfg.retryAfterMax);
+  const wait = askedDelay(cfg, end);
+  if (wait !== void 0) {
     return wait + random() * Math.min(max, Math.max(ceiling, wait / 2));
   }
   const [low, high] = end.code === 1013 ? [Math.max(min, max / 2), max] : [min, ceiling];
   return low + random() * (high - low);
 }
-function retryAfter({ reason, retryAfter: header }) {
+function askedDelay(cfg, { reason, retryAfter: header }) {
   const m = /(?:^|[^\w])retry_after_ms=(\d{1,10})(?!\d)/.exec(reason ?? "");
-  return m ? Number(m[1]) : header;
+  const asked = m ? Number(m[1]) : header;
+  return asked === void 0 ? void 0 : Math.min(asked, cfg.retryAfterMax);
 }
 var steadyAfter = (cfg) => Math.min(cfg.reconnectMax, 1e4);
 
@@ -1281,16 +1281,18 @@ var Lifecycle = class {
     const delay = retryDelay(this.#cfg, attempt, end);
     this.state = run.opened ? "reconnecting" : "connecting";
     this.#host.waiting({ attempt, delay: Math.round(delay), error });
-    await this.#sleep(run, delay);
+    await this.#sleep(run, delay, askedDelay(this.#cfg, end));
     for (let n = attempt; !run.stopped && !await this.#checked(run); ) {
       await this.#sleep(run, retryDelay(this.#cfg, ++n));
     }
   }
-  async #sleep(run, delay) {
+  /** sleep waits for delay; of what the server asked for nothing is left out. */
+  async #sleep(run, delay, asked = 0) {
     if (run.stopped) return;
+    const due = performance.now() + asked;
     const { promise, resolve } = deferred();
     const timer = setTimeout(resolve, delay);
-    const soon = () => setTimeout(resolve, Math.random() * Math.min(delay, this.#cfg.reconnectMin));
+    const soon = () => setTimeout(resolve, Math.max(due - performance.now(), 0) + Math.random() * Math.min(delay, this.#cfg.reconnectMin));
     run.wake = resolve;
     globalThis.addEventListener?.("online", soon, { once: true });
     await promise;

@@ -16,18 +16,19 @@
 export function retryDelay(cfg, n, end = {}, random = Math.random) {
   const { reconnectMin: min, reconnectMax: max, reconnectFactor: factor } = cfg;
   const ceiling = Math.max(min, Math.min(max, Math.max(min, 1) * factor ** (n + 1)));
-  const asked = retryAfter(end);
-  if (asked !== undefined) {
-    const wait = Math.min(asked, cfg.retryAfterMax);
+  const wait = askedDelay(cfg, end);
+  if (wait !== undefined) {
     return wait + random() * Math.min(max, Math.max(ceiling, wait / 2));
   }
   const [low, high] = end.code === 1013 ? [Math.max(min, max / 2), max] : [min, ceiling];
   return low + random() * (high - low);
 }
 
-function retryAfter({ reason, retryAfter: header }) {
+/** askedDelay is what the server asked for, as far as it is followed, or undefined. */
+export function askedDelay(cfg, { reason, retryAfter: header }) {
   const m = /(?:^|[^\w])retry_after_ms=(\d{1,10})(?!\d)/.exec(reason ?? "");
-  return m ? Number(m[1]) : header;
+  const asked = m ? Number(m[1]) : header;
+  return asked === undefined ? undefined : Math.min(asked, cfg.retryAfterMax);
 }
 
 /**

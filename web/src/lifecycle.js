@@ -1,4 +1,4 @@
-import { retryDelay, steadyAfter } from "./backoff.js";
+import { askedDelay, retryDelay, steadyAfter } from "./backoff.js";
 import { ClosedError, TimeoutError, withFields } from "./errors.js";
 import { connector } from "./transport.js";
 
@@ -178,18 +178,20 @@ export class Lifecycle {
     const delay = retryDelay(this.#cfg, attempt, end);
     this.state = run.opened ? "reconnecting" : "connecting";
     this.#host.waiting({ attempt, delay: Math.round(delay), error });
-    await this.#sleep(run, delay);
+    await this.#sleep(run, delay, askedDelay(this.#cfg, end));
     for (let n = attempt; !run.stopped && !(await this.#checked(run)); ) {
       await this.#sleep(run, retryDelay(this.#cfg, ++n));
     }
   }
 
-  async #sleep(run, delay) {
+  /** sleep waits for delay; of what the server asked for nothing is left out. */
+  async #sleep(run, delay, asked = 0) {
     if (run.stopped) return;
+    const due = performance.now() + asked;
     const { promise, resolve } = deferred();
     const timer = setTimeout(resolve, delay);
     // A browser says when the network is back: then not all at once, but soon.
-    const soon = () => setTimeout(resolve, Math.random() * Math.min(delay, this.#cfg.reconnectMin));
+    const soon = () => setTimeout(resolve, Math.max(due - performance.now(), 0) + Math.random() * Math.min(delay, this.#cfg.reconnectMin));
     run.wake = resolve;
     globalThis.addEventListener?.("online", soon, { once: true });
     await promise;
