@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"internal/jsinput":        {},
 	"internal/listen":         {"internal/config"},
 	"internal/loadtest":       {"client"},
+	"internal/manual":         {"internal/admin"},
 	"internal/route":          {"internal/session", "internal/ws"},
 	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/ws"},
 	"internal/script/inspect": {},
