@@ -17,14 +17,14 @@ SEED        ?= 1
 TIMEOUT     ?= 15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test setup check unit fuzz soak docs clean
+.PHONY: help build run test setup check unit fuzz soak docs man dist nginx-load clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## bin/nvsessd and bin/nvsessctl
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/nvsessd ./cmd/nvsessctl
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION) -X main.buildVersion=$(VERSION)' -o bin/ ./cmd/nvsessd ./cmd/nvsessctl
 
 # PORT=0 takes a free port; ORIGIN='*' lets pages from anywhere connect;
 # HANDLERS=my.js loads JavaScript handlers.
@@ -55,6 +55,16 @@ soak: ## ten minutes of thousands of sessions, and what nobody may notice of it
 
 docs: ## what is generated: docs/admin.md, web/dist
 	$(GO) generate ./internal/admin ./web
+
+man: build ## bin/man: the man pages (man -l bin/man/nvsessctl.1)
+	@$(GO) run internal/manual/gen.go bin configs/nvsess.toml '$(VERSION)' bin/man
+
+# ARCHES=amd64 makes less; the same commit gives the same bytes anywhere.
+dist: ## dist/: .deb, .rpm and .tar.gz for amd64 and arm64, with their checksums
+	@GO='$(GO)' sh deploy/package/dist.sh dist
+
+nginx-load: ## 5000 wss sessions through a real nginx, with each configuration of it
+	NVSESS_NGINX_SESSIONS=5000 $(GO) test -count=1 -timeout 20m -v ./test/nginx
 
 clean: ## what was built
 	rm -rf bin dist test/clients/node_modules test/browser/node_modules bench/peers/node/node_modules
