@@ -4,7 +4,7 @@
 #   dist.sh [DIRECTORY]
 #
 # The same commit gives the same bytes with the same Go, wherever and whenever: docs/install.md. VERSION and SOURCE_DATE_EPOCH replace
-# what git says.
+# what git says, FORMATS names fewer packages.
 set -eu
 out=${1:-dist}
 mkdir -p "$out"
@@ -37,7 +37,7 @@ for arch in ${ARCHES:-amd64 arm64}; do
 	arm64) rpmarch=aarch64 ;;
 	*) rpmarch=$arch ;;
 	esac
-	for format in deb rpm; do
+	for format in ${FORMATS-deb rpm}; do
 		case $format in
 		deb) file=nvsess_$VERSION-1_$arch.deb ;;
 		rpm) file=nvsess-$VERSION-1.$rpmarch.rpm ;;

@@ -1,0 +1,234 @@
+package systemd_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// buildPackage makes the .deb of a version, as "make dist" does.
+func buildPackage(t *testing.T, version string) string {
+	t.Helper()
+	need(t, "go", "dpkg-deb", "gzip", "xz")
+	dir := t.TempDir()
+	cmd := exec.Command("sh", "../../deploy/package/dist.sh", dir)
+	cmd.Env = append(os.Environ(), "VERSION="+version, "ARCHES="+runtime.GOARCH, "FORMATS=deb")
+	output(t, cmd)
+	debs, err := filepath.Glob(dir + "/*.deb")
+	if err != nil || len(debs) != 1 {
+		t.Fatalf("dist.sh made %q (%v)", debs, err)
+	}
+	return debs[0]
+}
+
+// apt runs apt-get without a network and without questions.
+func (b *box) apt(t *testing.T, args ...string) string {
+	t.Helper()
+	return b.run(t, append([]string{"env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-y", "-q", "--no-download", "--no-install-recommends"}, args...)...)
+}
+
+// state is what a package may leave behind: files, accounts, what systemd is to start. What any package leaves is left out: logs, caches,
+// dpkg's and apt's own, and the copies that passwd's tools make.
+func (b *box) state(t *testing.T) string {
+	t.Helper()
+	return b.run(t, "sh", "-ec", `
+		find /etc /usr/bin /usr/sbin /usr/lib /usr/share /var -xdev \
+			! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/var/lib/dpkg/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/systemd/*' \
+			! -path '/var/tmp/*' ! -path '/etc/*-' ! -path '/etc/.pwd.lock' | sort
+		sort /etc/passwd /etc/group
+		find /run/nvsess /var/lib/systemd/deb-systemd-helper-enabled /var/lib/systemd/deb-systemd-helper-masked -name '*nvsess*' 2>/dev/null || :
+		dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 'nvsess*' 2>/dev/null || :`)
+}
+
+// difference is the lines that only one of two texts has.
+func difference(before, after string) string {
+	has := map[string]int{}
+	for l := range strings.Lines(before) {
+		has[l]--
+	}
+	for l := range strings.Lines(after) {
+		has[l]++
+	}
+	var out strings.Builder
+	for l, n := range has {
+		if n != 0 {
+			fmt.Fprintf(&out, "%+d %s\n", n, strings.TrimSpace(l))
+		}
+	}
+	return out.String()
+}
+
+// connectUnix opens a session at the box's socket, as nginx would.
+func connectUnix(t *testing.T, b *box) *client {
+	t.Helper()
+	d := ws.Dialer{
+		NetDial: func(context.Context, string, string) (net.Conn, error) {
+			return net.Dial("unix", b.path("/run/nvsess/nvsess.sock"))
+		},
+		Timeout: 30 * time.Second,
+	}
+	conn, buffered, _, err := d.Dial(context.Background(), "ws://"+host+"/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if buffered != nil {
+		conn = &readFirst{conn, buffered}
+	}
+	c := &client{conn: conn, ready: make(chan struct{}), code: make(chan ws.StatusCode, 1)}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.code <- c.serve(t, conn)
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	select {
+	case <-c.ready:
+	case <-time.After(30 * time.Second):
+		t.Fatal("connected, but the daemon says nothing")
+	}
+	return c
+}
+
+// readFirst is a connection of which something has been read ahead.
+type readFirst struct {
+	net.Conn
+	r interface{ Read([]byte) (int, error) }
+}
+
+func (c *readFirst) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// keepsSessions says whether the unit's reload lets the daemon become a new program; SIGHUP does not.
+func (b *box) keepsSessions(t *testing.T) bool {
+	t.Helper()
+	reload := b.show(t, "ExecReload")
+	return reload != "" && !strings.Contains(reload, "-HUP")
+}
+
+// What an operator does with the package, in a clean system: install, use, upgrade, upgrade with a mistake, remove, install, purge.
+func TestPackage(t *testing.T) {
+	need(t, "apt-get", "dpkg-deb", systemd, "nsenter")
+	first, second := buildPackage(t, "1.0.0"), buildPackage(t, "1.0.1")
+	b := bootBox(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := b.try("journalctl", "--no-pager", "-o", "short-precise", "-u", "nvsessd*")
+			t.Logf("the journal:\n%s", log)
+		}
+	})
+	b.install(t, first, "/opt/first.deb", 0o644)
+	b.install(t, second, "/opt/second.deb", 0o644)
+	_, _ = b.try("rm", "-f", "/usr/sbin/policy-rc.d", "/etc/dpkg/dpkg.cfg.d/docker", "/etc/dpkg/dpkg.cfg.d/excludes")
+	// The package's own settings reach the kernel, whose network part is the box's own.
+	b.run(t, "umount", "-l", "/proc/sys")
+	for _, name := range []string{"operator", "stranger"} {
+		b.run(t, "useradd", "--system", "--no-create-home", name)
+	}
+	before := b.state(t)
+
+	b.apt(t, "install", "/opt/first.deb")
+	b.run(t, "systemctl", "start", "nvsessd")
+	for _, unit := range []string{"nvsessd.service", "nvsessd.socket", "nvsessd-admin.socket"} {
+		if out, _ := b.try("systemctl", "is-enabled", unit); out != "enabled" {
+			t.Errorf("%s is %s", unit, out)
+		}
+		if out, _ := b.try("systemctl", "is-active", unit); out != "active" {
+			t.Errorf("%s is %s", unit, out)
+		}
+	}
+	if out := b.run(t, append([]string{"systemd-analyze", "verify"}, units...)...); out != "" {
+		t.Errorf("systemd-analyze verify: %s", out)
+	}
+	if got := b.run(t, "cat", "/proc/sys/net/core/somaxconn"); got != "16384" {
+		t.Errorf("somaxconn is %s", got)
+	}
+	if got := b.run(t, "dpkg-query", "-W", "-f", "${Conffiles}", "nvsess"); !strings.HasPrefix(got, "/etc/nvsess/nvsess.toml ") {
+		t.Errorf("conffiles: %s", got)
+	}
+	if got := b.run(t, "nvsessctl", "--version"); got != "nvsessctl 1.0.0" {
+		t.Errorf("nvsessctl is %s", got)
+	}
+
+	// Who is in the group may, others may not.
+	b.run(t, "usermod", "-aG", "nvsess", "operator")
+	c := connectUnix(t, b)
+	b.roundTrip(t)
+	if out, err := b.try("runuser", "-u", "operator", "--", "nvsessctl", "sesses", "--count"); err != nil || out != "1" {
+		t.Errorf("for a member of the group: %v %s", err, out)
+	}
+	if out, err := b.try("runuser", "-u", "stranger", "--", "nvsessctl", "sesses", "--count"); err == nil || !strings.Contains(out, "permission denied") {
+		t.Errorf("for a stranger: %v %s", err, out)
+	}
+
+	// An upgrade leaves the operator's configuration and decisions, and, if the daemon can, every session.
+	b.write(t, "/etc/nvsess/nvsess.toml", "mode = \"echo\"\n", 0o644)
+	pid := b.show(t, "MainPID")
+	out := b.apt(t, "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold", "install", "/opt/second.deb")
+	if got := b.show(t, "ActiveState"); got != "active" {
+		t.Errorf("after the upgrade: %s\n%s", got, out)
+	}
+	if got := b.run(t, "nvsessctl", "version"); !strings.Contains(got, "1.0.1") {
+		t.Errorf("after the upgrade runs %s\n%s", got, out)
+	}
+	if got := b.run(t, "cat", "/etc/nvsess/nvsess.toml"); got != `mode = "echo"` {
+		t.Errorf("the configuration is now\n%s", got)
+	}
+	if b.keepsSessions(t) {
+		b.roundTrip(t)
+		if got := b.show(t, "MainPID"); got != pid {
+			t.Errorf("the daemon was %s and is %s\n%s", pid, got, out)
+		}
+	} else {
+		t.Logf("nvsessd.service cannot upgrade in place: it was restarted, and told the session %d", c.closed(t))
+		c = connectUnix(t, b)
+		pid = b.show(t, "MainPID")
+	}
+
+	// A configuration that the new program refuses: the old one goes on.
+	b.write(t, "/etc/nvsess/nvsess.toml", "mode = \"ecko\"\n", 0o644)
+	out = b.apt(t, "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold", "--allow-downgrades", "install", "/opt/first.deb")
+	if !strings.Contains(out, `"ecko" is not one of them`) {
+		t.Errorf("apt does not show why it was not upgraded:\n%s", out)
+	}
+	if got := b.show(t, "MainPID"); got != pid || b.show(t, "ActiveState") != "active" {
+		t.Errorf("the daemon was %s and is %s, %s", pid, got, b.show(t, "ActiveState"))
+	}
+	b.roundTrip(t)
+	b.write(t, "/etc/nvsess/nvsess.toml", "", 0o644)
+
+	// What the operator switched off stays off over remove and install.
+	b.run(t, "systemctl", "disable", "nvsessd.service")
+	b.apt(t, "remove", "nvsess")
+	if code := c.closed(t); code != ws.StatusGoingAway {
+		t.Errorf("removing closed the session with %d", code)
+	}
+	if out, _ := b.try("systemctl", "is-active", "nvsessd.service", "nvsessd.socket", "nvsessd-admin.socket"); out != "inactive\ninactive\ninactive" {
+		t.Errorf("after remove: %s", out)
+	}
+	b.run(t, "test", "-e", "/etc/nvsess/nvsess.toml")
+	b.run(t, "test", "!", "-e", "/run/nvsess/admin.sock", "-a", "!", "-e", "/usr/bin/nvsessd")
+	b.apt(t, "-o", "Dpkg::Options::=--force-confold", "install", "/opt/first.deb")
+	if out, _ := b.try("systemctl", "is-enabled", "nvsessd.service"); out != "disabled" {
+		t.Errorf("disabled, removed and installed again it is %s", out)
+	}
+
+	// Everything goes, running or not, with what the operator put beside the configuration.
+	b.run(t, "systemctl", "start", "nvsessd")
+	b.write(t, "/etc/nvsess/tls/key.pem", "a key", 0o600)
+	b.apt(t, "purge", "nvsess")
+	if d := difference(before, b.state(t)); d != "" {
+		t.Errorf("purge leaves (+) or takes (-):\n%s", d)
+	}
+	if out, _ := b.try("systemctl", "list-units", "--all", "--no-legend", "--plain", "nvsess*"); out != "" {
+		t.Errorf("purge leaves units:\n%s", out)
+	}
+	b.run(t, "test", "!", "-e", "/run/nvsess")
+}
