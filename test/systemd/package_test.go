@@ -129,7 +129,7 @@ func TestPackage(t *testing.T) {
 	_, _ = b.try("rm", "-f", "/usr/sbin/policy-rc.d", "/etc/dpkg/dpkg.cfg.d/docker", "/etc/dpkg/dpkg.cfg.d/excludes")
 	// The package's own settings reach the kernel, whose network part is the box's own.
 	b.run(t, "umount", "-l", "/proc/sys")
-	for _, name := range []string{"operator", "stranger"} {
+	for _, name := range []string{"alice", "mallory"} {
 		b.run(t, "useradd", "--system", "--no-create-home", name)
 	}
 	before := b.state(t)
@@ -158,13 +158,13 @@ func TestPackage(t *testing.T) {
 	}
 
 	// Who is in the group may, others may not.
-	b.run(t, "usermod", "-aG", "nvsess", "operator")
+	b.run(t, "usermod", "-aG", "nvsess", "alice")
 	c := connectUnix(t, b)
 	b.roundTrip(t)
-	if out, err := b.try("runuser", "-u", "operator", "--", "nvsessctl", "sesses", "--count"); err != nil || out != "1" {
+	if out, err := b.try("runuser", "-u", "alice", "--", "nvsessctl", "sesses", "--count"); err != nil || out != "1" {
 		t.Errorf("for a member of the group: %v %s", err, out)
 	}
-	if out, err := b.try("runuser", "-u", "stranger", "--", "nvsessctl", "sesses", "--count"); err == nil || !strings.Contains(out, "permission denied") {
+	if out, err := b.try("runuser", "-u", "mallory", "--", "nvsessctl", "sesses", "--count"); err == nil || !strings.Contains(out, "permission denied") {
 		t.Errorf("for a stranger: %v %s", err, out)
 	}
 
