@@ -14,7 +14,7 @@ src=$(pwd)
 umask 022
 export LC_ALL=C TZ=UTC0
 GO=${GO:-go}
-NFPM=${NFPM:-github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.48.0}
+NFPM=${NFPM:-$GO run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.48.0}
 VERSION=${VERSION:-$(sh deploy/package/version.sh)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 1)}
 export VERSION SOURCE_DATE_EPOCH
@@ -42,7 +42,7 @@ for arch in ${ARCHES:-amd64 arm64}; do
 		deb) file=nvsess_$VERSION-1_$arch.deb ;;
 		rpm) file=nvsess-$VERSION-1.$rpmarch.rpm ;;
 		esac
-		(cd "$work" && GOFLAGS='' ARCH=$arch "$GO" run "$NFPM" package -f package/nfpm.yaml -p $format -t "$out/$file" >"$work/log" 2>&1) || {
+		(cd "$work" && GOFLAGS='' ARCH=$arch $NFPM package -f package/nfpm.yaml -p $format -t "$out/$file" >"$work/log" 2>&1) || {
 			cat "$work/log" >&2
 			exit 1
 		}

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -101,7 +102,7 @@ func before(t *testing.T, d *daemon, configuration, more string, site func(strin
 		if err == nil {
 			c.Close()
 		}
-		return err == nil
+		return err == nil && len(p.workers()) == 1
 	})
 	return p
 }
@@ -132,6 +133,21 @@ func certificate(t *testing.T, dir string) {
 func (p *proxy) workers() []string {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", p.pid, p.pid))
 	return strings.Fields(string(data))
+}
+
+// memory is the most that the worker has had, in KB.
+func (p *proxy) memory(t *testing.T) int {
+	t.Helper()
+	status, err := os.ReadFile("/proc/" + strings.Join(p.workers(), "") + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, most, _ := strings.Cut(string(status), "VmHWM:")
+	kb, err := strconv.Atoi(strings.Fields(most + " ?")[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kb
 }
 
 // reload tells nginx to read its configuration again, and waits until the new worker is there and the old one takes nobody any more. It

@@ -32,6 +32,7 @@ func TestSessions(t *testing.T) {
 		t.Run(configuration, func(t *testing.T) {
 			d := startDaemon(t, "mode = \"echo\"\n")
 			p := before(t, d, configuration, "", nil)
+			base := p.memory(t)
 			cmd := exec.Command(filepath.Join(programs, "nvsessctl"), "tst", "-n", fmt.Sprint(n), "--wait", "0", "--duration", "10s", "--echo", "--every", "2s",
 				"--timeout", "2m", "--insecure", "--json", "--quiet", "--fail-on-loss", p.url)
 			var out, complaints bytes.Buffer
@@ -66,8 +67,8 @@ func TestSessions(t *testing.T) {
 			if most != n || c.Opened != n || c.Failed != 0 || c.Closed_early != 0 || c.Open_at_end != n || e.Sent < n || e.Received != e.Sent || e.Lost != 0 || e.Duplicates != 0 {
 				t.Errorf("%d sessions at most\n%s", most, &out)
 			}
-			t.Logf("%d wss sessions opened in %.1f s, %d messages echoed, none lost; half of them within %.1f ms, 99%% within %.1f ms",
-				c.Opened, report.Opening.Seconds, e.Received, e.Latency.P50_ms, e.Latency.P99_ms)
+			t.Logf("%d wss sessions opened in %.1f s, %d messages echoed, none lost; half of them within %.1f ms, 99%% within %.1f ms; nginx took %d KB a session",
+				c.Opened, report.Opening.Seconds, e.Received, e.Latency.P50_ms, e.Latency.P99_ms, (p.memory(t)-base)/n)
 		})
 	}
 }

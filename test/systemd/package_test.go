@@ -2,8 +2,9 @@ package systemd_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,22 +13,22 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gobwas/ws"
+	lasting "github.com/nvsess/nvsess/client"
 )
 
-// buildPackage makes the .deb of a version, as "make dist" does.
-func buildPackage(t *testing.T, version string) string {
+// buildPackage makes the package of a version, as "make dist" does.
+func buildPackage(t *testing.T, version, format string) string {
 	t.Helper()
-	need(t, "go", "dpkg-deb", "gzip", "xz")
+	need(t, "go", "gzip", "xz")
 	dir := t.TempDir()
 	cmd := exec.Command("sh", "../../deploy/package/dist.sh", dir)
-	cmd.Env = append(os.Environ(), "VERSION="+version, "ARCHES="+runtime.GOARCH, "FORMATS=deb")
+	cmd.Env = append(os.Environ(), "VERSION="+version, "ARCHES="+runtime.GOARCH, "FORMATS="+format)
 	output(t, cmd)
-	debs, err := filepath.Glob(dir + "/*.deb")
-	if err != nil || len(debs) != 1 {
-		t.Fatalf("dist.sh made %q (%v)", debs, err)
+	made, err := filepath.Glob(dir + "/*." + format)
+	if err != nil || len(made) != 1 {
+		t.Fatalf("dist.sh made %q (%v)", made, err)
 	}
-	return debs[0]
+	return made[0]
 }
 
 // apt runs apt-get without questions; there is no network.
@@ -67,44 +68,42 @@ func difference(before, after string) string {
 	return out.String()
 }
 
-// connectUnix opens a session at the box's socket, as nginx would.
-func connectUnix(t *testing.T, b *box) *client {
+// connectUnix opens a session at the box's socket, as nginx would. It answers requests, and keepalive: apt may take its time.
+func connectUnix(t *testing.T, b *box) *lasting.Conn {
 	t.Helper()
-	d := ws.Dialer{
-		NetDial: func(context.Context, string, string) (net.Conn, error) {
-			return net.Dial("unix", b.path("/run/nvsess/nvsess.sock"))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := lasting.Dial(ctx, "ws+unix://"+b.path("/run/nvsess/nvsess.sock"), lasting.WithKeepalive(0), lasting.WithHandlers(lasting.Handlers{
+		Request: func(c *lasting.Conn, req lasting.Envelope) {
+			if err := c.Reply(context.Background(), req.ID, map[string]json.RawMessage{"you said": req.Data}); err != nil {
+				t.Errorf("the reply: %v", err)
+			}
 		},
-		Timeout: 30 * time.Second,
-	}
-	conn, buffered, _, err := d.Dial(context.Background(), "ws://"+host+"/")
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if buffered != nil {
-		conn = &readFirst{conn, buffered}
-	}
-	c := &client{conn: conn, ready: make(chan struct{}), code: make(chan ws.StatusCode, 1)}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		c.code <- c.serve(t, conn)
-	}()
-	t.Cleanup(func() { conn.Close(); <-done })
-	select {
-	case <-c.ready:
-	case <-time.After(30 * time.Second):
-		t.Fatal("connected, but the daemon says nothing")
+	t.Cleanup(func() { _ = c.CloseNow(); <-c.Done() })
+	if _, err := c.WaitSession(ctx); err != nil {
+		t.Fatal(err)
 	}
 	return c
 }
 
-// readFirst is a connection of which something has been read ahead.
-type readFirst struct {
-	net.Conn
-	r interface{ Read([]byte) (int, error) }
+// closedWith waits for the end of a session, and gives its close code.
+func closedWith(t *testing.T, c *lasting.Conn) int {
+	t.Helper()
+	select {
+	case <-c.Done():
+	case <-time.After(time.Minute):
+		t.Fatal("the session goes on")
+	}
+	var closed *lasting.CloseError
+	if !errors.As(c.Err(), &closed) {
+		t.Fatalf("the session ended: %v", c.Err())
+	}
+	return closed.Code
 }
-
-func (c *readFirst) Read(p []byte) (int, error) { return c.r.Read(p) }
 
 // keepsSessions says whether the unit's reload lets the daemon become a new program; SIGHUP does not.
 func (b *box) keepsSessions(t *testing.T) bool {
@@ -116,7 +115,7 @@ func (b *box) keepsSessions(t *testing.T) bool {
 // What an operator does with the package, in a clean system: install, use, upgrade, upgrade with a mistake, remove, install, purge.
 func TestPackage(t *testing.T) {
 	need(t, "apt-get", "dpkg-deb", systemd, "nsenter")
-	first, second := buildPackage(t, "1.0.0"), buildPackage(t, "1.0.1")
+	first, second := buildPackage(t, "1.0.0", "deb"), buildPackage(t, "1.0.1", "deb")
 	b := bootBox(t)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -126,7 +125,8 @@ func TestPackage(t *testing.T) {
 	})
 	b.install(t, first, "/opt/first.deb", 0o644)
 	b.install(t, second, "/opt/second.deb", 0o644)
-	_, _ = b.try("rm", "-f", "/usr/sbin/policy-rc.d", "/etc/dpkg/dpkg.cfg.d/docker", "/etc/dpkg/dpkg.cfg.d/excludes")
+	_, _ = b.try("rm", "-rf", "/usr/sbin/policy-rc.d", "/etc/dpkg/dpkg.cfg.d", "/var/lib/man-db/auto-update")
+	b.write(t, "/etc/dpkg/dpkg.cfg.d/box", "force-unsafe-io\n", 0o644)
 	// The package's own settings reach the kernel, whose network part is the box's own.
 	b.run(t, "umount", "-l", "/proc/sys")
 	for _, name := range []string{"alice", "mallory"} {
@@ -187,7 +187,7 @@ func TestPackage(t *testing.T) {
 			t.Errorf("the daemon was %s and is %s\n%s", pid, got, out)
 		}
 	} else {
-		t.Logf("nvsessd.service cannot upgrade in place: it was restarted, and told the session %d", c.closed(t))
+		t.Logf("nvsessd.service cannot upgrade in place: it was restarted, and told the session %d", closedWith(t, c))
 		c = connectUnix(t, b)
 		pid = b.show(t, "MainPID")
 	}
@@ -207,7 +207,7 @@ func TestPackage(t *testing.T) {
 	// What the operator switched off stays off over remove and install.
 	b.run(t, "systemctl", "disable", "nvsessd.service")
 	b.apt(t, "remove", "nvsess")
-	if code := c.closed(t); code != ws.StatusGoingAway {
+	if code := closedWith(t, c); code != lasting.CloseGoingAway {
 		t.Errorf("removing closed the session with %d", code)
 	}
 	if out, _ := b.try("systemctl", "is-active", "nvsessd.service", "nvsessd.socket", "nvsessd-admin.socket"); out != "inactive\ninactive\ninactive" {
@@ -231,4 +231,55 @@ func TestPackage(t *testing.T) {
 		t.Errorf("purge leaves units:\n%s", out)
 	}
 	b.run(t, "test", "!", "-e", "/run/nvsess")
+}
+
+// The .rpm, by the real rpm, whose scripts are called with numbers.
+func TestPackageRPM(t *testing.T) {
+	need(t, "rpm", systemd, "nsenter")
+	first, second := buildPackage(t, "1.0.0", "rpm"), buildPackage(t, "1.0.1", "rpm")
+	b := bootBox(t)
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := b.try("journalctl", "--no-pager", "-o", "short-precise", "-u", "nvsessd*")
+			t.Logf("the journal:\n%s", log)
+		}
+	})
+	b.install(t, first, "/opt/first.rpm", 0o644)
+	b.install(t, second, "/opt/second.rpm", 0o644)
+	b.run(t, "rpm", "-i", "--nodeps", "/opt/first.rpm")
+	if out, _ := b.try("systemctl", "is-active", "nvsessd"); out != "inactive" {
+		t.Errorf("installing left it %s; an rpm starts nothing", out)
+	}
+	b.run(t, "systemctl", "start", "nvsessd")
+	if got := b.run(t, "stat", "-c", "%a %U %G", "/run/nvsess/nvsess.sock", "/run/nvsess/admin.sock"); got != "660 root nginx\n660 root nvsess" {
+		t.Errorf("the sockets are\n%s", got)
+	}
+	c := connectUnix(t, b)
+	b.roundTrip(t)
+	b.write(t, "/etc/nvsess/nvsess.toml", "# mine\n", 0o644)
+	pid := b.show(t, "MainPID")
+
+	out := b.run(t, "rpm", "-U", "--nodeps", "/opt/second.rpm")
+	if got := b.run(t, "nvsessctl", "version"); !strings.Contains(got, "1.0.1") || b.show(t, "ActiveState") != "active" {
+		t.Errorf("after the upgrade runs %s\n%s", got, out)
+	}
+	if got := b.run(t, "cat", "/etc/nvsess/nvsess.toml"); got != "# mine" {
+		t.Errorf("the configuration is now\n%s", got)
+	}
+	if b.keepsSessions(t) {
+		b.roundTrip(t)
+		if got := b.show(t, "MainPID"); got != pid {
+			t.Errorf("the daemon was %s and is %s\n%s", pid, got, out)
+		}
+	} else {
+		t.Logf("nvsessd.service cannot upgrade in place: it was restarted, and told the session %d", closedWith(t, c))
+	}
+
+	b.run(t, "rpm", "-e", "nvsess")
+	if out, _ := b.try("systemctl", "is-active", "nvsessd.service", "nvsessd.socket", "nvsessd-admin.socket"); out != "inactive\ninactive\ninactive" {
+		t.Errorf("after rpm -e: %s", out)
+	}
+	if out := b.run(t, "find", "/etc/systemd", "/usr/lib", "/usr/bin", "/usr/share", "-name", "*nvsess*"); out != "" {
+		t.Errorf("rpm -e leaves\n%s", out)
+	}
 }
