@@ -55,7 +55,7 @@ func dist(source, to string, env ...string) *exec.Cmd {
 
 func first(t *testing.T) string {
 	t.Helper()
-	need(t, "go", "tar", "gzip", "xz", "sha256sum")
+	need(t, "go", "tar", "gzip", "sha256sum")
 	dir, err := made()
 	if err != nil {
 		t.Fatal(err)
