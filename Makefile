@@ -65,7 +65,7 @@ dist: ## dist/: .deb, .rpm and .tar.gz for amd64 and arm64, with their checksums
 	@GO='$(GO)' sh deploy/package/dist.sh dist
 
 nginx-load: ## 5000 wss sessions through a real nginx, with each configuration of it
-	NVSESS_NGINX_SESSIONS=5000 $(GO) test -count=1 -timeout 20m -v ./test/nginx
+	NVSESS_NGINX_SESSIONS=5000 $(GO) test -count=1 -timeout 20m -v -run Sessions ./test/nginx
 
 clean: ## what was built
 	rm -rf bin dist test/clients/node_modules test/browser/node_modules bench/peers/node/node_modules

@@ -43,7 +43,7 @@ func (b *box) state(t *testing.T) string {
 	t.Helper()
 	return b.run(t, "sh", "-ec", `
 		find /etc /usr/bin /usr/sbin /usr/lib /usr/share /var -xdev \
-			! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/var/lib/dpkg/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/systemd/*' \
+			! -path '/var/log/*' ! -path '/var/cache/*' ! -path '/var/lib/dpkg/*' ! -path '/var/lib/apt/*' ! -path '/var/lib/systemd/*' ! -path '/var/lib/PackageKit/*' \
 			! -path '/var/tmp/*' ! -path '/etc/*-' ! -path '/etc/.pwd.lock' | sort
 		sort /etc/passwd /etc/group
 		find /run/nvsess /var/lib/systemd/deb-systemd-helper-enabled /var/lib/systemd/deb-systemd-helper-masked -name '*nvsess*' 2>/dev/null || :
