@@ -94,7 +94,7 @@ func TestSystemCallsThatFail(t *testing.T) {
 	for _, what := range [][]string{
 		{"sendto,sendmsg:error=ENOBUFS:when=1+3", "recvfrom:error=ENOMEM:when=1+3", "accept4:error=ENOBUFS:when=1+2"},
 		{"sendto,sendmsg:error=ENOMEM:when=2+2", "recvfrom:error=EINTR:when=1+2", "accept4:error=ENOMEM:when=1+2"},
-		{"sendto,sendmsg:error=EINTR:when=1+2", "recvfrom:error=ENOBUFS:when=2+3", "accept4:error=EINTR:when=1+2", "epoll_pwait:error=EINTR:when=1+2"},
+		{"sendto,sendmsg:error=EINTR:when=1+2", "recvfrom:error=ENOBUFS:when=2+3", "accept4:error=EINTR:when=1+2", "epoll_wait:error=EINTR:when=1+2"},
 		{"sendto,sendmsg:error=EAGAIN:when=1+2", "recvfrom:error=EAGAIN:when=1+2", "accept4:error=ECONNABORTED:when=1+2"},
 		{"accept4:error=EPERM:when=1+2"},
 		{"accept4:error=EMFILE:when=1+2"},

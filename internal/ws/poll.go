@@ -91,9 +91,9 @@ func (p *poll) modify(fd, gen int32, in, out bool) syscall.Errno {
 
 func (p *poll) remove(fd int32) { p.ctl(unix.EPOLL_CTL_DEL, fd, 0, 0) }
 
-// ready takes the events that are there already. Not epoll_wait, which arm64 has not got.
+// ready takes the events that are there already.
 func (p *poll) ready(events []unix.EpollEvent) int {
-	n, _, e := syscall.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+	n, _, e := syscall.RawSyscall6(sysEpollWait, uintptr(p.fd), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
 	if e != 0 {
 		return 0
 	}
