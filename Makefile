@@ -17,14 +17,14 @@ SEED        ?= 1
 TIMEOUT     ?= 15m
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test setup check unit fuzz soak restart-load docs clean
+.PHONY: help build run test setup check unit fuzz soak restart-load docs man dist nginx-load clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 build: ## bin/nvsessd and bin/nvsessctl
 	@mkdir -p bin
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/nvsessd ./cmd/nvsessctl
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-X main.version=$(VERSION) -X main.buildVersion=$(VERSION)' -o bin/ ./cmd/nvsessd ./cmd/nvsessctl
 
 # PORT=0 takes a free port; ORIGIN='*' lets pages from anywhere connect;
 # HANDLERS=my.js loads JavaScript handlers.
@@ -39,6 +39,7 @@ setup: ## install what the tests use, where that is allowed
 check: ## formatting, vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "not gofmt-ed: $$unformatted"; exit 1; fi
 	$(GO) vet ./...
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) vet ./cmd/... ./client/... ./internal/...
 	$(GO) run $(STATICCHECK) ./...
 	cd bench/peers && $(GO) vet ./... && $(GO) build -o /dev/null .
 
@@ -62,6 +63,16 @@ restart-load: ## upgrades, restarts and 50 kills under 15,000 sessions, checked
 
 docs: ## what is generated: docs/admin.md, web/dist
 	$(GO) generate ./internal/admin ./web
+
+man: build ## bin/man: the man pages (man -l bin/man/nvsessctl.1)
+	@$(GO) run internal/manual/gen.go bin configs/nvsess.toml '$(VERSION)' bin/man
+
+# ARCHES=amd64 makes less; the same commit gives the same bytes anywhere.
+dist: ## dist/: .deb, .rpm and .tar.gz for amd64 and arm64, with their checksums
+	@GO='$(GO)' sh deploy/package/dist.sh dist
+
+nginx-load: ## 5000 wss sessions through a real nginx, with each configuration of it
+	NVSESS_NGINX_SESSIONS=5000 $(GO) test -count=1 -timeout 20m -v -run Sessions ./test/nginx
 
 clean: ## what was built
 	rm -rf bin dist test/clients/node_modules test/browser/node_modules bench/peers/node/node_modules

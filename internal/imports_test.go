@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"internal/listen":         {"internal/config"},
 	"internal/loadtest":       {"client"},
 	"internal/metrics":        {"internal/script", "internal/session", "internal/timing", "internal/webhook"},
+	"internal/manual":         {"internal/admin"},
 	"internal/route":          {"internal/session", "internal/ws"},
 	"internal/script":         {"internal/jsinput", "internal/script/inspect", "internal/session", "internal/timing", "internal/ws"},
 	"internal/script/inspect": {},

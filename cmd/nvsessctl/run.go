@@ -24,6 +24,7 @@ usage: nvsessctl [-s SOCKET] [--json] COMMAND [ARGUMENT ...]
        nvsessctl tst [-n COUNT] URL     be thousands of clients, and measure (see tst --help)
        nvsessctl pprof WHAT -o FILE     take a profile of the daemon: cpu, heap... (see pprof --help)
        nvsessctl gen WHAT [OPTIONS]     make nginx's part, configuration, handlers, clients (see gen --help)
+       nvsessctl completion SHELL       the script by which bash, zsh or fish completes (see completion --help)
 
   -s, --socket PATH   the daemon's admin socket (default: $NVSESS_ADMIN, this user's, the system's)
       --json          show answers as the API gives them; errors too, on standard error
@@ -74,6 +75,12 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
 		defer stop()
 		return std.fail(runConnect(ctx, rest[1:], stdin, stdout, stderr), opts.json)
+	case len(rest) == 2 && rest[0] == "help" && rest[1] == "completion":
+		return std.fail(printCompletion([]string{"--help"}, std), opts.json)
+	case len(rest) > 0 && rest[0] == "completion":
+		return std.fail(printCompletion(rest[1:], std), opts.json)
+	case len(rest) > 0 && rest[0] == "__complete":
+		return std.fail(shellComplete(rest[1:], std), opts.json)
 	case len(rest) > 0 && isGenerator(rest[0]):
 		return std.fail(generate(rest, std), opts.json)
 	case len(rest) > 1 && rest[0] == "help" && isGenerator(rest[1]):

@@ -26,6 +26,20 @@ func Reference() []byte {
 	return b.Bytes()
 }
 
+// ReferenceHead is what is said about all commands, in Markdown.
+func ReferenceHead() string { return referenceHead }
+
+// Label is how an argument is written: SESS, or --timeout DURATION.
+func (a *Arg) Label() string {
+	if a.Option {
+		return a.spelling()
+	}
+	return a.metavar()
+}
+
+// Description is the help of an argument, with its default.
+func (a *Arg) Description() string { return a.describe() }
+
 func (c *Command) reference(b *bytes.Buffer) {
 	b.WriteString("\n#### `" + c.Usage() + "`\n\n" + upperFirst(c.Summary) + ".")
 	if names := c.otherNames(); names != "" {
