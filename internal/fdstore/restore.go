@@ -59,11 +59,11 @@ func parseName(s string) (n name, ok bool) {
 		return name{}, false
 	}
 	var err error
-	if n.generation, err = strconv.ParseUint(parts[0], 10, 63); err != nil {
+	if n.generation, err = strconv.ParseUint(parts[0], 10, 62); err != nil {
 		return name{}, false
 	}
 	if want > 1 {
-		if n.number, err = strconv.ParseUint(parts[1], 10, 63); err != nil {
+		if n.number, err = strconv.ParseUint(parts[1], 10, 62); err != nil {
 			return name{}, false
 		}
 	}
@@ -232,6 +232,9 @@ func (s *Store) restoreRing(k *files, rf *ringFiles, res *Restored, carried bool
 	if r.w >= 0 {
 		_ = unix.SetsockoptInt(r.w, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
 	}
+	if s.mem.h.lastRing > mostNumber {
+		s.mem.h.lastRing = 0
+	}
 	s.mem.h.lastRing = max(s.mem.h.lastRing, r.number)
 	err := r.peek(!carried, func(payload []byte, fds []int, short bool) { s.restoreMessage(r, payload, fds, short, res, carried) })
 	if err != nil {
@@ -258,6 +261,9 @@ func (s *Store) restoreMessage(r *ring, payload []byte, fds []int, short bool, r
 			fd = fds[i]
 		}
 		slot, id := entry(payload, i)
+		if id <= mostNumber {
+			s.highest = max(s.highest, id)
+		}
 		if !s.restoreEntry(m, slot, id, fd, res, carried) {
 			slot = 0 // nobody's, in the message's books
 			if fd >= 0 {
@@ -304,6 +310,9 @@ func (s *Store) restoreEntry(m *message, i uint32, id uint64, fd int, res *Resto
 	return true
 }
 
+// mostNumber is more than a counter reaches that nobody tampered with.
+const mostNumber = 1<<62 - 1<<32
+
 // sweepSlots frees the slots whose connection did not come, and finds the numbers to go on with.
 func (s *Store) sweepSlots(res *Restored) {
 	h := s.mem.h
@@ -313,7 +322,6 @@ func (s *Store) sweepSlots(res *Restored) {
 			if s.mem.usedSlots == 0 {
 				s.mem.usedSlots = uint32(i) + 1
 			}
-			h.lastID = max(h.lastID, sl.id)
 			continue
 		}
 		p.fd = -1
@@ -325,6 +333,10 @@ func (s *Store) sweepSlots(res *Restored) {
 		}
 	}
 	s.mem.usedSlots = max(s.mem.usedSlots, 1)
+	if h.lastID > mostNumber {
+		h.lastID = 1
+	}
+	h.lastID = max(h.lastID, s.highest)
 	if res.Lost > 0 {
 		s.log.Error("connections were kept whose record cannot be read", zap.Int("lost", res.Lost))
 	}

@@ -61,6 +61,7 @@ type Store struct {
 	carried    map[uint64]uint32
 	frozen     bool
 	states     []string // names that were not removed yet
+	highest    uint64   // id that restore has seen
 	out        envelope
 	scratch    [perMessage]uint32
 	ops        []func(context.Context)

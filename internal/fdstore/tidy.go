@@ -45,11 +45,8 @@ func (s *Store) sendLocked(r *ring, slots []uint32) error {
 	if err == unix.EBADF {
 		return s.sendOpenLocked(r, slots)
 	}
-	if err == unix.EAGAIN || err == unix.ENOBUFS || err == unix.ENOMEM {
-		r.full = true
-		return unix.EAGAIN
-	}
 	if err != nil {
+		r.full = err == unix.EAGAIN
 		return err
 	}
 	m := &message{ring: r, slots: slices.Clone(slots), live: len(slots)}
