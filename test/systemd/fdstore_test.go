@@ -46,11 +46,14 @@ func holderUnit(t *testing.T) string {
 	return strings.Join(unit, "\n")
 }
 
-// holding is a box with the holder started.
-func holding(t *testing.T) *box {
+// A holderBox is a box with the holder in it.
+type holderBox struct{ *box }
+
+// holding is one in which it has started.
+func holding(t *testing.T) holderBox {
 	t.Helper()
 	need(t, "go")
-	b := bootBox(t)
+	b := holderBox{bootBox(t)}
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+"/holder", "../../internal/fdstore/testdata/holder")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -70,7 +73,7 @@ func holding(t *testing.T) *box {
 	return b
 }
 
-func (b *box) journal() string {
+func (b holderBox) journal() string {
 	_, _ = b.try("journalctl", "--sync")
 	log, _ := b.try("journalctl", "--no-pager", "-o", "cat", "-u", "holder*")
 	return log
@@ -79,7 +82,7 @@ func (b *box) journal() string {
 // held are connections to the holder, by key.
 type held map[uint64]net.Conn
 
-func (b *box) connectHolder(t *testing.T, n int) held {
+func (b holderBox) connectHolder(t *testing.T, n int) held {
 	t.Helper()
 	all := held{}
 	for range n {
@@ -153,12 +156,12 @@ func ended(t *testing.T, c net.Conn) time.Duration {
 	return time.Since(start)
 }
 
-func (b *box) mainPID(t *testing.T) string {
+func (b holderBox) mainPID(t *testing.T) string {
 	t.Helper()
 	return b.run(t, "systemctl", "show", "--value", "-p", "MainPID", "holder")
 }
 
-func (b *box) stored(t *testing.T) int {
+func (b holderBox) stored(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(b.run(t, "systemctl", "show", "--value", "-p", "NFileDescriptorStore", "holder"))
 	if err != nil {
@@ -168,7 +171,7 @@ func (b *box) stored(t *testing.T) int {
 }
 
 // again waits for another process than pid, that is ready.
-func (b *box) again(t *testing.T, pid string) {
+func (b holderBox) again(t *testing.T, pid string) {
 	t.Helper()
 	eventually(t, "the service", func() (string, bool) {
 		out := b.run(t, "systemctl", "show", "-p", "MainPID", "-p", "SubState", "holder")
