@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -130,6 +131,32 @@ func TestRandomMemory(t *testing.T) {
 			_ = unix.Close(c.FD)
 		}
 	}
+}
+
+// Numbers at their end do not end the store.
+func TestNumbersRunOut(t *testing.T) {
+	shrink(t, 8<<10)
+	m := startManager(t, 64)
+	pairs := somePairs(t, 1, 100)
+	mem := left(t, m, pairs)
+	h := (*header)(unsafe.Pointer(&mem[0]))
+	h.lastID, h.lastRing, h.state, h.generation = ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)
+	s, r, _ := opened(t, Options{Files: m.files(t)})
+	whole(t, r, pairs)
+	more := somePairs(t, 100, 2000)
+	k := s.Keeper()
+	addAll(k, more)
+	k.Flush(0)
+	settle(t, s)
+	crash(s)
+	for key, p := range more {
+		pairs[key] = p
+	}
+	for _, p := range pairs {
+		p.close()
+	}
+	_, r, _ = opened(t, Options{Files: m.files(t)})
+	whole(t, r, pairs)
 }
 
 // Whatever systemd passes under our names, and whatever is in the rings.

@@ -2,6 +2,9 @@ package fdstore
 
 import (
 	"errors"
+	"fmt"
+	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -201,4 +204,22 @@ func TestClosedAndNotDropped(t *testing.T) {
 	}
 	eventually(t, "it is said", func() bool { return logs.FilterMessageSnippet("is not kept").Len() == 1 })
 	pairs[50].peer = -1
+}
+
+// The manager's socket may be an abstract one.
+func TestNotifyAbstract(t *testing.T) {
+	name := fmt.Sprintf("@nvsess-fdstore-test-%d", os.Getpid())
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: name, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	t.Setenv("NOTIFY_SOCKET", name)
+	if err := Notify("READY=1\nSTATUS=up"); err != nil {
+		t.Fatal(err)
+	}
+	var b [100]byte
+	if n, err := l.Read(b[:]); err != nil || string(b[:n]) != "READY=1\nSTATUS=up" {
+		t.Errorf("%q, %v", b[:n], err)
+	}
 }

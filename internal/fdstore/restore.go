@@ -3,9 +3,6 @@ package fdstore
 import (
 	"fmt"
 	"os"
-	"slices"
-	"strconv"
-	"strings"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -32,137 +29,6 @@ type Conn struct {
 	Data    []byte
 	In, Out bool
 	Queued  uint32
-}
-
-// name is one of ours in systemd's store.
-type name struct {
-	prefix     string
-	generation uint64
-	number     uint64
-	end        string // "r" or "w" of a ring
-}
-
-func kindOf(s string) string {
-	for _, p := range []string{prefixHot, prefixCold, prefixMemory, prefixState} {
-		if strings.HasPrefix(s, p) {
-			return p
-		}
-	}
-	return ""
-}
-
-func parseName(s string) (n name, ok bool) {
-	n.prefix = kindOf(s)
-	parts := strings.Split(strings.TrimPrefix(s, n.prefix), ".")
-	want := map[string]int{prefixHot: 3, prefixCold: 3, prefixMemory: 1, prefixState: 2}[n.prefix]
-	if want == 0 || len(parts) != want {
-		return name{}, false
-	}
-	var err error
-	if n.generation, err = strconv.ParseUint(parts[0], 10, 63); err != nil {
-		return name{}, false
-	}
-	if want > 1 {
-		if n.number, err = strconv.ParseUint(parts[1], 10, 63); err != nil {
-			return name{}, false
-		}
-	}
-	if want > 2 {
-		n.end = parts[2]
-		ok = n.end == "r" || n.end == "w"
-		return n, ok
-	}
-	return n, true
-}
-
-// files are what systemd passed, by what they are.
-type files struct {
-	names   []string // of all
-	useless []string // names to be removed
-	memory  []file
-	rings   []*ringFiles
-	states  []file
-}
-
-type file struct {
-	name
-	text string
-	fd   int
-}
-
-type ringFiles struct {
-	name
-	texts []string
-	r, w  int
-}
-
-// sortFiles takes the descriptors out of files, and closes what is none of ours.
-func sortFiles(given []*os.File) *files {
-	k := &files{}
-	for _, f := range given {
-		text := f.Name()
-		n, ok := parseName(text)
-		fd := -1
-		if ok {
-			fd = take(f)
-		}
-		_ = f.Close()
-		k.names = append(k.names, text)
-		switch {
-		case fd < 0:
-			k.useless = append(k.useless, text)
-		case n.prefix == prefixMemory:
-			k.memory = append(k.memory, file{n, text, fd})
-		case n.prefix == prefixState:
-			k.states = append(k.states, file{n, text, fd})
-		default:
-			k.addRing(n, text, fd)
-		}
-	}
-	// The newest memory that can be used counts.
-	slices.SortStableFunc(k.memory, func(a, b file) int { return int(int64(b.generation) - int64(a.generation)) })
-	return k
-}
-
-func (k *files) addRing(n name, text string, fd int) {
-	i := slices.IndexFunc(k.rings, func(r *ringFiles) bool {
-		return r.prefix == n.prefix && r.generation == n.generation && r.number == n.number
-	})
-	if i < 0 {
-		i = len(k.rings)
-		k.rings = append(k.rings, &ringFiles{name: n, r: -1, w: -1})
-	}
-	r := k.rings[i]
-	end := &r.r
-	if n.end == "w" {
-		end = &r.w
-	}
-	if *end >= 0 || !isSeqpacket(fd) {
-		_ = unix.Close(fd)
-		k.useless = append(k.useless, text)
-		return
-	}
-	*end = fd
-	r.texts = append(r.texts, text)
-}
-
-// take gives the descriptor of a file, which is to be closed.
-func take(f *os.File) int {
-	conn, err := f.SyscallConn()
-	if err != nil {
-		return -1
-	}
-	fd := -1
-	if cerr := conn.Control(func(raw uintptr) { fd, err = unix.FcntlInt(raw, unix.F_DUPFD_CLOEXEC, 3) }); cerr != nil || err != nil {
-		return -1
-	}
-	return fd
-}
-
-func isSeqpacket(fd int) bool {
-	typ, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
-	domain, err2 := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	return err == nil && err2 == nil && typ == unix.SOCK_SEQPACKET && domain == unix.AF_UNIX
 }
 
 // restore takes over memory and rings. Without a memory that can be used s.mem stays nil and everything is lost.
@@ -232,6 +98,9 @@ func (s *Store) restoreRing(k *files, rf *ringFiles, res *Restored, carried bool
 	if r.w >= 0 {
 		_ = unix.SetsockoptInt(r.w, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
 	}
+	if s.mem.h.lastRing > mostNumber {
+		s.mem.h.lastRing = 0
+	}
 	s.mem.h.lastRing = max(s.mem.h.lastRing, r.number)
 	err := r.peek(!carried, func(payload []byte, fds []int, short bool) { s.restoreMessage(r, payload, fds, short, res, carried) })
 	if err != nil {
@@ -258,6 +127,9 @@ func (s *Store) restoreMessage(r *ring, payload []byte, fds []int, short bool, r
 			fd = fds[i]
 		}
 		slot, id := entry(payload, i)
+		if id <= mostNumber {
+			s.highest = max(s.highest, id)
+		}
 		if !s.restoreEntry(m, slot, id, fd, res, carried) {
 			slot = 0 // nobody's, in the message's books
 			if fd >= 0 {
@@ -304,6 +176,9 @@ func (s *Store) restoreEntry(m *message, i uint32, id uint64, fd int, res *Resto
 	return true
 }
 
+// mostNumber is more than a counter reaches that nobody tampered with.
+const mostNumber = 1<<62 - 1<<32
+
 // sweepSlots frees the slots whose connection did not come, and finds the numbers to go on with.
 func (s *Store) sweepSlots(res *Restored) {
 	h := s.mem.h
@@ -313,7 +188,6 @@ func (s *Store) sweepSlots(res *Restored) {
 			if s.mem.usedSlots == 0 {
 				s.mem.usedSlots = uint32(i) + 1
 			}
-			h.lastID = max(h.lastID, sl.id)
 			continue
 		}
 		p.fd = -1
@@ -325,50 +199,13 @@ func (s *Store) sweepSlots(res *Restored) {
 		}
 	}
 	s.mem.usedSlots = max(s.mem.usedSlots, 1)
+	if h.lastID > mostNumber {
+		h.lastID = 1
+	}
+	h.lastID = max(h.lastID, s.highest)
 	if res.Lost > 0 {
 		s.log.Error("connections were kept whose record cannot be read", zap.Int("lost", res.Lost))
 	}
-}
-
-// claimCarried notes what came through an exec, by key, and stands still until all have been added.
-func (s *Store) claimCarried() {
-	s.carried = map[uint64]uint32{}
-	for i := range s.places {
-		if s.places[i].state == placeFlying {
-			s.carried[s.mem.slot(uint32(i)).key] = uint32(i)
-		}
-	}
-	s.frozen = true
-	s.carrying.Store(true)
-}
-
-// adopt gives a connection that came through an exec its descriptor.
-func (s *Store) adopt(fd int32, key uint64) bool {
-	if !s.carrying.Load() {
-		return false
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i, ok := s.carried[key]
-	if !ok {
-		return false
-	}
-	delete(s.carried, key)
-	s.places[i].fd = fd
-	atomic.StoreUint32(&s.byFD[fd], i)
-	return true
-}
-
-// Adopted says that all that came through an exec have been added: the others are gone.
-func (s *Store) Adopted() {
-	s.mu.Lock()
-	for _, i := range s.carried {
-		s.dropLocked(i)
-	}
-	s.carried = nil
-	s.mu.Unlock()
-	s.carrying.Store(false)
-	s.Thaw()
 }
 
 // String is for the log.

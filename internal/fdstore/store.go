@@ -14,15 +14,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names in systemd's store: prefix, generation, number, end.
-const (
-	prefixHot    = "nvsess-hot."
-	prefixCold   = "nvsess-cold."
-	prefixMemory = "nvsess-memory."
-	prefixState  = "nvsess-state."
-	nameProbe    = "nvsess-probe"
-)
-
 // Options say how a store is opened.
 type Options struct {
 	Log *zap.Logger
@@ -61,6 +52,7 @@ type Store struct {
 	carried    map[uint64]uint32
 	frozen     bool
 	states     []string // names that were not removed yet
+	highest    uint64   // id that restore has seen
 	out        envelope
 	scratch    [perMessage]uint32
 	ops        []func(context.Context)
@@ -76,9 +68,6 @@ type Store struct {
 	closing            sync.Once
 	running            sync.WaitGroup
 }
-
-// Ours reports whether a file that systemd passes belongs to a Store.
-func Ours(name string) bool { return kindOf(name) != "" || name == nameProbe }
 
 // Open takes over what was kept, or begins anew. It fails when systemd keeps nothing, or is not there. Restored is nil when nothing was kept.
 func Open(o Options) (*Store, *Restored, error) {
@@ -245,96 +234,6 @@ func (s *Store) ringsLocked() []*ring {
 		return s.cold
 	}
 	return append([]*ring{s.hot}, s.cold...)
-}
-
-// A Handle is a descriptor of the store's, and the name it has with systemd.
-type Handle struct {
-	Name string
-	FD   int
-}
-
-// Handles stands the store still, and gives what another image needs that this process executes: it opens the same descriptors as Files, with
-// Carried set. The caller clears their close-on-exec flags. No keeper may be used meanwhile. Thaw undoes it.
-func (s *Store) Handles(ctx context.Context) ([]Handle, error) {
-	s.mu.Lock()
-	s.frozen = true
-	s.mu.Unlock()
-	if err := s.call(ctx, func(context.Context) error { return nil }); err != nil {
-		s.Thaw()
-		return nil, fmt.Errorf("fdstore: %w", err)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := []Handle{{fmt.Sprintf("%s%d", prefixMemory, s.generation), s.mem.fd}}
-	for _, r := range s.ringsLocked() {
-		read, write := r.names(s.generation)
-		all = append(all, Handle{read, r.r})
-		if r.w >= 0 {
-			all = append(all, Handle{write, r.w})
-		}
-	}
-	return all, nil
-}
-
-// Thaw goes on after Handles.
-func (s *Store) Thaw() {
-	s.mu.Lock()
-	s.frozen = false
-	s.mu.Unlock()
-	s.wake()
-}
-
-// Seal says that the shared memory is out of date, or no longer.
-func (s *Store) Seal(sealed bool) {
-	var v uint64
-	if sealed {
-		v = 1
-	}
-	atomic.StoreUint64(&s.mem.h.sealed, v)
-}
-
-// PutState keeps a file for the next process, which gets it as Restored.State unless DropState comes first. It returns when systemd has it.
-func (s *Store) PutState(f *os.File) error {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("fdstore: state: %w", err)
-	}
-	s.mu.Lock()
-	s.mem.h.lastRing++
-	number := s.mem.h.lastRing
-	name := fmt.Sprintf("%s%d.%d", prefixState, s.generation, number)
-	s.states = append(s.states, name)
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), systemdLimit)
-	defer cancel()
-	err = s.call(ctx, func(ctx context.Context) error {
-		var err error
-		if cerr := raw.Control(func(fd uintptr) { err = storeFD(name, int(fd)) }); cerr != nil {
-			return cerr
-		}
-		if err != nil {
-			return err
-		}
-		return probe(ctx)
-	})
-	if err != nil {
-		s.DropState()
-		return fmt.Errorf("fdstore: state: %w", err)
-	}
-	atomic.StoreUint64(&s.mem.h.state, number)
-	return nil
-}
-
-// DropState makes Restored.State, or what PutState kept, void at once, and has systemd forget it. A process that was given a state calls it when
-// it begins to do what makes it untrue.
-func (s *Store) DropState() {
-	atomic.StoreUint64(&s.mem.h.state, 0)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, name := range s.states {
-		s.laterLocked(func(context.Context) { s.complain(removeFD(name)) })
-	}
-	s.states = nil
 }
 
 // Stats is how the store is doing.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -29,90 +28,6 @@ var (
 	errClosed  = errors.New("a descriptor was closed and not dropped")
 	errRefused = errors.New("systemd keeps no more descriptors: raise FileDescriptorStoreMax=")
 )
-
-// sendLocked sends slots' descriptors to one ring, all or none.
-func (s *Store) sendLocked(r *ring, slots []uint32) error {
-	if r.w < 0 || r.full && len(r.msgs) > 0 {
-		return unix.EAGAIN
-	}
-	for n, i := range slots {
-		s.out.put(n, s.places[i].fd, i, s.mem.slot(i).id)
-	}
-	err := s.out.send(r.w, len(slots))
-	for err == unix.EINTR {
-		err = s.out.send(r.w, len(slots))
-	}
-	if err == unix.EBADF {
-		return s.sendOpenLocked(r, slots)
-	}
-	if err == unix.EAGAIN || err == unix.ENOBUFS || err == unix.ENOMEM {
-		r.full = true
-		return unix.EAGAIN
-	}
-	if err != nil {
-		return err
-	}
-	m := &message{ring: r, slots: slices.Clone(slots), live: len(slots)}
-	r.msgs = append(r.msgs, m)
-	s.flying += len(slots)
-	for _, i := range slots {
-		p := &s.places[i]
-		if p.msg != nil { // it has moved
-			s.buryLocked(p)
-		}
-		p.state, p.msg = placeFlying, m
-	}
-	return nil
-}
-
-// sendOpenLocked is sendLocked without those descriptors that somebody closed and did not drop.
-func (s *Store) sendOpenLocked(r *ring, slots []uint32) error {
-	var open []uint32
-	for _, i := range slots {
-		p := &s.places[i]
-		if _, err := unix.FcntlInt(uintptr(p.fd), unix.F_GETFD, 0); err == nil {
-			open = append(open, i)
-			continue
-		}
-		s.accident = errClosed
-		s.wake()
-		if s.inRange(p.fd) {
-			atomic.CompareAndSwapUint32(&s.byFD[p.fd], i, 0)
-		}
-		if p.state == placeWaiting {
-			p.state = placeFree // it is in no list but the caller's
-			atomic.StoreUint64(&s.mem.slot(i).id, 0)
-			s.mem.release(s.mem.slot(i).ref)
-			s.freeLocked(i)
-		} else {
-			s.dropLocked(i)
-		}
-	}
-	if len(open) == 0 || len(open) == len(slots) {
-		return nil
-	}
-	return s.sendLocked(r, open)
-}
-
-// storeLocked sends slots' descriptors to a cold ring with room, which is a new one if need be.
-func (s *Store) storeLocked(slots []uint32) error {
-	for _, r := range s.cold {
-		if err := s.sendLocked(r, slots); err != unix.EAGAIN {
-			return err
-		}
-	}
-	if len(s.cold) >= maxRings {
-		return errFull
-	}
-	r, err := s.addRingLocked(false)
-	if err != nil {
-		return err
-	}
-	return s.sendLocked(r, slots)
-}
-
-// maxRings is more than descriptors can be open for.
-const maxRings = 1024
 
 // popLocked discards a ring's oldest message, in which nothing is alive.
 func (s *Store) popLocked(r *ring) error {
@@ -148,24 +63,39 @@ func (s *Store) turnLocked(r *ring) error {
 		}
 	}
 	if len(live) > 0 {
-		err := s.storeLocked(live)
-		if err == unix.ETOOMANYREFS {
-			return s.forceLocked(r)
-		}
-		if err != nil {
+		if err := s.storeLocked(live); err != nil {
 			return err
 		}
 	}
 	return s.popDeadLocked(r)
 }
 
-// forceLocked turns a ring's oldest message where the kernel allows no more in flight: it discards first. For some microseconds what is alive
-// in it would not survive a crash.
+// makeRoomLocked is for when the kernel allows no more in flight. r was to be turned, if any.
+func (s *Store) makeRoomLocked(r *ring) error {
+	if worst := s.worstLocked(); worst.garbage > 0 {
+		return s.forceLocked(worst)
+	}
+	if r != nil && s.flying < s.limit-perMessage {
+		return s.forceLocked(r) // it may be a single one that it does not allow: see retryLocked
+	}
+	return unix.ETOOMANYREFS
+}
+
+// worstLocked gives the ring with most garbage.
+func (s *Store) worstLocked() *ring {
+	worst := s.hot
+	for _, r := range s.cold {
+		if r.garbage > worst.garbage {
+			worst = r
+		}
+	}
+	return worst
+}
+
+// forceLocked turns a ring's oldest message the other way round: it discards first. For some microseconds what is alive in it would not survive
+// a crash, or longer, if somebody else of this user takes the room.
 func (s *Store) forceLocked(r *ring) error {
 	m := r.msgs[0]
-	if m.live == len(m.slots) && s.flying >= s.limit-perMessage {
-		return unix.ETOOMANYREFS // there is nothing to gain
-	}
 	for _, i := range m.slots {
 		if p := &s.places[i]; p.msg == m {
 			s.buryLocked(p)
@@ -232,12 +162,12 @@ func (s *Store) stepLocked() (again bool, wait time.Duration) {
 	now := s.clock()
 	r, wait := s.dueLocked(now)
 	if r != nil {
-		if err := s.turnLocked(r); err != nil {
-			s.problem = err
-			return false, retryAfter
+		err := s.turnLocked(r)
+		if err == unix.ETOOMANYREFS {
+			err = s.makeRoomLocked(r)
 		}
-		s.problem = nil
-		return true, 0
+		s.problem = err
+		return err == nil, retryAfter
 	}
 	for i := 0; i < len(s.cold); i++ {
 		if r := s.cold[i]; len(r.msgs) == 0 && (len(s.cold) > 1 || r.w < 0) {
@@ -250,7 +180,11 @@ func (s *Store) stepLocked() (again bool, wait time.Duration) {
 		if now < s.retry {
 			return false, min(wait, s.retry-now)
 		}
-		return s.retryLocked(now), 0
+		again = s.retryLocked(now)
+		if !again && s.problem == unix.ETOOMANYREFS {
+			again = s.makeRoomLocked(nil) == nil
+		}
+		return again, 0
 	}
 	s.problem = nil
 	return false, wait
@@ -262,7 +196,6 @@ func (s *Store) dueLocked(now time.Duration) (*ring, time.Duration) {
 		return s.hot, 0
 	}
 	wait := idle
-	var worst *ring
 	for i := -1; i < len(s.cold); i++ {
 		r := s.hot
 		if i >= 0 {
@@ -270,9 +203,6 @@ func (s *Store) dueLocked(now time.Duration) (*ring, time.Duration) {
 		}
 		if r.w < 0 && len(r.msgs) > 0 {
 			return r, 0
-		}
-		if worst == nil || r.garbage > worst.garbage {
-			worst = r
 		}
 		for k, m := range r.msgs {
 			if m.dirty == 0 {
@@ -289,7 +219,7 @@ func (s *Store) dueLocked(now time.Duration) (*ring, time.Duration) {
 		}
 	}
 	if s.garbage > s.tolerated() {
-		return worst, 0
+		return s.worstLocked(), 0
 	}
 	return nil, wait
 }

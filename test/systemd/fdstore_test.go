@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ const (
 // holderUnit is the daemon's own, with another program.
 func holderUnit(t *testing.T) string {
 	t.Helper()
-	data, err := os.ReadFile("../../deploy/systemd/nvsessd.service")
+	data, err := os.ReadFile(filepath.Join(systembox.UnitDir, "nvsessd.service"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,17 +48,20 @@ func holderUnit(t *testing.T) string {
 	return strings.Join(unit, "\n")
 }
 
-// holding is a box with the holder started.
-func holding(t *testing.T) box {
+// A holderBox is a box with the holder in it.
+type holderBox struct{ *systembox.Box }
+
+// holding is one in which it has started.
+func holding(t *testing.T) holderBox {
 	t.Helper()
 	systembox.Need(t, "go")
-	b := box{systembox.Boot(t)}
+	b := holderBox{systembox.Boot(t)}
 	bin := t.TempDir()
 	build := exec.Command("go", "build", "-o", bin+"/holder", "../../internal/fdstore/testdata/holder")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	systembox.Output(t, build)
 	b.Install(t, bin+"/holder", "/usr/bin/holder", 0o755)
-	b.Install(t, "../../deploy/sysusers.d/nvsess.conf", "/usr/lib/sysusers.d/nvsess.conf", 0o644)
+	b.Install(t, systembox.Sysusers, "/usr/lib/sysusers.d/nvsess.conf", 0o644)
 	b.Write(t, "/etc/systemd/system/holder.service", holderUnit(t), 0o644)
 	b.Write(t, "/etc/systemd/system/holder.socket", holderSocket, 0o644)
 	b.Run(t, "systemd-sysusers", "nvsess.conf")
@@ -71,7 +75,7 @@ func holding(t *testing.T) box {
 	return b
 }
 
-func (b box) journal() string {
+func (b holderBox) journal() string {
 	_, _ = b.Try("journalctl", "--sync")
 	log, _ := b.Try("journalctl", "--no-pager", "-o", "cat", "-u", "holder*")
 	return log
@@ -80,7 +84,7 @@ func (b box) journal() string {
 // held are connections to the holder, by key.
 type held map[uint64]net.Conn
 
-func (b box) connectHolder(t *testing.T, n int) held {
+func (b holderBox) connectHolder(t *testing.T, n int) held {
 	t.Helper()
 	all := held{}
 	for range n {
@@ -154,12 +158,12 @@ func ended(t *testing.T, c net.Conn) time.Duration {
 	return time.Since(start)
 }
 
-func (b box) mainPID(t *testing.T) string {
+func (b holderBox) mainPID(t *testing.T) string {
 	t.Helper()
 	return b.Run(t, "systemctl", "show", "--value", "-p", "MainPID", "holder")
 }
 
-func (b box) stored(t *testing.T) int {
+func (b holderBox) stored(t *testing.T) int {
 	t.Helper()
 	n, err := strconv.Atoi(b.Run(t, "systemctl", "show", "--value", "-p", "NFileDescriptorStore", "holder"))
 	if err != nil {
@@ -169,7 +173,7 @@ func (b box) stored(t *testing.T) int {
 }
 
 // again waits for another process than pid, that is ready.
-func (b box) again(t *testing.T, pid string) {
+func (b holderBox) again(t *testing.T, pid string) {
 	t.Helper()
 	systembox.Eventually(t, "the service", func() (string, bool) {
 		out := b.Run(t, "systemctl", "show", "-p", "MainPID", "-p", "SubState", "holder")
