@@ -132,6 +132,8 @@ var effects = map[string]Effect{
 	"shutdown.delay":    Live,
 	"shutdown.deadline": Live,
 
+	"metrics.listen": Restart,
+
 	"log.level":  Live,
 	"log.format": Restart,
 

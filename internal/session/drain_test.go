@@ -341,8 +341,9 @@ func TestRestoreDrain(t *testing.T) {
 	a.dial(t)
 	a.drains(t, DrainOptions{Rate: MinDrainRate, Deadline: time.Hour, BackIn: time.Minute})
 	first.isSentAway()
+	eventually(t, "it is counted", func() bool { return a.DrainState().Closed == 1 })
 	st := a.DrainState()
-	if st.Phase != DrainClosing || st.Total != 2 || st.Closed != 1 {
+	if st.Phase != DrainClosing || st.Total != 2 {
 		t.Fatalf("%+v", st)
 	}
 	moved := b.dial(t)
