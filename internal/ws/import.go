@@ -345,6 +345,7 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 		return x.lose(c, err)
 	}
 	c.armed = c.out.size > 0
+	c.lagsLocked(0)
 	s.conns.Add(1)
 	s.awaited.Add(1)
 	l.conns.Add(1)
