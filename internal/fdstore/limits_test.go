@@ -35,13 +35,15 @@ func TestSystemdKeepsNothing(t *testing.T) {
 }
 
 func TestEnabled(t *testing.T) {
+	st, err := os.Lstat("/run/systemd/system")
+	booted := err == nil && st.IsDir()
 	for _, c := range []struct {
 		socket, store string
 		set, want     bool
 	}{
 		{"", "", false, false},
 		{"", "8", true, false},
-		{"/run/systemd/notify", "", false, true}, // before 254
+		{"/run/systemd/notify", "", false, booted}, // before 254
 		{"/run/systemd/notify", "0", true, false},
 		{"@abstract", "512", true, true},
 	} {

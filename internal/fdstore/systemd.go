@@ -14,10 +14,16 @@ import (
 const systemdLimit = 10 * time.Second
 
 // Enabled reports whether there is somebody to keep descriptors. Since version 254 systemd says in $FDSTORE how many it would; before,
-// only trying shows it, which Open does.
+// only trying shows it, which Open does, where the system has been booted with systemd: others who set $NOTIFY_SOCKET keep nothing, and never say so.
 func Enabled() bool {
-	n, said := os.LookupEnv("FDSTORE")
-	return os.Getenv("NOTIFY_SOCKET") != "" && (!said || n != "0")
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		return false
+	}
+	if n, said := os.LookupEnv("FDSTORE"); said {
+		return n != "0"
+	}
+	st, err := os.Lstat("/run/systemd/system") // sd_booted(3)
+	return err == nil && st.IsDir()
 }
 
 // Notify sends a message to the service manager, with descriptors if any: sd_pid_notify_with_fds(3). It waits while the manager's queue is
