@@ -196,6 +196,7 @@ func (d *daemon) restore() (*takenState, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.tookOver.Store(&tookOver{sessions: d.sessions.Len(), closed: done.Closed + r.Lost, unsent: done.Unsent})
 	log := d.log.Info
 	if done.Closed > 0 || r.Lost > 0 || done.Unsent > 0 {
 		log = d.log.Warn

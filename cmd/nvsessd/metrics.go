@@ -28,6 +28,7 @@ func (d *daemon) startMetrics() error {
 		Sessions: d.sessions, Script: d.script, Webhook: d.webhook, Version: versionString(),
 		LogLost:     d.lines.Lost,
 		MemoryLimit: func() int64 { return int64(d.config().Limits.MemoryBytes) },
+		More:        d.handedOver,
 	})
 	d.telling.handler = metrics.Handler(reg, d.log)
 	if d.config().Metrics.Listen == "" {
@@ -62,6 +63,28 @@ func (d *daemon) startMetrics() error {
 		d.log.Warn("metrics can be read by whoever reaches this address; a loopback one is safer", zap.Stringer("listen", ln.Addr()))
 	}
 	return nil
+}
+
+// handedOver is what there is to tell of processes that follow one another.
+func (d *daemon) handedOver() []metrics.Value {
+	last := d.tookOver.Load()
+	if last == nil {
+		last = new(tookOver)
+	}
+	list := []metrics.Value{
+		{Name: "nvsess_upgrades_total", Value: float64(last.upgrades), Labels: []string{"ok"}},
+		{Name: "nvsess_upgrades_total", Value: float64(d.upgradesFailed.Load()), Labels: []string{"failed"}},
+		{Name: "nvsess_resumed_sessions", Value: float64(last.sessions)},
+		{Name: "nvsess_resumed_closed", Value: float64(last.closed)},
+		{Name: "nvsess_resumed_unsent_bytes", Value: float64(last.unsent)},
+		{Name: "nvsess_resumed_pause_seconds", Value: last.pause.Seconds()},
+	}
+	if d.keeping != nil {
+		st := d.keeping.store.Stats()
+		list = append(list, metrics.Value{Name: "nvsess_kept_connections", Value: float64(st.Kept)},
+			metrics.Value{Name: "nvsess_kept_not", Value: float64(st.Waiting)})
+	}
+	return list
 }
 
 func onLoopback(a net.Addr) bool {

@@ -142,6 +142,8 @@ type daemon struct {
 	upgrades        chan upgradeRequest
 	upgradeCount    uint64 // so far
 	outcome         atomic.Pointer[upgradeOutcome]
+	upgradesFailed  atomic.Uint64
+	tookOver        atomic.Pointer[tookOver]
 }
 
 // start makes everything, and takes over what the process before has left; nil:

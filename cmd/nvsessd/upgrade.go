@@ -90,6 +90,7 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 		d.keeping.store.Thaw()
 	}
 	d.outcome.Store(&upgradeOutcome{err: err})
+	d.upgradesFailed.Add(1)
 	d.sessions.Resume()
 	d.admin.Resume()
 	for _, c := range own.Calls {
@@ -348,6 +349,14 @@ func (d *daemon) lastUpgrade() (*admin.Upgraded, error) {
 	return nil, nil
 }
 
+// tookOver is what this process has taken over from the one before.
+type tookOver struct {
+	upgrades         uint64 // since the first of the processes began
+	sessions, closed int
+	unsent           uint64
+	pause            time.Duration // 0: it crashed
+}
+
 // resumed says what became of the sessions of the process before, in the log and
 // to who asked for the upgrade.
 func (d *daemon) resumed(from *passedState, done ws.Imported) {
@@ -355,6 +364,7 @@ func (d *daemon) resumed(from *passedState, done ws.Imported) {
 		From: from.Version, To: versionString(), Sessions: d.sessions.Len(), Connections: done.Conns, Closed: done.Closed,
 		PausedMS: float64(time.Since(from.Suspended).Microseconds()) / 1000,
 	}})
+	d.tookOver.Store(&tookOver{upgrades: d.upgradeCount, sessions: d.sessions.Len(), closed: done.Closed, pause: time.Since(from.Suspended)})
 	fields := []zap.Field{
 		zap.String("from", from.Version), zap.String("version", versionString()),
 		zap.Int("sessions", d.sessions.Len()), zap.Int("connections", done.Conns), zap.Int("closed", done.Closed),

@@ -64,6 +64,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	p.value("nvsess_build_info", 1, c.o.Version, runtime.Version())
 	c.sessions(p, c.o.Sessions.Stats())
 	c.queues(p, c.o.Sessions)
+	c.drain(p, c.o.Sessions)
 	c.backends(p)
 	if c.o.LogLost != nil {
 		p.value("nvsess_log_lines_lost_total", float64(c.o.LogLost()))
@@ -76,6 +77,15 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 			p.value(v.Name, v.Value, v.Labels...)
 		}
 	}
+}
+
+func (c *collector) drain(p put, srv *session.Server) {
+	draining := 0.0
+	if srv.DrainState().Phase != session.Serving {
+		draining = 1
+	}
+	p.value("nvsess_draining", draining)
+	p.value("nvsess_drained_sessions_total", float64(srv.Stats().Drained))
 }
 
 // put hands values over.

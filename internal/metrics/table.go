@@ -89,6 +89,16 @@ var table = []*metric{
 	{"nvsess_memory_closed_total", counter, "Connections that were closed for holding most of it.", nil, nil},
 	{"nvsess_kernel_memory_shortages_total", counter, "Times that the kernel was short of memory for a connection.", nil, nil},
 
+	{"nvsess_upgrades_total", counter, "Upgrades in place, by result; those that succeeded since the first of the processes began.", []string{"result"}, nil},
+	{"nvsess_resumed_sessions", gauge, "Sessions that this process took over from the one before.", nil, nil},
+	{"nvsess_resumed_closed", gauge, "Connections that it could not take over, and closed with 1012.", nil, nil},
+	{"nvsess_resumed_unsent_bytes", gauge, "Bytes that waited to be sent when the process before crashed, and are lost.", nil, nil},
+	{"nvsess_resumed_pause_seconds", gauge, "How long nothing was read or accepted while sessions were handed over; 0 after a crash.", nil, nil},
+	{"nvsess_kept_connections", gauge, "Connections that would outlive this process, with systemd.", nil, nil},
+	{"nvsess_kept_not", gauge, "Connections that would not, for want of room in systemd's store.", nil, nil},
+	{"nvsess_draining", gauge, "1 while the daemon is drained, or being drained.", nil, nil},
+	{"nvsess_drained_sessions_total", counter, "Sessions that drains have closed.", nil, nil},
+
 	{"nvsess_debugged_sessions", gauge, "Sessions that are being debugged.", nil, nil},
 	{"nvsess_log_lines_lost_total", counter, "Lines of the log that could not be written.", nil, nil},
 }
