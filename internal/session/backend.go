@@ -21,6 +21,12 @@ type Backend interface {
 	Report(k Kind) Report
 }
 
+// A Repeater is a Backend that may be given an event again that it has not done
+// with, when another process goes on: a webhook, to which that happens anyway.
+type Repeater interface {
+	Repeats() bool
+}
+
 // Report is what a backend tells an operator of its handler for a kind.
 type Report struct {
 	Source   string `json:"source,omitempty"`   // where the handler comes from: "handlers.js:3:1", an address

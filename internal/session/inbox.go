@@ -57,7 +57,7 @@ type inbox struct {
 	all *inboxes
 
 	mu    sync.Mutex // guards what follows
-	busy  bool       // an event is with its backend
+	now   *Call      // the event that is with its backend; nil: none is
 	queue []*Call
 	bytes int // of queue
 }
@@ -85,8 +85,8 @@ func (srv *Server) deliver(s *Session, c *Call) {
 		return
 	}
 	in.all.note(c)
-	if !in.busy {
-		in.busy = true
+	if in.now == nil && len(in.queue) == 0 && (must || !in.all.held.Load()) {
+		in.now = c
 		in.all.running.Add(1)
 		in.mu.Unlock()
 		c.backend.Handle(c)
@@ -137,7 +137,7 @@ func (in *inbox) dropOldestLocked() bool {
 func (in *inbox) done(c *Call) {
 	in.all.forget(c)
 	in.mu.Lock()
-	in.busy = false
+	in.now = nil
 	in.mu.Unlock()
 	in.next()
 	in.all.running.Add(-1) // after the next one's, so that it is not 0 between
@@ -147,7 +147,7 @@ func (in *inbox) done(c *Call) {
 // none may go.
 func (in *inbox) next() {
 	in.mu.Lock()
-	if in.busy || in.all.held.Load() {
+	if in.now != nil || in.all.held.Load() {
 		in.mu.Unlock()
 		return
 	}
@@ -160,16 +160,22 @@ func (in *inbox) next() {
 	in.queue[0] = nil
 	in.queue = in.queue[1:]
 	in.bytes -= len(next.Payload)
-	in.busy = true
+	in.now = next
 	in.all.running.Add(1)
 	in.mu.Unlock()
 	next.backend.Handle(next)
 }
 
-// left is what waits.
+// left is what waits, and before it what its backend has not done with, if that
+// can be handled twice.
 func (in *inbox) left() []*Call {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	if in.now != nil {
+		if r, ok := in.now.backend.(Repeater); ok && r.Repeats() {
+			return append([]*Call{in.now}, in.queue...)
+		}
+	}
 	return in.queue
 }
 
