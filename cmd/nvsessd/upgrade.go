@@ -66,7 +66,9 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 	if err := d.admin.Hold(calls); err != nil {
 		d.log.Warn("upgrading all the same", zap.Error(err))
 	}
-	if err := d.reloads.take(calls); err != nil {
+	reading, cancelReading := context.WithTimeout(context.Background(), callsPatience)
+	defer cancelReading()
+	if err := d.reloads.take(reading); err != nil {
 		d.admin.Resume()
 		return fmt.Errorf("the configuration is being read: %w", err)
 	}

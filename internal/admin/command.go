@@ -23,6 +23,8 @@ type Command struct {
 	ReadOnly bool
 	// Suspends: it may wait for long, and goes on in the process that replaces this one. Run returns a suspension then, or starts anew.
 	Suspends bool
+	// Endless: it goes on until its caller leaves, and has nothing to go on from in another process: its caller is cut off, and calls again.
+	Endless bool
 	// Hidden: part of the API, but not of the help.
 	Hidden bool
 

@@ -44,7 +44,7 @@ func scriptCommands() []*Command {
 			PrintLine: printOutput,
 		},
 		{
-			Name: "js_output", Group: group, ReadOnly: true, Stream: true,
+			Name: "js_output", Group: group, ReadOnly: true, Stream: true, Endless: true,
 			Summary: "show what scripts write with console.log, as it happens",
 			Help: "It runs until Ctrl-C. The console shows these lines above its prompt anyway. Errors of handlers are among them. " +
 				"Lines that come faster than they are read are left out, and how many is said.",

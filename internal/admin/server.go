@@ -223,13 +223,13 @@ func (s *Server) call(ctx context.Context, w http.ResponseWriter, cmd *Command, 
 		c.stream.begun = resumed != nil && resumed.Begun
 		defer context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })()
 	}
-	leave, ok := s.gate.enter(ctx, !cmd.Suspends, resumed != nil)
+	leave, ok := s.gate.enter(ctx, !cmd.Suspends && !cmd.Endless, resumed != nil)
 	defer leave()
 	if !ok {
 		s.keep(w, cmd, args, c, nil)
 		return nil
 	}
-	if cmd.Suspends {
+	if cmd.Suspends || cmd.Endless {
 		defer context.AfterFunc(s.gate.suspend, func() { cancel(session.ErrSuspend) })()
 	}
 	begin := time.Now()
@@ -239,7 +239,11 @@ func (s *Server) call(ctx context.Context, w http.ResponseWriter, cmd *Command, 
 	}
 	var halted *suspension
 	if errors.As(err, &halted) || errors.Is(err, session.ErrSuspend) {
-		s.keep(w, cmd, args, c, halted)
+		if cmd.Endless {
+			cutOff(w)
+		} else {
+			s.keep(w, cmd, args, c, halted)
+		}
 		return nil
 	}
 	if cmd.changes(args) {

@@ -78,6 +78,13 @@ func (s *Server) keep(w http.ResponseWriter, cmd *Command, args Args, c *Call, w
 	s.gate.calls = append(s.gate.calls, call)
 }
 
+// cutOff ends a caller's connection without another word.
+func cutOff(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		_ = conn.Close()
+	}
+}
+
 func unwrap(c net.Conn) net.Conn {
 	if p, ok := c.(*peerConn); ok {
 		return p.Conn
