@@ -54,6 +54,7 @@ doc=usr/share/doc/nvsess
 put 644 deploy/nginx/nvsess.conf $doc/examples/nginx.conf
 put 644 deploy/systemd/nvsessd.service.d/network.conf $doc/examples/network.conf
 put 644 deploy/package/copyright $doc/copyright
+put 644 deploy/package/lintian-overrides usr/share/lintian/overrides/nvsess
 # What others wrote that is in the programs, with what they ask to be said of it.
 GOFLAGS='' "$GO" list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/nvsessd ./cmd/nvsessctl | LC_ALL=C sort -u |
 	while read -r module release dir; do
