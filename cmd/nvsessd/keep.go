@@ -282,7 +282,8 @@ func (d *daemon) leave() bool {
 	if err := d.admin.Hold(calls); err != nil {
 		d.log.Warn("restarting all the same", zap.Error(err))
 	}
-	suspended := time.Now()
+	own := d.passState()
+	own.Suspended = time.Now()
 	if err := d.sessions.Suspend(); err != nil {
 		d.admin.Resume()
 		d.log.Error("the sessions cannot be handed over; they are closed", zap.Error(err))
@@ -290,7 +291,6 @@ func (d *daemon) leave() bool {
 	}
 	waiting, cancelWaiting := context.WithTimeout(context.Background(), callsPatience)
 	defer cancelWaiting()
-	own := d.passState(suspended)
 	own.Calls, _ = d.admin.Suspend(waiting)
 	if err := d.handToStore(own); err != nil {
 		d.sessions.Resume()

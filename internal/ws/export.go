@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -309,12 +310,13 @@ func (t *Totals) plain() []*uint64 {
 	}
 }
 
-// PassOn makes descriptors outlive an exec, or, when that has failed, not.
-func PassOn(fds []int, yes bool) error {
+// PassOn makes descriptors outlive an exec, or, when that has failed, not. An error
+// is that of the first that could not be changed.
+func PassOn(fds []int, yes bool) (failed error) {
 	for _, fd := range fds {
-		if err := setCloexec(int32(fd), !yes); err != nil {
-			return err
+		if err := setCloexec(int32(fd), !yes); err != nil && failed == nil {
+			failed = fmt.Errorf("descriptor %d: %w", fd, err)
 		}
 	}
-	return nil
+	return failed
 }
