@@ -187,7 +187,11 @@ func (x *exporter) conn(c *Conn) {
 	if place {
 		key, _ := netip.Addr(c.place.key).MarshalBinary()
 		w.Bytes(key)
-		w.Duration(c.place.tat - x.srv.clock())
+		t := x.srv.admission.table
+		t.mu.Lock()
+		tat := c.place.tat
+		t.mu.Unlock()
+		w.Duration(tat - x.srv.clock())
 	}
 	if part {
 		w.Record(func() { c.in.p.export(w) })

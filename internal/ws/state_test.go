@@ -99,6 +99,7 @@ func abandon(s *testServer) {
 		c.head.free()
 		c.head = nil
 		c.out.clear()
+		c.leftLocked()
 		s.table.clear(c.fd)
 		closeFD(c.fd)
 		c.fd = -1
