@@ -55,8 +55,14 @@ func openKeeping(files []*os.File, from *takenState, log *zap.Logger) *keeping {
 	store, restored, err := fdstore.Open(o)
 	if err != nil {
 		log.Warn("sessions will not outlive a restart or a crash: systemd keeps no descriptors (FileDescriptorStoreMax=)", zap.Error(err))
-		if restored != nil {
-			restored.Conns = nil
+		if restored != nil { // their peers would wait for nobody
+			for _, c := range restored.Conns {
+				_ = unix.Shutdown(c.FD, unix.SHUT_RDWR)
+				_ = unix.Close(c.FD)
+			}
+			if restored.State != nil {
+				_ = restored.State.Close()
+			}
 		}
 		return nil
 	}
