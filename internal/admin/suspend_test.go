@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -74,4 +76,40 @@ func TestUpgradeToABinaryOfAnOperators(t *testing.T) {
 			t.Errorf("uid %d, %q: asked %q, %v", c.uid, c.binary, asked, err)
 		}
 	}
+}
+
+// A connection on which half a request has come is not handed over: the rest would be
+// taken for a whole one.
+func TestHalfARequestIsNotHandedOver(t *testing.T) {
+	d := startDaemon(t, nil)
+	half, idle, err := net.Conn(nil), net.Conn(nil), error(nil)
+	for _, c := range []*net.Conn{&half, &idle} {
+		if *c, err = net.Dial("unix", d.admin); err != nil {
+			t.Fatal(err)
+		}
+		defer (*c).Close()
+	}
+	if _, err := half.Write([]byte("GET /v1/version HTTP/1.1\r\nHo")); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "half a request", func() bool {
+		g := d.server.gate
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		begun := 0
+		for c, state := range g.conns {
+			if state == http.StateNew && c.hasBegun() {
+				begun++
+			}
+		}
+		return begun == 1 && len(g.conns) == 2
+	})
+	if err := d.server.Hold(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, list := d.server.Suspend(t.Context()); len(list) != 1 {
+		t.Errorf("%d connections are handed over", len(list))
+	}
+	d.server.Resume()
+	d.must("version")
 }
