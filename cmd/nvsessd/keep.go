@@ -55,8 +55,14 @@ func openKeeping(files []*os.File, from *takenState, log *zap.Logger) *keeping {
 	store, restored, err := fdstore.Open(o)
 	if err != nil {
 		log.Warn("sessions will not outlive a restart or a crash: systemd keeps no descriptors (FileDescriptorStoreMax=)", zap.Error(err))
-		if restored != nil {
-			restored.Conns = nil
+		if restored != nil { // their peers would wait for nobody
+			for _, c := range restored.Conns {
+				_ = unix.Shutdown(c.FD, unix.SHUT_RDWR)
+				_ = unix.Close(c.FD)
+			}
+			if restored.State != nil {
+				_ = restored.State.Close()
+			}
 		}
 		return nil
 	}
@@ -283,7 +289,8 @@ func (d *daemon) leave() bool {
 	if err := d.admin.Hold(calls); err != nil {
 		d.log.Warn("restarting all the same", zap.Error(err))
 	}
-	suspended := time.Now()
+	own := d.passState()
+	own.Suspended = time.Now()
 	if err := d.sessions.Suspend(); err != nil {
 		d.admin.Resume()
 		d.log.Error("the sessions cannot be handed over; they are closed", zap.Error(err))
@@ -291,7 +298,6 @@ func (d *daemon) leave() bool {
 	}
 	waiting, cancelWaiting := context.WithTimeout(context.Background(), callsPatience)
 	defer cancelWaiting()
-	own := d.passState(suspended)
 	own.Calls, _ = d.admin.Suspend(waiting)
 	if err := d.handToStore(own); err != nil {
 		d.sessions.Resume()

@@ -183,10 +183,10 @@ func (d *daemon) start(from *takenState) (err error) {
 	if d.webhook, err = startWebhook(cfg, d.sessions, d.log); err != nil {
 		return err
 	}
-	if err := d.startScript(); err != nil {
+	if err := d.startScript(from); err != nil {
 		return err
 	}
-	if err := d.startMetrics(); err != nil {
+	if err := without(from, d.log, "the address for metrics", d.startMetrics()); err != nil {
 		return err
 	}
 	uids, gids, err := d.operators(cfg)

@@ -17,15 +17,21 @@ import (
 )
 
 // startScript makes the engine, and loads the file of handlers. It must come
-// before the first session.
-func (d *daemon) startScript() error {
+// before the first session. For what the file would have decided about, a process
+// that takes over without it takes no new sessions.
+func (d *daemon) startScript(from *takenState) error {
 	c := d.config()
 	d.script = script.New(d.scriptOptions(c))
 	if c.Handlers == "" {
 		return nil
 	}
 	if err := d.script.Load(context.Background(), c.Handlers); err != nil {
-		return errors.Join(fmt.Errorf("handlers: %w", err), d.script.Close(context.Background()))
+		err = fmt.Errorf("handlers: %w", err)
+		if without(from, d.log, "the file of handlers, and refusing new sessions", err) == nil {
+			d.sessions.SetClosed(true)
+			return nil
+		}
+		return errors.Join(err, d.script.Close(context.Background()))
 	}
 	return nil
 }

@@ -74,7 +74,7 @@ func openSockets(c *config.Config, log *zap.Logger, from *takenState) (_ *socket
 		err = s.take(from)
 	}
 	if err == nil {
-		err = s.open(c)
+		err = s.open(c, func(what string, err error) error { return without(from, log, what, err) })
 	}
 	if err != nil {
 		s.close(log)
@@ -130,7 +130,9 @@ func (s *sockets) closeSpare(log *zap.Logger) {
 	s.spare = nil
 }
 
-func (s *sockets) open(c *config.Config) error {
+// open opens what did not come from systemd. without says whether one can be done
+// without.
+func (s *sockets) open(c *config.Config, without func(what string, err error) error) error {
 	if len(s.public) == 0 {
 		addrs, err := c.ListenAddrs()
 		if err != nil {
@@ -138,10 +140,11 @@ func (s *sockets) open(c *config.Config) error {
 		}
 		for _, a := range addrs {
 			sock, err := s.openAt(a, s.publicAs)
-			if err != nil {
+			if err == nil {
+				s.public = append(s.public, sock)
+			} else if err := without("a socket for sessions", err); err != nil {
 				return err
 			}
-			s.public = append(s.public, sock)
 		}
 	}
 	if len(s.admin) == 0 {
@@ -150,10 +153,11 @@ func (s *sockets) open(c *config.Config) error {
 			return err
 		}
 		sock, err := s.openAt(addr, s.adminAs)
-		if err != nil {
+		if err == nil {
+			s.admin = append(s.admin, sock)
+		} else if err := without("the operators' socket", err); err != nil {
 			return err
 		}
-		s.admin = append(s.admin, sock)
 	}
 	return nil
 }
@@ -174,7 +178,10 @@ func (s *sockets) listeners(tlsConf *tls.Config) (list []*ws.Listener) {
 func (s *sockets) adminGroups() (gids []uint32, err error) {
 	for _, sock := range s.admin {
 		var st syscall.Stat_t
-		if err := syscall.Stat(sock.Addr.Address, &st); err != nil {
+		switch err := syscall.Stat(sock.Addr.Address, &st); {
+		case errors.Is(err, syscall.ENOENT):
+			continue // somebody has removed it, see mend.go: nobody gets in by it
+		case err != nil:
 			return nil, fmt.Errorf("%s: %w", sock, err)
 		}
 		if st.Mode&syscall.S_IWGRP != 0 {

@@ -66,21 +66,23 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 	if err := d.admin.Hold(calls); err != nil {
 		d.log.Warn("upgrading all the same", zap.Error(err))
 	}
-	reading, cancelReading := context.WithTimeout(context.Background(), callsPatience)
-	defer cancelReading()
-	if err := d.reloads.take(reading); err != nil {
+	turn, cancelTurn := context.WithTimeout(context.Background(), callsPatience) // calls may be done
+	defer cancelTurn()
+	if err := d.reloads.take(turn); err != nil {
 		d.admin.Resume()
 		return fmt.Errorf("the configuration is being read: %w", err)
 	}
 	defer d.reloads.give()
-	suspended := time.Now()
+	// Before the loops stand still: who adds a socket waits for them, and keeps
+	// others from the list.
+	own := d.passState()
+	own.Suspended = time.Now()
 	if err := d.sessions.Suspend(); err != nil {
 		d.admin.Resume()
 		return err
 	}
 	waiting, cancelWaiting := context.WithTimeout(context.Background(), callsPatience)
 	defer cancelWaiting()
-	own := d.passState(suspended)
 	own.Calls, own.Callers = d.admin.Suspend(waiting)
 	err := d.standStill(waiting, own)
 	if err == nil {
@@ -114,9 +116,9 @@ func (d *daemon) standStill(ctx context.Context, own *passedState) (err error) {
 }
 
 // passState is what is the daemon's own.
-func (d *daemon) passState(suspended time.Time) *passedState {
+func (d *daemon) passState() *passedState {
 	own := &passedState{
-		Version: versionString(), Started: d.started, Suspended: suspended, Upgrades: d.upgradeCount,
+		Version: versionString(), Started: d.started, Upgrades: d.upgradeCount,
 		LogLevel: d.level.String(), Configured: d.configuredLevel, Scripts: d.script.Sources(), SettingsFD: -1,
 	}
 	d.sockets.mu.Lock()
@@ -161,31 +163,44 @@ func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal
 	defer runtime.UnlockOSThread()
 	restore := blockSignals()
 	defer restore()
-	if told(signals) {
-		return errors.New("the daemon was told to end meanwhile")
-	}
 	_ = d.lines.Sync()
 	err = ws.PassOn(fds, true)
+	// Other threads do not block them, so this comes as late as it can.
+	if err == nil && told(signals) {
+		err = errors.New("the daemon was told to end meanwhile")
+	}
 	if err == nil {
+		var files syscall.Rlimit
+		limited := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
 		err = syscall.Exec(binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
+		// Exec has lowered the limit to what the process began with.
+		var now syscall.Rlimit
+		if limited == nil && syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now) == nil && now != files {
+			limited = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files)
+		}
+		if limited != nil {
+			d.log.Error("the limit of open files may be lower now", zap.Error(limited))
+		}
 	}
 	return errors.Join(fmt.Errorf("cannot execute %s: %w", binary, err), ws.PassOn(fds, false))
 }
 
-// told reports whether one of the signals that wait is to end the daemon, and
-// leaves that there. The others have no meaning any more: all is read again.
-func told(signals chan os.Signal) bool {
-	for {
+// told reports whether one of the signals that wait is to end the daemon. It
+// leaves them there, for the case that the daemon goes on: the next process has no
+// use for the others, for it reads everything again.
+func told(signals chan os.Signal) (end bool) {
+	for range len(signals) {
 		select {
 		case sig := <-signals:
-			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
-				signals <- sig // there is room: it was just taken
-				return true
+			end = end || sig == syscall.SIGTERM || sig == syscall.SIGINT
+			select {
+			case signals <- sig:
+			default: // another has taken its place
 			}
 		default:
-			return false
 		}
 	}
+	return end
 }
 
 // blockSignals blocks those that end or reload the daemon, on this thread, whose
@@ -296,6 +311,16 @@ func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, error) {
 	}
 	d.resumed(&from.passedState, done)
 	return from.Calls, nil
+}
+
+// without lets a process that takes over go on without what cannot be had: by ending
+// it would end all sessions.
+func without(from *takenState, log *zap.Logger, what string, err error) error {
+	if from == nil || err == nil {
+		return err
+	}
+	log.Error("going on without "+what+": the sessions of the process before matter more", zap.Error(err))
+	return nil
 }
 
 // goOnWithCallers answers operators whose connections were the process's before.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 
 	"github.com/nvsess/nvsess/internal/session"
@@ -15,6 +16,7 @@ func upgradeCommand(group string) *Command {
 		Summary: "replace the running daemon by another binary, without dropping a session",
 		Help: "The daemon executes the binary, by default the one that is now where it came from itself, with the same process number, arguments and connections. " +
 			"The configuration is read again. The binary is asked first whether it takes the configuration and the state; if it does not, or cannot be executed, the daemon goes on as it was, and the reason is shown.\n\n" +
+			"Only root and the daemon's own user may name another binary: the daemon runs it as that user.\n\n" +
 			"systemctl reload nvsessd does the same, and so does SIGUSR2.",
 		Args: []Arg{
 			{Name: "binary", Short: "b", Type: TypeString, Option: true, Help: "the absolute path of the binary"},
@@ -58,6 +60,10 @@ func runUpgrade(ctx context.Context, c *Call) (any, error) {
 	binary := c.Args.String("binary")
 	if binary != "" && !filepath.IsAbs(binary) {
 		return nil, badArg("binary", "the path of the binary must be absolute: it is the daemon that opens it")
+	}
+	if uid := c.Peer.UID; binary != "" && uid != 0 && uid != uint32(os.Geteuid()) {
+		// Operators may command the daemon, not run programs as its user.
+		return nil, errorf(CodeNotPermitted, "only root and the daemon's own user may name a binary")
 	}
 	begun, err := c.Daemon.Upgrade(ctx, binary)
 	switch {

@@ -98,6 +98,9 @@ func (g *gate) note(c net.Conn, state http.ConnState) {
 	} else {
 		g.conns[pc] = state
 	}
+	if state == http.StateIdle {
+		pc.begins(false)
+	}
 	g.changeLocked()
 }
 
@@ -166,7 +169,7 @@ func (s *Server) Suspend(ctx context.Context) (calls []SuspendedCall, idle []int
 	defer g.mu.Unlock()
 	calls, g.calls = g.calls, nil
 	for c, state := range g.conns {
-		if c.permitted && (state == http.StateNew || state == http.StateIdle) {
+		if c.permitted && (state == http.StateNew || state == http.StateIdle) && !c.hasBegun() {
 			if fd, err := descriptorOf(c.Conn); err == nil {
 				idle = append(idle, fd)
 			}
@@ -248,8 +251,24 @@ func (c *peerConn) Read(p []byte) (int, error) {
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.unkick() {
 			continue
 		}
+		if n > 0 {
+			c.begins(true)
+		}
 		return n, err
 	}
+}
+
+// begins notes whether a part of the next request is here: then nobody else can go on with the connection.
+func (c *peerConn) begins(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.begun = yes
+}
+
+func (c *peerConn) hasBegun() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.begun
 }
 
 // kick makes a Read that waits in the kernel come back.

@@ -109,6 +109,7 @@ type peerConn struct {
 	mu       sync.Mutex // guards what follows
 	kicked   bool       // its read deadline is past for our sake
 	deadline time.Time  // of reading, as it was set last
+	begun    bool       // a part of the next request has been read
 }
 
 func (c *peerConn) Close() error {

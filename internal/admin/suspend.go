@@ -74,8 +74,14 @@ func (s *Server) keep(w http.ResponseWriter, cmd *Command, args Args, c *Call, w
 		return
 	}
 	s.gate.mu.Lock()
-	defer s.gate.mu.Unlock()
-	s.gate.calls = append(s.gate.calls, call)
+	held := s.gate.held
+	if held {
+		s.gate.calls = append(s.gate.calls, call)
+	}
+	s.gate.mu.Unlock()
+	if !held { // it was too slow for Suspend, and all goes on
+		s.Continue(call)
+	}
 }
 
 // cutOff ends a caller's connection without another word.
@@ -106,6 +112,7 @@ func (c *SuspendedCall) Adopt() error {
 func (s *Server) Continue(call SuspendedCall) {
 	cmd := Lookup(call.Command)
 	conn := call.conn
+	_ = conn.SetReadDeadline(time.Time{}) // see give
 	peer, err := peerOf(unwrap(conn))
 	var args Args
 	if cmd == nil {

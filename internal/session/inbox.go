@@ -43,9 +43,9 @@ func (o InboxOptions) withDefaults() InboxOptions {
 // inboxes is what all inboxes share.
 type inboxes struct {
 	opt     atomic.Pointer[InboxOptions]
-	waiting atomic.Int64  // events that are with a backend, or wait to be
-	running atomic.Int64  // those with a backend
-	held    atomic.Bool   // no further event goes to a backend, see Server.Suspend
+	waiting atomic.Int64 // events that are with a backend, or wait to be
+	running atomic.Int64 // those with a backend
+	stalls  stalls
 	bytes   atomic.Int64  // of those
 	dropped atomic.Uint64 // messages
 	closed  atomic.Uint64 // sessions
@@ -85,7 +85,7 @@ func (srv *Server) deliver(s *Session, c *Call) {
 		return
 	}
 	in.all.note(c)
-	if in.now == nil && len(in.queue) == 0 && (must || !in.all.held.Load()) {
+	if in.now == nil && len(in.queue) == 0 && (c.Kind == KindClose || !in.all.stalls.held.Load()) {
 		in.now = c
 		in.all.running.Add(1)
 		in.mu.Unlock()
@@ -94,7 +94,11 @@ func (srv *Server) deliver(s *Session, c *Call) {
 	}
 	in.queue = append(in.queue, c)
 	in.bytes += len(c.Payload)
+	busy := in.now != nil
 	in.mu.Unlock()
+	if !busy { // all are held, or were
+		in.next()
+	}
 }
 
 // fullLocked reports whether a message finds no room. One finds room where
@@ -147,12 +151,17 @@ func (in *inbox) done(c *Call) {
 // none may go.
 func (in *inbox) next() {
 	in.mu.Lock()
-	if in.now != nil || in.all.held.Load() {
+	if in.now != nil {
 		in.mu.Unlock()
 		return
 	}
 	if len(in.queue) == 0 {
 		in.queue = nil // an idle session keeps none
+		in.mu.Unlock()
+		return
+	}
+	// What waits for a session that is gone is written down by nobody.
+	if over := in.queue[len(in.queue)-1].Kind == KindClose; !over && in.all.stalls.holds(in) {
 		in.mu.Unlock()
 		return
 	}
@@ -177,6 +186,52 @@ func (in *inbox) left() []*Call {
 		}
 	}
 	return in.queue
+}
+
+// stalls is the inboxes that have something for their backends while none may go
+// there, see Server.Suspend and Server.StartHandlers.
+type stalls struct {
+	held atomic.Bool // written under mu
+
+	mu   sync.Mutex // guards list; taken under inboxes' locks
+	list map[*inbox]bool
+}
+
+// hold lets no further event go to a backend.
+func (x *stalls) hold() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.held.Store(true)
+}
+
+// holds reports whether an inbox is to wait; then it is among those that release
+// lets go on.
+func (x *stalls) holds(in *inbox) bool {
+	if !x.held.Load() {
+		return false
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.held.Load() {
+		return false
+	}
+	if x.list == nil {
+		x.list = map[*inbox]bool{}
+	}
+	x.list[in] = true
+	return true
+}
+
+// release lets all go on.
+func (x *stalls) release() {
+	x.mu.Lock()
+	x.held.Store(false)
+	list := x.list
+	x.list = nil
+	x.mu.Unlock()
+	for in := range list {
+		in.next()
+	}
 }
 
 func (a *inboxes) note(c *Call) {

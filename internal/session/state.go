@@ -32,7 +32,7 @@ func (s *Server) Suspend() error {
 	if err := s.ws.Suspend(); err != nil {
 		return err
 	}
-	s.inboxes.held.Store(true)
+	s.inboxes.stalls.hold()
 	late := time.NewTimer(backendPatience)
 	defer late.Stop()
 	tick := time.NewTicker(time.Millisecond)
@@ -51,13 +51,8 @@ func (s *Server) Suspend() error {
 
 // Resume lets suspended sessions go on.
 func (s *Server) Resume() {
-	s.inboxes.held.Store(false)
 	s.ws.Resume()
-	for _, x := range s.Sessions() {
-		if x.inbox != nil {
-			x.inbox.next()
-		}
-	}
+	s.inboxes.stalls.release()
 }
 
 // Export writes everything down; Suspend came before. Nobody can send until
@@ -352,6 +347,10 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 	if in.Err() != nil {
 		return nil, in.Err()
 	}
+	if s.inbox != nil {
+		r.inboxes.stalls.hold() // until StartHandlers
+		s.inbox.next()
+	}
 	c.SetData(s)
 	if at > 0 {
 		r.arriving.list = append(r.arriving.list, s)
@@ -386,13 +385,7 @@ func (s *Session) isGone() bool {
 
 // StartHandlers lets the backends go on with what waited for them. It comes after
 // Start.
-func (s *Server) StartHandlers() {
-	for _, x := range s.Sessions() {
-		if x.inbox != nil {
-			x.inbox.next()
-		}
-	}
-}
+func (s *Server) StartHandlers() { s.inboxes.stalls.release() }
 
 // ErrSuspend is the cause with which a context is cancelled when this process
 // ends and the next one goes on.

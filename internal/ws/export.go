@@ -1,6 +1,7 @@
 package ws
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -186,7 +187,11 @@ func (x *exporter) conn(c *Conn) {
 	if place {
 		key, _ := netip.Addr(c.place.key).MarshalBinary()
 		w.Bytes(key)
-		w.Duration(c.place.tat - x.srv.clock())
+		t := x.srv.admission.table
+		t.mu.Lock()
+		tat := c.place.tat
+		t.mu.Unlock()
+		w.Duration(tat - x.srv.clock())
 	}
 	if part {
 		w.Record(func() { c.in.p.export(w) })
@@ -309,12 +314,13 @@ func (t *Totals) plain() []*uint64 {
 	}
 }
 
-// PassOn makes descriptors outlive an exec, or, when that has failed, not.
-func PassOn(fds []int, yes bool) error {
+// PassOn makes descriptors outlive an exec, or, when that has failed, not. An error
+// is that of the first that could not be changed.
+func PassOn(fds []int, yes bool) (failed error) {
 	for _, fd := range fds {
-		if err := setCloexec(int32(fd), !yes); err != nil {
-			return err
+		if err := setCloexec(int32(fd), !yes); err != nil && failed == nil {
+			failed = fmt.Errorf("descriptor %d: %w", fd, err)
 		}
 	}
-	return nil
+	return failed
 }

@@ -56,6 +56,9 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 				done.Err = err
 			}
 			if m.fd >= 0 {
+				if m.loop.keeper != nil {
+					m.loop.keeper.Drop(m.fd)
+				}
 				tellRestart(m.fd, m.clean)
 			}
 		case c != nil:
@@ -88,6 +91,8 @@ type importer struct {
 
 	fd    int32 // -1: none
 	clean bool  // the peer is between two messages of ours
+
+	compressed bool // it has agreed on compression
 }
 
 var (
@@ -120,7 +125,7 @@ func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 	for _, v := range []*bool{&c.opened, &c.counted, &c.served, &c.shut, &c.ending, &c.broken, &c.admitted} {
 		*v = r.Bool()
 	}
-	if c.opened != (has&hasData != 0) || c.opened && state < stateOpen {
+	if c.opened != (has&hasData != 0) || c.opened && state < stateOpen || !c.opened && (state == stateOpen || state == stateClosing) {
 		r.Fail(snapshot.ErrCorrupt)
 		c.opened = false
 	}
@@ -148,6 +153,7 @@ func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 	if has&hasPlace != 0 {
 		x.place(c)
 	}
+	x.compressed = has&hasCodec != 0
 	if has&hasPartial != 0 {
 		x.partial(c, r.Record())
 	}
@@ -257,8 +263,9 @@ func (x *importer) partial(c *Conn, r *snapshot.Reader) {
 	p.messageOp, p.deflated = OpCode(r.Uint()), r.Bool()
 	p.fragments, p.checked = int(r.Uint()), int(r.Uint())
 	copy(p.control[:], r.Bytes())
-	if p.size < 0 || p.got < 0 || p.got > p.size || p.checked > p.message.len() || p.nhead > len(p.head)-1 ||
-		p.op.IsControl() && p.size > maxControl {
+	if p.size < 0 || p.got < 0 || p.got > p.size || p.checked < 0 || p.checked > p.message.len() || p.nhead > len(p.head)-1 ||
+		p.nhead >= 2 && p.nhead >= headerLen(p.head[1]) || p.inFrame && p.nhead > 0 ||
+		p.op.IsControl() && p.size > maxControl || p.deflated && !x.compressed {
 		r.Fail(snapshot.ErrCorrupt)
 	}
 	if r.Err() != nil {
@@ -373,10 +380,24 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 	if again {
 		l.post(func() { l.collectAgain(c) })
 	}
+	if c.state() > stateClosing && c.opened && c.end != nil && !c.ending || c.state() == stateClosing && !c.ending {
+		l.post(func() { l.endAgain(c) })
+	}
 	if c.afterWriteLocked() && c.out.empty() {
 		l.post(func() { l.drained(c) })
 	}
 	return nil
+}
+
+// endAgain goes on where another goroutine had begun a connection's end, and its
+// loop had not heard of that.
+func (l *loop) endAgain(c *Conn) {
+	switch c.state() {
+	case stateClosing:
+		l.armEnd(c)
+	case stateFailing:
+		l.failedSlow(c)
+	}
 }
 
 // collectAgain goes on with a handshake that another process began.
