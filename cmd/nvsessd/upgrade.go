@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -262,6 +263,7 @@ func monotonicMicros() string {
 // takeOver takes over the sessions of the process before, whichever way they
 // come, and returns the operators' calls that wait, and their connections.
 func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, []int, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it is all to stay
 	if from == nil {
 		state, err := d.restore()
 		if state == nil || err != nil {
