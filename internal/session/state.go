@@ -324,6 +324,7 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.identity = &Identity{Name: in.String(), Method: in.String(), Claims: slices.Clone(in.Bytes())}
 	}
 	if in.Bool() { // it has crashed: what came after the opening is not known
+		s.opened = time.Since(r.started) - max(time.Since(s.OpenedAt()), 0)
 		s.greeted = time.Since(s.OpenedAt()) > greetDelay+time.Second
 	}
 	for range in.Count() {
