@@ -36,7 +36,8 @@ type keeping struct {
 // The keys of what is kept beside connections, which have those below.
 const (
 	settingsKey = 1 << 62
-	callKey     = 1 << 63 // and the call's place in the list
+	callKey     = 1 << 63         // and the call's place in the list
+	callerKey   = callKey | 1<<62 // the same of connections between two calls
 )
 
 // openKeeping opens the store. Without systemd, or when it keeps nothing, there
@@ -84,6 +85,20 @@ func (k *keeping) close() {
 		_ = unix.Close(int(k.fd))
 	}
 }
+
+// clear has systemd forget everything, when all that was kept is over: what is started later begins anew.
+func (k *keeping) clear(log *zap.Logger) {
+	if k == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), clearPatience)
+	defer cancel()
+	if err := k.store.Clear(ctx); err != nil {
+		log.Warn("systemd may keep what is not used any more", zap.Error(err))
+	}
+}
+
+const clearPatience = 2 * time.Second
 
 // note has the settings kept again, soon.
 func (k *keeping) note() {
@@ -264,7 +279,13 @@ func (d *daemon) restored(state *takenState, conns []fdstore.Conn, calls map[uin
 		c.FD = fd
 		kept = append(kept, c)
 	}
-	state.Calls = kept
+	state.Calls, state.Callers = kept, nil
+	for key, fd := range calls {
+		if key >= callerKey {
+			drop.Drop(int32(fd))
+			state.Callers = append(state.Callers, fd)
+		}
+	}
 	d.resumed(&state.passedState, done)
 }
 
@@ -298,7 +319,7 @@ func (d *daemon) leave() bool {
 	}
 	waiting, cancelWaiting := context.WithTimeout(context.Background(), callsPatience)
 	defer cancelWaiting()
-	own.Calls, _ = d.admin.Suspend(waiting)
+	own.Calls, own.Callers = d.admin.Suspend(waiting)
 	if err := d.handToStore(own); err != nil {
 		d.sessions.Resume()
 		d.admin.Resume()
@@ -318,6 +339,9 @@ func (d *daemon) handToStore(own *passedState) error {
 	keeper := k.store.Keeper()
 	for i, c := range own.Calls {
 		keeper.Add(int32(c.FD), callKey+uint64(i), nil)
+	}
+	for i, fd := range own.Callers {
+		keeper.Add(int32(fd), callerKey+uint64(i), nil)
 	}
 	keeper.Flush(0)
 	f, err := writeState(own, func(w *snapshot.Writer) { d.sessions.Export(w) })

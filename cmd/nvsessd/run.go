@@ -219,7 +219,7 @@ func (d *daemon) start(from *takenState) (err error) {
 		}
 		operators = append(operators, ln)
 	}
-	calls, err := d.takeOver(from)
+	calls, callers, err := d.takeOver(from)
 	if err != nil {
 		closeAll(operators)
 		return err
@@ -234,9 +234,7 @@ func (d *daemon) start(from *takenState) (err error) {
 	d.sockets.closeSpare(d.log)
 	d.sessions.StartHandlers()
 	d.goOnWithCalls(calls)
-	if from != nil {
-		d.goOnWithCallers(from.Callers)
-	}
+	d.goOnWithCallers(callers)
 	d.watchSettings()
 	for i, ln := range operators {
 		d.serveOperators(d.sockets.admin[i], ln)
@@ -378,6 +376,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		d.log.Warn("some operators' calls were cut", zap.Error(err))
 	}
 	d.serving.Wait()
+	d.keeping.clear(d.log)
 	d.log.Info("stopped", zap.Int("sessions", n), zap.Duration("took", time.Since(began)))
 	if cut.Load() {
 		return errCutShort

@@ -14,16 +14,20 @@ import (
 // long as every loop turns, that it is alive, with a status line. The returned
 // function ends that. Without systemd it does nothing.
 func notifyReady(s *session.Server, log *zap.Logger) (stop func()) {
-	told, err := sd.SdNotify(false, sd.SdNotifyReady+"\n"+status(s))
+	interval, err := sd.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("cannot read the watchdog's interval", zap.Error(err))
+	}
+	ready := sd.SdNotifyReady + "\n" + status(s)
+	if interval > 0 {
+		ready += "\n" + sd.SdNotifyWatchdog // in an upgrade the watchdog has not begun anew
+	}
+	told, err := sd.SdNotify(false, ready)
 	if err != nil {
 		log.Warn("cannot notify systemd", zap.Error(err))
 	}
 	if !told {
 		return func() {}
-	}
-	interval, err := sd.SdWatchdogEnabled(false)
-	if err != nil {
-		log.Warn("cannot read the watchdog's interval", zap.Error(err))
 	}
 	every := statusInterval
 	if interval > 0 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -278,15 +279,16 @@ func monotonicMicros() string {
 }
 
 // takeOver takes over the sessions of the process before, whichever way they
-// come, and returns the operators' calls that wait.
-func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, error) {
+// come, and returns the operators' calls that wait, and their connections.
+func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, []int, error) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it is all to stay
 	if from == nil {
 		state, err := d.restore()
 		if state == nil || err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		defer state.close()
-		return state.Calls, nil
+		return state.Calls, state.Callers, nil
 	}
 	d.started, d.upgradeCount = from.Started, from.Upgrades+1
 	if from.SettingsFD >= 0 {
@@ -304,13 +306,13 @@ func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, error) {
 		return fd
 	})
 	if err != nil {
-		return nil, fmt.Errorf("the state of the process before: %w", err)
+		return nil, nil, fmt.Errorf("the state of the process before: %w", err)
 	}
 	if d.keeping != nil {
 		d.keeping.store.Adopted()
 	}
 	d.resumed(&from.passedState, done)
-	return from.Calls, nil
+	return from.Calls, from.Callers, nil
 }
 
 // without lets a process that takes over go on without what cannot be had: by ending

@@ -24,6 +24,7 @@ type gate struct {
 	foreign int           // of slow, those whose connections are not among conns
 	changed chan struct{} // closed, and made anew, when any of that changes
 	conns   map[*peerConn]http.ConnState
+	accept  map[*peerListener]bool // whether it may have a connection that is not among conns
 	calls   []SuspendedCall
 
 	suspend context.Context // done, with session.ErrSuspend as its cause, when calls are to be suspended
@@ -31,7 +32,7 @@ type gate struct {
 }
 
 func newGate() *gate {
-	g := &gate{changed: make(chan struct{}), conns: map[*peerConn]http.ConnState{}}
+	g := &gate{changed: make(chan struct{}), conns: map[*peerConn]http.ConnState{}, accept: map[*peerListener]bool{}}
 	g.suspend, g.begin = context.WithCancelCause(context.Background())
 	return g
 }
@@ -93,34 +94,85 @@ func (g *gate) note(c net.Conn, state http.ConnState) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	pc.begun = false
 	if state == http.StateClosed || state == http.StateHijacked {
 		delete(g.conns, pc)
 	} else {
 		g.conns[pc] = state
 	}
-	if state == http.StateIdle {
-		pc.begins(false)
-	}
 	g.changeLocked()
 }
 
-// stands returns what to wait for before c may be read from; nil: nothing. While calls are held, connections between two of them are left
-// alone: another process may go on with them.
+// standsLocked reports whether c is between two calls, and nothing of the next one was read.
+func (g *gate) standsLocked(c *peerConn) bool {
+	state, ok := g.conns[c]
+	return ok && (state == http.StateNew || state == http.StateIdle) && !c.begun
+}
+
+// stands returns what to wait for before c may be read from; nil: nothing, and hasRead is to follow. While calls are held, connections
+// between two of them are left alone: another process may go on with them.
 func (g *gate) stands(c *peerConn) <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if state, ok := g.conns[c]; g.held && ok && (state == http.StateNew || state == http.StateIdle) {
+	if g.held && g.standsLocked(c) {
 		return g.changed
 	}
+	c.reading = true
 	return nil
+}
+
+func (g *gate) hasRead(c *peerConn, n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c.begun = c.begun || n > 0 && g.standsLocked(c)
+	c.reading = false
+	if g.held {
+		g.changeLocked()
+	}
+}
+
+// mayAccept returns what to wait for before l may accept; nil: nothing. What it has accepted before is known by now. Who connects while
+// calls are held stays in the queue of the kernel, which outlives the process.
+func (g *gate) mayAccept(l *peerListener) <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.held {
+		if g.accept[l] {
+			g.accept[l] = false
+			g.changeLocked()
+		}
+		return g.changed
+	}
+	g.accept[l] = true
+	l.kick(time.Time{})
+	return nil
+}
+
+// acceptsNot says that l waits for something else, or, with gone, that it is no more.
+func (g *gate) acceptsNot(l *peerListener, gone bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.accept[l] {
+		g.changeLocked()
+	}
+	if g.accept[l] = false; gone {
+		delete(g.accept, l)
+	}
 }
 
 // settledLocked reports whether nothing but calls to be suspended is under way.
 func (g *gate) settledLocked() bool {
 	active := 0
-	for _, state := range g.conns {
+	for c, state := range g.conns {
 		if state == http.StateActive {
 			active++
+		} else if c.begun || c.reading && g.standsLocked(c) {
+			return false
+		}
+	}
+	for _, busy := range g.accept {
+		if busy {
+			return false
 		}
 	}
 	return g.quick == 0 && active <= g.slow-g.foreign
@@ -132,9 +184,14 @@ func (s *Server) Hold(ctx context.Context) error {
 	g := s.gate
 	g.mu.Lock()
 	g.held = true
-	for c, state := range g.conns {
-		if state == http.StateNew || state == http.StateIdle {
+	for c := range g.conns {
+		if g.standsLocked(c) {
 			c.kick()
+		}
+	}
+	for l, busy := range g.accept {
+		if busy {
+			l.kick(time.Unix(1, 0))
 		}
 	}
 	for !g.settledLocked() {
@@ -168,8 +225,8 @@ func (s *Server) Suspend(ctx context.Context) (calls []SuspendedCall, idle []int
 	}
 	defer g.mu.Unlock()
 	calls, g.calls = g.calls, nil
-	for c, state := range g.conns {
-		if c.permitted && (state == http.StateNew || state == http.StateIdle) && !c.hasBegun() {
+	for c := range g.conns {
+		if c.permitted && g.standsLocked(c) {
 			if fd, err := descriptorOf(c.Conn); err == nil {
 				idle = append(idle, fd)
 			}
@@ -203,10 +260,8 @@ func (s *Server) ServeConn(fd int) error {
 	}
 	place := make(chan struct{}, 1)
 	place <- struct{}{}
-	s.continued.Go(func() {
-		ln := &oneConn{conn: &peerConn{Conn: conn, server: s, peer: peer, permitted: true, place: place}, addr: conn.LocalAddr()}
-		_ = s.http.Serve(ln) // ends at once, and the connection goes on
-	})
+	ln := &oneConn{conn: &peerConn{Conn: conn, server: s, peer: peer, permitted: true, place: place}, addr: conn.LocalAddr()}
+	_ = s.http.Serve(ln) // ends at once, and the connection goes on
 	return nil
 }
 
@@ -248,27 +303,12 @@ func (c *peerConn) Read(p []byte) (int, error) {
 			continue
 		}
 		n, err := c.Conn.Read(p)
+		c.server.gate.hasRead(c, n)
 		if n == 0 && errors.Is(err, os.ErrDeadlineExceeded) && c.unkick() {
 			continue
 		}
-		if n > 0 {
-			c.begins(true)
-		}
 		return n, err
 	}
-}
-
-// begins notes whether a part of the next request is here: then nobody else can go on with the connection.
-func (c *peerConn) begins(yes bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.begun = yes
-}
-
-func (c *peerConn) hasBegun() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.begun
 }
 
 // kick makes a Read that waits in the kernel come back.

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -28,6 +29,7 @@ type peerListener struct {
 	done    chan struct{} // closed by Close
 	once    sync.Once
 	failed  time.Time // when Accept last failed; its caller's own
+	kicked  bool      // guarded by gate.mu
 }
 
 func newPeerListener(ln net.Listener, s *Server) *peerListener {
@@ -49,18 +51,21 @@ func places() int {
 
 func (l *peerListener) Accept() (net.Conn, error) {
 	for {
+		l.server.gate.acceptsNot(l, false)
 		select {
 		case l.places <- struct{}{}:
 		case <-l.done:
 			return nil, net.ErrClosed
 		}
-		c, err := l.Listener.Accept()
+		c, err := l.acceptOne()
 		if err != nil {
 			<-l.places
 			if errors.Is(err, net.ErrClosed) {
 				return nil, err
 			}
-			l.retry(err)
+			if !errors.Is(err, os.ErrDeadlineExceeded) { // it was kicked
+				l.retry(err)
+			}
 			continue
 		}
 		peer, err := peerOf(c)
@@ -76,6 +81,29 @@ func (l *peerListener) Accept() (net.Conn, error) {
 		default:
 			_ = c.Close()
 		}
+	}
+}
+
+// acceptOne accepts when calls are not held.
+func (l *peerListener) acceptOne() (net.Conn, error) {
+	for {
+		wait := l.server.gate.mayAccept(l)
+		if wait == nil {
+			return l.Listener.Accept()
+		}
+		select {
+		case <-wait:
+		case <-l.done:
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+// kick makes an Accept that waits come back, or not.
+func (l *peerListener) kick(deadline time.Time) {
+	if d, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); ok && l.kicked != !deadline.IsZero() {
+		l.kicked = !deadline.IsZero()
+		_ = d.SetDeadline(deadline)
 	}
 }
 
@@ -106,10 +134,12 @@ type peerConn struct {
 	place     chan struct{}
 	once      sync.Once
 
+	reading bool // guarded by gate.mu
+	begun   bool // guarded by gate.mu: of the next call something was read
+
 	mu       sync.Mutex // guards what follows
 	kicked   bool       // its read deadline is past for our sake
 	deadline time.Time  // of reading, as it was set last
-	begun    bool       // a part of the next request has been read
 }
 
 func (c *peerConn) Close() error {

@@ -107,7 +107,9 @@ type connKey struct{}
 
 // Serve answers on a unix listener until Shutdown or Close, or until the listener is closed, then returns nil.
 func (s *Server) Serve(ln net.Listener) error {
-	if err := s.http.Serve(newPeerListener(ln, s)); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	l := newPeerListener(ln, s)
+	defer s.gate.acceptsNot(l, true)
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		return err
 	}
 	return nil

@@ -98,7 +98,7 @@ func TestHalfARequestIsNotHandedOver(t *testing.T) {
 		defer g.mu.Unlock()
 		begun := 0
 		for c, state := range g.conns {
-			if state == http.StateNew && c.hasBegun() {
+			if state == http.StateNew && c.begun {
 				begun++
 			}
 		}

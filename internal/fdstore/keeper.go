@@ -69,6 +69,19 @@ func (k *Keeper) Add(fd int32, key uint64, data []byte) {
 	k.pending = append(k.pending, i)
 }
 
+// Known reports whether a connection is kept already, under that key: what Open restored is, and what came through an exec, which is told its
+// descriptor by this. It goes on with the data and the flags it has.
+func (k *Keeper) Known(fd int32, key uint64) bool {
+	s := k.store
+	if !s.inRange(fd) {
+		return false
+	}
+	if i := atomic.LoadUint32(&s.byFD[fd]); i != 0 {
+		return s.mem.slot(i).key == key
+	}
+	return s.adopt(fd, key)
+}
+
 // reserve takes a slot, and room for a record.
 func (s *Store) reserve(fd int32, n int) (i uint32, ref uint64, err error) {
 	s.mu.Lock()

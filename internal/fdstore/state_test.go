@@ -138,10 +138,23 @@ func TestCarriedOverAnExec(t *testing.T) {
 	k = s.Keeper()
 	gone := pairs[500]
 	delete(pairs, 500)
-	addAll(k, pairs)
+	again := int32(pairs[1].fd)
+	if k.Known(again, 1_000_001) || !k.Known(again, 1) || k.Known(again, 2) || !k.Known(again, 1) || k.Known(-1, 3) {
+		t.Error("it is not known who is kept")
+	}
 	gone.close()
+	for key, p := range pairs { // some go on with the data they have
+		if key%2 == 0 {
+			k.Add(int32(p.fd), key, []byte(p.data()))
+		} else if !k.Known(int32(p.fd), key) {
+			t.Errorf("%d is not known", key)
+		}
+	}
 	k.Flush(0)
 	s.Adopted()
+	if k.Known(int32(gone.fd), 500) {
+		t.Error("who was not added is known")
+	}
 	if st := s.Stats(); st.Kept != 999 || st.Waiting != 0 || m.messages() != told {
 		t.Errorf("%+v; systemd was told %q", st, m.heard[told:])
 	}

@@ -230,6 +230,7 @@ func (s *Server) importHandler(kind, name string) {
 // arriving is the sessions that are being imported, and where they stood in the
 // order.
 type arriving struct {
+	req  ws.Request // of the one at hand
 	list []*Session
 	at   map[*Session]uint64
 }
@@ -294,9 +295,10 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 	if copy(s.id[:], in.Bytes()) != len(s.id) {
 		return nil, errNoSession
 	}
-	s.head = in.String()
-	var req ws.Request
-	if resp := req.Parse([]byte(s.head), 0); resp != nil {
+	head := in.Bytes()
+	s.head = string(head)
+	req := &r.arriving.req
+	if resp := req.Parse(head, 0); resp != nil {
 		return nil, fmt.Errorf("%w: its request: %s", errNoSession, resp.Detail)
 	}
 	path = req.Path()
@@ -317,6 +319,7 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.identity = &Identity{Name: in.String(), Method: in.String(), Claims: slices.Clone(in.Bytes())}
 	}
 	if in.Bool() { // it has crashed: what came after the opening is not known
+		s.opened = time.Since(r.started) - max(time.Since(s.OpenedAt()), 0)
 		s.greeted = time.Since(s.OpenedAt()) > greetDelay+time.Second
 	}
 	for range in.Count() {

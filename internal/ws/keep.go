@@ -141,7 +141,9 @@ func (l *loop) keepAgain(c *Conn) {
 		l.keeper.Drop(c.fd)
 		return
 	}
-	l.keeper.Add(c.fd, c.key(), l.record(c))
+	if !l.keeper.Known(c.fd, c.key()) { // else its record is as good as a new one, which takes a while for all
+		l.keeper.Add(c.fd, c.key(), l.record(c))
+	}
 	l.handled(c, c.fd)
 	c.noteOutLocked(l.srv.opt.Store, c.fd)
 }

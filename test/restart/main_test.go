@@ -73,31 +73,6 @@ func setting(t *testing.T, name string, value int) int {
 	return n
 }
 
-// A feature of the daemon.
-type feature string
-
-const (
-	upgrade feature = "upgrade in place"     // SIGUSR2, nvsessctl upgrade
-	store   feature = "the descriptor store" // sessions outlive the process
-)
-
-// needs skips a test of what this daemon has not got.
-func needs(t *testing.T, f feature) {
-	t.Helper()
-	has := false
-	switch f {
-	case upgrade:
-		out, err := exec.Command(filepath.Join(programs(t, "v1"), "nvsessctl"), "upgrade", "--help").CombinedOutput()
-		has = err == nil && strings.Contains(string(out), "--binary")
-	case store:
-		unit, err := os.ReadFile(filepath.Join(systembox.UnitDir, "nvsessd.service"))
-		has = err == nil && strings.Contains(string(unit), "\nFileDescriptorStoreMax=")
-	}
-	if !has {
-		t.Skipf("this daemon does not have it: %s", f)
-	}
-}
-
 // configuration is the daemon's, less its sockets: it is patient with peers that
 // stop in the middle of something, and keeps what is not read.
 const configuration = `

@@ -27,7 +27,6 @@ func (d *daemon) is(version string) {
 
 // A newer binary takes over by nvsessctl, several times in a row.
 func TestUpgradeByCommand(t *testing.T) {
-	needs(t, upgrade)
 	d := start(t, "v1")
 	versions := []string{"v1", "v2", "v3", "v1"}
 	o := d.load(swarm.None)
@@ -54,7 +53,6 @@ func TestUpgradeByCommand(t *testing.T) {
 
 // The same by a signal, which nobody answers: the log does.
 func TestUpgradeBySignal(t *testing.T) {
-	needs(t, upgrade)
 	d := start(t, "v1")
 	programs(t, "v2")
 	o := d.load(swarm.None)
@@ -72,7 +70,6 @@ func TestUpgradeBySignal(t *testing.T) {
 
 // A binary elsewhere.
 func TestUpgradeToAnotherBinary(t *testing.T) {
-	needs(t, upgrade)
 	d := start(t, "v1")
 	other := filepath.Join(programs(t, "v2"), "nvsessd")
 	o := d.load(swarm.None)
@@ -93,7 +90,6 @@ const otherState = "main.stateVersion=0"
 // When the new binary is none, or does not want, the old one carries on, says
 // why, and can be upgraded afterwards.
 func TestUpgradeRefused(t *testing.T) {
-	needs(t, upgrade)
 	d := start(t, "v1")
 	script := func(name, text string, mode os.FileMode) string {
 		path := filepath.Join(d.dir, name)
@@ -156,7 +152,6 @@ func TestUpgradeRefused(t *testing.T) {
 // Several upgrades at once: each call is carried out, or says that another is;
 // a signal meanwhile does no harm.
 func TestUpgradesAtOnce(t *testing.T) {
-	needs(t, upgrade)
 	d := start(t, "v1")
 	programs(t, "v2")
 	o := d.load(swarm.None)

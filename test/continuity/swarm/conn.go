@@ -72,7 +72,12 @@ func (c *conn) busy() bool {
 }
 
 // isQuiet tells whether nothing of it has been under way since the event began.
+// What a session compresses with a context is under way for as long as it is open:
+// the rest cannot be understood without it.
 func (s *Swarm) isQuiet(c *conn) bool {
+	if c.z != nil && c.z.keepOut {
+		return false
+	}
 	return !c.atEvent && c.lastSent < s.eventBegan && !s.casting && s.castEnded < s.eventBegan
 }
 

@@ -226,6 +226,10 @@ func (r *Report) Print(w io.Writer) {
 		o := r.Odd[k]
 		fmt.Fprintf(w, "  odd         %-24s %d, %d went on, %d refused or closed in order, %d failed\n", k, o.Entered, o.Finished, o.Refused, o.Failed)
 	}
+	if n := len(r.Pauses); n > 1 {
+		all := slices.Sorted(slices.Values(r.Pauses))
+		fmt.Fprintf(w, "  pauses      p50 %v, p99 %v, longest %v, of %d events\n", round(all[(n-1)/2]), round(all[(n*99+99)/100-1]), round(all[n-1]), n)
+	}
 	fmt.Fprintf(w, "  echo        p50 %v, p99 %v, longest %v; this program: longest look away %v, %.0f %% of a core\n", round(r.P50), round(r.P99), round(r.Longest), round(r.OwnPause), 100*r.CPU/max(r.Seconds, 0.001))
 	for _, x := range r.Resumed {
 		b, _ := json.Marshal(x) // it was JSON
