@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -187,6 +188,7 @@ func TestService(t *testing.T) {
 		s := &service{Box: s.Box, t: t}
 		since := time.Now()
 		o := anyPause(s.load(swarm.Crash))
+		o.CutInSend = runtime.NumCPU() // as many loops
 		o.Times = setting(t, "NVSESS_RESTART_KILLS", 4)
 		o.EveryMin, o.EveryMax = 0, 2*time.Second
 		kill := s.kill("KILL")
@@ -210,6 +212,7 @@ func TestService(t *testing.T) {
 		s := &service{Box: s.Box, t: t}
 		since := time.Now()
 		o := anyPause(s.load(swarm.Crash))
+		o.CutInSend = runtime.NumCPU() // as many loops
 		o.Do = s.kill("STOP") // systemd finds that it stands still
 		o.DaemonLog = func() (string, error) { return s.log(since) }
 		check(t, o)

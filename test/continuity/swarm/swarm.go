@@ -49,6 +49,7 @@ type Options struct {
 
 	Expect           Expect
 	MaxPause         time.Duration // 0: any
+	CutInSend        int           // sessions that may end without a close frame at each crash: each thread may be in send(2), and nobody knows whether it was done
 	LenientOperators bool          // calls under way may break, as they do when a process is replaced
 	DaemonLog        func() (string, error)
 

@@ -83,7 +83,9 @@ func (r *Report) judgeCrash(bad func(uint64, string), s *Swarm) {
 			bad(uint64(n), "sessions closed with "+code)
 		}
 	}
-	bad(r.Abrupt, "sessions closed without a close frame")
+	if r.Abrupt > uint64(s.opt.CutInSend*r.Events) {
+		bad(r.Abrupt, "sessions closed without a close frame")
+	}
 	bad(r.Quiet, "sessions closed with nothing under way")
 	if s.opt.DaemonLog == nil {
 		return
