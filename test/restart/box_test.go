@@ -213,7 +213,7 @@ func TestService(t *testing.T) {
 		since := time.Now()
 		o := anyPause(s.load(swarm.Crash))
 		o.CutInSend = runtime.NumCPU() // as many loops
-		o.Do = s.kill("STOP") // systemd finds that it stands still
+		o.Do = s.kill("STOP")          // systemd finds that it stands still
 		o.DaemonLog = func() (string, error) { return s.log(since) }
 		check(t, o)
 		s.empties(stored)
