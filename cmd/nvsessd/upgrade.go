@@ -1,17 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
-	"runtime/debug"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -20,7 +15,6 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
-	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/snapshot"
 	"github.com/nvsess/nvsess/internal/ws"
@@ -221,130 +215,12 @@ func blockSignals() (restore func()) {
 	return func() { sigmask(unix.SIG_SETMASK, &old, nil) }
 }
 
-// askBinary runs the new binary with this process's arguments, to see whether it
-// takes them, the configuration, and the state.
-func (d *daemon) askBinary(binary string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), checkPatience)
-	defer cancel()
-	args := append(slices.Clone(os.Args[1:]), "-check-state", strconv.Itoa(ws.StateVersion))
-	cmd := exec.CommandContext(ctx, binary, args...)
-	cmd.WaitDelay = time.Second
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NOTIFY_SOCKET=") })
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	var out bytes.Buffer
-	limited := &limitedBuffer{Buffer: &out, left: 64 << 10}
-	cmd.Stdout, cmd.Stderr = limited, limited
-	err := cmd.Run()
-	said := strings.TrimSpace(out.String())
-	switch {
-	case ctx.Err() != nil:
-		return fmt.Errorf("%s did not say in time, %s, whether it can take over", binary, checkPatience)
-	case err != nil && said != "":
-		return fmt.Errorf("%s cannot take over: %s", binary, lastLine(said))
-	case err != nil:
-		return fmt.Errorf("%s cannot take over: %w", binary, err)
-	case lastLine(said) != canTakeOver:
-		return fmt.Errorf("%s is no nvsessd that can take over: it said %q", binary, lastLine(said))
-	}
-	return nil
-}
-
-// canTakeOver is what a binary says that takes the configuration and the state.
-const canTakeOver = "configuration is valid, and the state can be taken over"
-
-func lastLine(s string) string {
-	s = s[strings.LastIndexByte(s, '\n')+1:]
-	return admin.Escape(s[:min(len(s), 500)])
-}
-
-// limitedBuffer keeps the beginning of what a child says.
-type limitedBuffer struct {
-	*bytes.Buffer
-	left int
-}
-
-func (b *limitedBuffer) Write(p []byte) (int, error) {
-	n := min(len(p), b.left)
-	b.left -= n
-	b.Buffer.Write(p[:n])
-	return len(p), nil
-}
-
 func notify(state string) { _, _ = sd.SdNotify(false, state) }
 
 func monotonicMicros() string {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
 	return strconv.FormatInt(ts.Nano()/1000, 10)
-}
-
-// takeOver takes over the sessions of the process before, whichever way they
-// come, and returns the operators' calls that wait, and their connections.
-func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, []int, error) {
-	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it is all to stay
-	if from == nil {
-		state, err := d.restore()
-		if state == nil || err != nil {
-			return nil, nil, err
-		}
-		defer state.close()
-		return state.Calls, state.Callers, nil
-	}
-	d.started, d.upgradeCount = from.Started, from.Upgrades+1
-	if from.SettingsFD >= 0 {
-		unix.CloseOnExec(int(from.SettingsFD))
-		if d.keeping != nil {
-			d.keeping.fd = from.SettingsFD
-		}
-	}
-	if from.LogLevel != from.Configured { // it was changed by hand
-		_ = d.level.UnmarshalText([]byte(from.LogLevel))
-	}
-	d.script.Restore(from.Scripts)
-	done, err := d.sessions.Import(from.sessions, func(fd int, _ uint64) int {
-		unix.CloseOnExec(fd)
-		return fd
-	})
-	if err != nil {
-		return nil, nil, fmt.Errorf("the state of the process before: %w", err)
-	}
-	if d.keeping != nil {
-		d.keeping.store.Adopted()
-	}
-	d.resumed(&from.passedState, done)
-	return from.Calls, from.Callers, nil
-}
-
-// without lets a process that takes over go on without what cannot be had: by ending
-// it would end all sessions.
-func without(from *takenState, log *zap.Logger, what string, err error) error {
-	if from == nil || err == nil {
-		return err
-	}
-	log.Error("going on without "+what+": the sessions of the process before matter more", zap.Error(err))
-	return nil
-}
-
-// goOnWithCallers answers operators whose connections were the process's before.
-func (d *daemon) goOnWithCallers(fds []int) {
-	for _, fd := range fds {
-		unix.CloseOnExec(fd)
-		if err := d.admin.ServeConn(fd); err != nil {
-			d.log.Warn("an operator's connection is lost", zap.Error(err))
-		}
-	}
-}
-
-// goOnWithCalls goes on with what operators were waiting for.
-func (d *daemon) goOnWithCalls(calls []admin.SuspendedCall) {
-	for i := range calls {
-		unix.CloseOnExec(calls[i].FD)
-		if err := calls[i].Adopt(); err != nil {
-			d.log.Warn("an operator's call is lost", zap.Error(err))
-			continue
-		}
-		d.admin.Continue(calls[i])
-	}
 }
 
 // askUpgrade has the daemon upgraded by its own goroutine, and waits until that
@@ -362,45 +238,4 @@ func (d *daemon) askUpgrade(ctx context.Context, binary string) (begun bool, err
 	case <-ctx.Done():
 		return true, context.Cause(ctx)
 	}
-}
-
-// upgradeOutcome is what the last upgrade has come to.
-type upgradeOutcome struct {
-	done *admin.Upgraded
-	err  error
-}
-
-// lastUpgrade is for the caller that asked for it.
-func (d *daemon) lastUpgrade() (*admin.Upgraded, error) {
-	if o := d.outcome.Load(); o != nil {
-		return o.done, o.err
-	}
-	return nil, nil
-}
-
-// tookOver is what this process has taken over from the one before.
-type tookOver struct {
-	upgrades         uint64 // since the first of the processes began
-	sessions, closed int
-	unsent           uint64
-	pause            time.Duration // 0: it crashed
-}
-
-// resumed says what became of the sessions of the process before, in the log and
-// to who asked for the upgrade.
-func (d *daemon) resumed(from *passedState, done ws.Imported) {
-	d.outcome.Store(&upgradeOutcome{done: &admin.Upgraded{
-		From: from.Version, To: versionString(), Sessions: d.sessions.Len(), Connections: done.Conns, Closed: done.Closed,
-		PausedMS: float64(time.Since(from.Suspended).Microseconds()) / 1000,
-	}})
-	d.tookOver.Store(&tookOver{upgrades: d.upgradeCount, sessions: d.sessions.Len(), closed: done.Closed, pause: time.Since(from.Suspended)})
-	fields := []zap.Field{
-		zap.String("from", from.Version), zap.String("version", versionString()),
-		zap.Int("sessions", d.sessions.Len()), zap.Int("connections", done.Conns), zap.Int("closed", done.Closed),
-		zap.Duration("took", time.Since(from.Suspended)),
-	}
-	if done.Err != nil {
-		d.log.Warn("some sessions could not be continued, and were closed with 1012", zap.Int("closed", done.Closed), zap.NamedError("first", done.Err))
-	}
-	d.log.Info("resumed", fields...)
 }
