@@ -14,7 +14,7 @@ FUZZ        ?= .
 DURATION    ?= 10m
 SESSIONS    ?= 2000
 SEED        ?= 1
-TIMEOUT     ?= 15m
+TIMEOUT     ?= 40m
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test setup check unit fuzz soak restart-load docs man dist nginx-load clean

@@ -11,8 +11,8 @@ if ! command -v gcc >/dev/null; then
 fi
 out=$(mktemp) || exit 1
 trap 'rm -f "$out"' EXIT
-go test $race -timeout "${1:-15m}" -json ./... >"$out"
-go run ./test/summary go test $race -timeout "${1:-15m}" <"$out"
+go test $race -timeout "${1:-40m}" -json ./... >"$out"
+go run ./test/summary go test $race -timeout "${1:-40m}" <"$out"
 status=$?
 # What is promised of memory cannot be told under the race detector.
 if [ -n "$race" ]; then
