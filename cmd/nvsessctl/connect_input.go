@@ -188,6 +188,11 @@ func (e *connectEditor) stop() {
 	e.once.Do(func() {
 		close(e.quit)
 		e.stdin.Close() // or closing the rest would wait for a key
+		// The library's Close and its Readline do not know of each other.
+		select {
+		case <-e.done:
+		case <-time.After(time.Second):
+		}
 		e.rl.Close()
 		<-e.done
 	})

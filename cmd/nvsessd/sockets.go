@@ -176,7 +176,10 @@ func (s *sockets) listeners(tlsConf *tls.Config) (list []*ws.Listener) {
 
 // adminGroups are the groups that the operators' sockets let write.
 func (s *sockets) adminGroups() (gids []uint32, err error) {
-	for _, sock := range s.admin {
+	s.mu.Lock()
+	operators := slices.Clone(s.admin) // which are made again meanwhile, see mend.go
+	s.mu.Unlock()
+	for _, sock := range operators {
 		var st syscall.Stat_t
 		switch err := syscall.Stat(sock.Addr.Address, &st); {
 		case errors.Is(err, syscall.ENOENT):
