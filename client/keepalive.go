@@ -124,13 +124,22 @@ func (c *Conn) writePongsLocked() (sent chores, err error) {
 // sendChores sends what is due, together, until nothing is. An error has ended
 // the connection already, or is its end.
 func (c *Conn) sendChores() {
-	for q := c.takeChores(); !q.none(); q = c.takeChores() {
-		if c.lockWriter(context.Background()) != nil {
-			continue // nothing more can be sent; the rest of the chores comes to nothing too
+	for {
+		// They are taken by who may write: until then whoever sends a message
+		// finds the pongs that are to leave before it.
+		mayWrite := c.lockWriter(context.Background()) == nil
+		q := c.takeChores()
+		var err error
+		if mayWrite {
+			if !q.none() {
+				err = c.writeChoresLocked(q)
+			}
+			c.unlockWriter()
 		}
-		err := c.writeChoresLocked(q)
-		c.unlockWriter()
-		if err == nil {
+		switch {
+		case q.none():
+			return
+		case mayWrite && err == nil: // else nothing can be sent any more
 			c.traceChores(q)
 		}
 	}
