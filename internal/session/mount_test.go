@@ -114,7 +114,6 @@ func TestAMountHasSoManySessions(t *testing.T) {
 		case 2:
 			_ = a.sess.Close(ws.CloseGoingAway, "")
 			a.closed()
-			a.leave()
 		}
 		gone(t, a.sess)
 		eventually(t, "room for one", func() bool { return h.Stats().Mounts["/echo"].Sessions == 1 })
