@@ -102,7 +102,9 @@ func (l *loop) back(c *Conn, keep bool) {
 		l.destroy(c, err)
 		return
 	}
-	if !keep || l.srv.draining.Load() {
+	// While the server only drains, the next request is told so; its first bytes
+	// may be here already.
+	if !keep || l.srv.ending() {
 		c.head.free()
 		c.head = nil
 		l.linger(c)

@@ -285,6 +285,13 @@ func (s *Server) MountOf(path []byte) *Mount { return s.now().mounts.find(path) 
 // the server drains.
 func (s *Server) State() (closed, draining bool) { return s.closed.Load(), s.draining.Load() }
 
+// ending reports whether Shutdown has begun.
+func (s *Server) ending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.running
+}
+
 // Conns is the number of connections, handshakes under way included.
 func (s *Server) Conns() int64 { return s.conns.Load() }
 
