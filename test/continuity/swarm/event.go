@@ -73,6 +73,7 @@ func (s *Swarm) event(ctx context.Context, n int) error {
 	s.r.BasePause = max(s.r.BasePause, s.pause)
 	s.eventBegan, s.pause = s.tick(), 0
 	if s.opt.Expect == Stop { // there is no after, so they have to read now
+		s.stopping = true // a call would have systemd start the daemon again
 		for _, c := range s.odd {
 			if c.stalled {
 				c.stalled = false

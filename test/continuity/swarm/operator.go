@@ -35,7 +35,7 @@ type question struct {
 
 // operate does what operators have to do by now.
 func (s *Swarm) operate() {
-	if s.admin == nil {
+	if s.admin == nil || s.stopping {
 		return
 	}
 	if s.opt.BroadcastEvery > 0 && !s.casting && !s.noCasts && s.now >= s.nextCast {

@@ -89,6 +89,7 @@ type Swarm struct {
 	turn               int
 	castings           []*casting
 	casting, noCasts   bool
+	stopping           bool // the daemon ends for good, so nobody calls it
 	castBegan          int64
 	castEnded          int64
 	nextCast, nextAsk  int64
