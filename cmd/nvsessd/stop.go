@@ -33,11 +33,7 @@ func (d *daemon) stop(signals <-chan os.Signal) error {
 		for {
 			select {
 			case sig := <-signals:
-				if sig == syscall.SIGUSR2 {
-					continue
-				}
-				if sig == syscall.SIGHUP && !d.hungUp() {
-					d.tooLateToReload()
+				if !d.hastens(sig) {
 					continue
 				}
 				d.log.Warn("ending at once", zap.Stringer("signal", sig))
@@ -87,15 +83,21 @@ func (d *daemon) delayStop(signals <-chan os.Signal) {
 		case <-over.C:
 			return
 		case sig := <-signals:
-			if sig == syscall.SIGUSR2 {
-				continue
-			}
-			if sig == syscall.SIGHUP && !d.hungUp() {
-				d.tooLateToReload()
+			if !d.hastens(sig) {
 				continue
 			}
 			d.log.Info("closing sessions without further delay", zap.Stringer("signal", sig))
 			return
 		}
 	}
+}
+
+// hastens reports whether a signal cuts the stop short; for what others ask it is
+// too late.
+func (d *daemon) hastens(sig os.Signal) bool {
+	if sig == syscall.SIGHUP && !d.hungUp() {
+		d.tooLateToReload()
+		return false
+	}
+	return sig != syscall.SIGUSR2
 }
