@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// patience bounds a file; each test in it has a minute.
+// patience bounds a file.
 const patience = 3 * time.Minute
 
 // Test runs a file of tests.
@@ -26,7 +26,7 @@ func Test(t *testing.T, file string, env ...string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-timeout=60000", file)
+	cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-timeout=150000", file) // a file is a test, too
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) } // it ends its Chromium first
 	cmd.WaitDelay = 5 * time.Second
