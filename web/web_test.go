@@ -3,12 +3,6 @@ package web
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +12,12 @@ import (
 	"time"
 
 	"github.com/nvsess/nvsess/internal/hostile"
+	"github.com/nvsess/nvsess/internal/selfsigned"
+	"github.com/nvsess/nvsess/test/node"
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
+
+func TestMain(m *testing.M) { nvsessd.M{M: m}.Run() }
 
 // scriptBudget is what bwsess.js may weigh: with all of Node's part in it, and
 // with what tells a misspelt setting from one.
@@ -102,49 +101,10 @@ func TestDemoStandsAlone(t *testing.T) {
 	}
 }
 
-// certificate puts a self-signed one for localhost, and its key, into dir.
-func certificate(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		DNSNames:     []string{"localhost"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IsCA:         true, BasicConstraintsValid: true,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, about, about, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: cert}, "key.pem": {Type: "PRIVATE KEY", Bytes: der}} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestNode runs test/*.test.mjs: the client in Node against a real nvsessd.
 func TestNode(t *testing.T) {
-	node, err := exec.LookPath("node")
-	if err != nil {
-		t.Skip("node is not installed")
-	}
-	if out, err := exec.Command(node, "-p", "process.versions.node.split('.')[0] >= 20").Output(); err != nil || strings.TrimSpace(string(out)) != "true" {
-		t.Skipf("node is older than 20: %v", err)
-	}
-	bin := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", bin, "../cmd/nvsessd", "../cmd/nvsessctl").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	certificate(t, bin)
+	bin := nvsessd.Programs(t)
+	selfsigned.Files(t, bin, "localhost")
 	breaker, err := hostile.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -156,13 +116,7 @@ func TestNode(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".test.mjs"), func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-			defer cancel()
-			cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-timeout=60000", file)
-			cmd.Env = append(os.Environ(), "NVSESS_BIN="+bin, "NVSESS_HOSTILE="+breaker.Control())
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, out)
-			}
+			node.Test(t, file, "NVSESS_BIN="+bin, "NVSESS_HOSTILE="+breaker.Control())
 		})
 	}
 }

@@ -9,11 +9,12 @@ import (
 	"net"
 	"os"
 	"regexp"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
-	"time"
+
+	"github.com/nvsess/nvsess/internal/await"
+	"github.com/nvsess/nvsess/internal/leak"
 )
 
 // connectResult is what a run of connect left.
@@ -34,30 +35,12 @@ func (r connectResult) code() int {
 	return 1
 }
 
-// connectBuffer may be read while it is written.
-type connectBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *connectBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *connectBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 func connectWith(t *testing.T, stdin io.Reader, args ...string) connectResult {
 	t.Helper()
 	connectLeakCheck(t)
 	ctx, cancel := context.WithTimeout(context.Background(), connectPatience)
 	defer cancel()
-	var out, notes connectBuffer
+	var out, notes await.Buffer
 	err := runConnect(ctx, args, stdin, &out, &notes)
 	if ctx.Err() != nil {
 		t.Error("connect did not end by itself")
@@ -69,23 +52,7 @@ var connectTimes = regexp.MustCompile(`\d\d:\d\d:\d\d\.\d{3}`)
 
 // connectLeakCheck fails the test if goroutines or sockets of connect outlive it.
 func connectLeakCheck(t *testing.T) {
-	t.Cleanup(func() {
-		var left string
-		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
-			stacks := make([]byte, 1<<20)
-			stacks = stacks[:runtime.Stack(stacks, true)]
-			left = ""
-			for _, g := range strings.Split(string(stacks), "\n\n") {
-				if strings.Contains(g, "nvsess/client.") || strings.Contains(g, "connectPipe") || strings.Contains(g, "connectSession") {
-					left = g
-				}
-			}
-			if left == "" {
-				return
-			}
-		}
-		t.Errorf("left behind: %s", left)
-	})
+	t.Cleanup(func() { leak.Goroutines(t, "nvsess/client.", "connectPipe", "connectSession") })
 }
 
 func TestConnectScript(t *testing.T) {

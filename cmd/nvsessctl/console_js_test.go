@@ -225,7 +225,7 @@ func TestConsoleCompletesJavaScript(t *testing.T) {
 func TestConsoleFollowsTheNextDaemon(t *testing.T) {
 	d, _ := startTestDaemon(t)
 	c := openConsole(t, d)
-	d.stop()
+	d.Stop()
 	c.eval("1", "no nvsessd answers")
 	d.start()
 	c.eval("console.log('here'); 2", "here\r\n2")

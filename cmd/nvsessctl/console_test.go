@@ -14,9 +14,9 @@ import (
 
 func openConsole(t *testing.T, d *daemon, env ...string) *terminal {
 	t.Helper()
-	cmd := exec.Command("nvsessctl", "-s", d.admin) // the test binary: see TestMain
-	cmd.Env = append(os.Environ(), append([]string{"TERM=xterm", "NO_COLOR=1", "XDG_STATE_HOME=" + d.dir, "PAGER=cat"}, env...)...)
-	cmd.Dir = d.dir
+	cmd := exec.Command("nvsessctl", "-s", d.Admin) // the test binary: see TestMain
+	cmd.Env = append(os.Environ(), append([]string{"TERM=xterm", "NO_COLOR=1", "XDG_STATE_HOME=" + d.Dir, "PAGER=cat"}, env...)...)
+	cmd.Dir = d.Dir
 	c := openTerminal(t, cmd)
 	c.expect("help lists the commands")
 	c.expect(prompt)
@@ -81,7 +81,7 @@ func TestConsoleHistory(t *testing.T) {
 	c.keys(ctrlD)
 	c.exits(0)
 
-	path := filepath.Join(d.dir, "nvsess", "history")
+	path := filepath.Join(d.Dir, "nvsess", "history")
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info, err)
@@ -126,7 +126,7 @@ func TestConsoleCompletion(t *testing.T) {
 	c.keys(ctrlC)
 	c.expect(prompt)
 	// Without a daemon there is nothing to complete ids with, and nothing is said about it.
-	d.stop()
+	d.Stop()
 	c.keys("ping " + tab + "x")
 	if got := c.expect("x"); strings.Contains(got, "nvsessd") {
 		t.Errorf("completion complained: %q", got)
@@ -163,9 +163,9 @@ func TestConsoleInterrupt(t *testing.T) {
 func TestConsoleReconnects(t *testing.T) {
 	d, _ := startTestDaemon(t)
 	c := openConsole(t, d)
-	d.stop()
+	d.Stop()
 	c.enter("sesses --count")
-	c.expect("no nvsessd answers at " + d.admin)
+	c.expect("no nvsessd answers at " + d.Admin)
 	c.expect("the next command tries again")
 	c.expect(prompt)
 	c.enter("sesses --count")

@@ -1,72 +1,39 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/nvsess/nvsess/client"
-	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // patience is how long a test waits for what must happen.
 const patience = time.Minute
 
-// failer is what testing and testscript have in common here.
-type failer interface {
-	Fatalf(format string, args ...any)
-	Helper()
-}
-
-// daemon is a real nvsessd.
+// daemon is a real nvsessd, which can be started again.
 type daemon struct {
-	f       failer
-	dir     string
-	admin   string // socket
+	*nvsessd.Daemon
+	t       nvsessd.T
+	options nvsessd.Options
 	clients string // URL
-	cmd     *exec.Cmd
-	log     bytes.Buffer
 }
 
-func newDaemon(f failer, dir string) *daemon {
-	return &daemon{f: f, dir: dir, admin: filepath.Join(dir, "admin.sock"), clients: "ws+unix://" + filepath.Join(dir, "ws.sock")}
+func startDaemon(t nvsessd.T, dir string, args ...string) *daemon {
+	t.Helper()
+	d := &daemon{t: t, options: nvsessd.Options{Dir: dir, Args: args}}
+	d.start()
+	return d
 }
 
-// start runs the daemon and waits until it answers.
 func (d *daemon) start() {
-	d.f.Helper()
-	d.cmd = exec.Command(daemonBinary, "-listen", "unix:"+filepath.Join(d.dir, "ws.sock"), "-admin", d.admin)
-	d.log.Reset()
-	d.cmd.Stdout, d.cmd.Stderr = &d.log, &d.log
-	if err := d.cmd.Start(); err != nil {
-		d.f.Fatalf("%v", err)
-	}
-	d.wait("the daemon to answer", func() bool {
-		_, err := admin.Dial(d.admin)
-		return err == nil
-	})
-}
-
-func (d *daemon) stop() {
-	_ = d.cmd.Process.Signal(syscall.SIGTERM)
-	_ = d.cmd.Wait()
-}
-
-func (d *daemon) wait(what string, happened func() bool) {
-	d.f.Helper()
-	for deadline := time.Now().Add(patience); !happened(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			d.f.Fatalf("waited in vain for %s", what)
-		}
-	}
+	d.t.Helper()
+	d.Daemon = nvsessd.Start(d.t, d.options)
+	d.clients = "ws+unix://" + d.Sock
 }
 
 // member is a client of the daemon. It keeps what it is sent, and answers requests unless it is silent.
@@ -80,7 +47,7 @@ type member struct {
 }
 
 func (d *daemon) join(path string, silent bool) *member {
-	d.f.Helper()
+	d.t.Helper()
 	m := &member{more: make(chan struct{})}
 	take := func(s string) {
 		m.mu.Lock()
@@ -108,17 +75,17 @@ func (d *daemon) join(path string, silent bool) *member {
 	}
 	var err error
 	if m.conn, err = client.Dial(ctx, url, client.WithHandlers(h)); err != nil {
-		d.f.Fatalf("%v", err)
+		d.t.Fatalf("%v", err)
 	}
 	if m.id, err = m.conn.WaitSession(ctx); err != nil {
-		d.f.Fatalf("%v", err)
+		d.t.Fatalf("%v", err)
 	}
 	return m
 }
 
 // expect waits for a message.
-func (m *member) expect(f failer, want string) {
-	f.Helper()
+func (m *member) expect(t nvsessd.T, want string) {
+	t.Helper()
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
@@ -136,7 +103,7 @@ func (m *member) expect(f failer, want string) {
 		select {
 		case <-more:
 		case <-timer.C:
-			f.Fatalf("no message %q, but %s", want, all)
+			t.Fatalf("no message %q, but %s", want, all)
 		}
 	}
 }
@@ -144,9 +111,7 @@ func (m *member) expect(f failer, want string) {
 // startTestDaemon is a daemon for a test, with a session for each path.
 func startTestDaemon(t *testing.T, paths ...string) (*daemon, []*member) {
 	t.Helper()
-	d := newDaemon(t, t.TempDir())
-	d.start()
-	t.Cleanup(func() { d.stop() })
+	d := startDaemon(t, t.TempDir())
 	var members []*member
 	for _, path := range paths {
 		m := d.join(path, path == "/silent")

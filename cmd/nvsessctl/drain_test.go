@@ -13,7 +13,7 @@ import (
 // openDrain opens a terminal with "nvsessctl drain" on it.
 func openDrain(t *testing.T, d *daemon, env []string, args ...string) *terminal {
 	t.Helper()
-	cmd := exec.Command("nvsessctl", append([]string{"-s", d.admin, "drain"}, args...)...)
+	cmd := exec.Command("nvsessctl", append([]string{"-s", d.Admin, "drain"}, args...)...)
 	cmd.Env = append(append(os.Environ(), "TERM=xterm", "NO_COLOR=", "LC_ALL=C.UTF-8"), env...)
 	return openTerminal(t, cmd)
 }
@@ -50,7 +50,7 @@ func TestDrainLiveView(t *testing.T) {
 	}
 	c = openDrain(t, d, nil)
 	c.expect("1 of 20   19:00 left")
-	if out, err := exec.Command("nvsessctl", "-s", d.admin, "undrain").CombinedOutput(); err != nil || string(out) != "drain taken back: 1 closed by it, 19 open; health says 200, sessions are taken\n" {
+	if out, err := exec.Command("nvsessctl", "-s", d.Admin, "undrain").CombinedOutput(); err != nil || string(out) != "drain taken back: 1 closed by it, 19 open; health says 200, sessions are taken\n" {
 		t.Errorf("%v %s", err, out)
 	}
 	c.expect("the drain was taken back")
@@ -64,8 +64,8 @@ func TestDrainLiveView(t *testing.T) {
 // In the console it is the same, and Ctrl-C ends the showing only.
 func TestDrainInTheConsole(t *testing.T) {
 	d, _ := startTestDaemon(t, "/a", "/b")
-	cmd := exec.Command("nvsessctl", "-s", d.admin)
-	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=1", "LC_ALL=C.UTF-8", "XDG_STATE_HOME="+d.dir)
+	cmd := exec.Command("nvsessctl", "-s", d.Admin)
+	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=1", "LC_ALL=C.UTF-8", "XDG_STATE_HOME="+d.Dir)
 	c := openTerminal(t, cmd)
 	c.expect("nvsess> ")
 	c.keys("drain --rate 1/min\r")

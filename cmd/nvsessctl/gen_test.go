@@ -11,6 +11,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nvsess/nvsess/test/nginx"
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // What each client sends reaches the others, whatever way they came: through nginx, or straight to nvsessd.
@@ -129,7 +132,7 @@ func TestGenAppTrials(t *testing.T) {
 // Ports in place of the unix socket: each command by itself, with options that have to fit.
 func TestGenPorts(t *testing.T) {
 	a := newDirectory(t)
-	internal := freePort(t)
+	internal := nginx.FreePort(t)
 	a.ctl("nv_sess_internal_srv", "-d", a.dir, "-k", "false", "-p", internal, "-F")
 	a.ctl("nv_sess_internal_client", "-d", a.dir, "-k", "false", "-p", internal)
 	a.ctl("nv_sess_nginx", "-I", "127.0.0.1", "-P", a.port, "-R", "/chat/", "-S", "false", "-k", "false", "-p", internal, "-r", "/in/", "-o", a.path("nginx.conf.part"))
@@ -143,7 +146,7 @@ func TestGenPorts(t *testing.T) {
 // TLS up to nvsessd, with a certificate made for it.
 func TestGenInternalTLS(t *testing.T) {
 	a := newDirectory(t)
-	internal := freePort(t)
+	internal := nginx.FreePort(t)
 	a.ctl("gen", "server", "-d", a.dir, "-k", "false", "-p", internal, "-F", "-S", "--self-signed")
 	a.ctl("gen", "internal-client", "-d", a.dir, "-k", "false", "-p", internal, "-S")
 	a.ctl("gen", "external-client", "-d", a.dir, "-I", "127.0.0.1", "-P", internal)
@@ -182,7 +185,7 @@ func TestGenServerConfigurations(t *testing.T) {
 		if err := run(context.Background(), args, strings.NewReader(""), &out, &errs); err != nil {
 			t.Fatalf("%q: %v", args, err)
 		}
-		if out, err := exec.Command(daemonBinary, "-check", "-config", filepath.Join(dir, "nvsess.toml")).CombinedOutput(); err != nil {
+		if out, err := exec.Command(filepath.Join(nvsessd.Programs(t), "nvsessd"), "-check", "-config", filepath.Join(dir, "nvsess.toml")).CombinedOutput(); err != nil {
 			t.Errorf("%q: %v\n%s", options, err, out)
 		}
 	}
@@ -209,15 +212,15 @@ func TestGenClientAnswers(t *testing.T) {
 	a := newApp(t)
 	a.uncomment("eclient.js")
 	client := a.start(a.node(t.Context(), "-e", `require("./eclient")().then(() => console.log("ready"))`))
-	a.wait("the client", client, func() bool { return strings.Contains(client.log.String(), "ready\n") })
+	client.Until("the client is ready", func() bool { return client.Count("ready") > 0 })
 	socket := a.path("admin.sock")
 	if got := a.ctl("-s", socket, "send_jrr_sreq", "fst", `{"hi":"you must reply"}`); !strings.Contains(got, "I got it") {
 		t.Errorf("%s", got)
 	}
 	a.ctl("-s", socket, "jsend", "fst", `{"a":1}`)
 	a.ctl("-s", socket, "ssend", "fst", "text")
-	for _, want := range []string{"the server asks { hi: 'you must reply' }\n", "{ a: 1 }\n", "received string text\n"} {
-		a.wait(want, client, func() bool { return strings.Contains(client.log.String(), want) })
+	for _, want := range []string{"the server asks { hi: 'you must reply' }", "{ a: 1 }", "received string text"} {
+		client.Until(want, func() bool { return client.Count(want) > 0 })
 	}
 }
 

@@ -10,11 +10,17 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// failing lets a script's daemon and clients end it.
-type failing struct{ ts *testscript.TestScript }
+// scripted lets a script's daemon and clients end it. At its end it is too late for
+// that: the test fails that runs the scripts.
+type scripted struct {
+	*testscript.TestScript
+	t *testing.T
+}
 
-func (f failing) Fatalf(format string, args ...any) { f.ts.Fatalf(format, args...) }
-func (f failing) Helper()                           {}
+func (s scripted) Helper()                           {}
+func (s scripted) Cleanup(f func())                  { s.Defer(f) }
+func (s scripted) Failed() bool                      { return s.t.Failed() }
+func (s scripted) Errorf(format string, args ...any) { s.t.Errorf(format, args...) }
 
 // TestScripts runs testdata/script/*.txtar: nvsessctl as a user of the shell has it, against a real nvsessd. They have these commands:
 //
@@ -36,12 +42,9 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon": func(ts *testscript.TestScript, _ bool, _ []string) {
-				w := worldOf(ts)
-				w.daemon = newDaemon(failing{ts}, ts.MkAbs("."))
-				w.daemon.start()
-				ts.Defer(w.daemon.stop)
+				worldOf(ts).daemon = startDaemon(scripted{ts, t}, ts.MkAbs("."))
 			},
-			"stop": func(ts *testscript.TestScript, _ bool, _ []string) { worldOf(ts).daemon.stop() },
+			"stop": func(ts *testscript.TestScript, _ bool, _ []string) { worldOf(ts).daemon.Stop() },
 			"session": func(ts *testscript.TestScript, _ bool, args []string) {
 				path, silent := "/", false
 				for _, a := range args[1:] {
@@ -57,7 +60,7 @@ func TestScripts(t *testing.T) {
 				ts.Defer(func() { m.conn.CloseNow() })
 			},
 			"expect": func(ts *testscript.TestScript, _ bool, args []string) {
-				worldOf(ts).members[args[0]].expect(failing{ts}, args[1])
+				worldOf(ts).members[args[0]].expect(scripted{ts, t}, args[1])
 			},
 			"leave": func(ts *testscript.TestScript, _ bool, args []string) {
 				w := worldOf(ts)

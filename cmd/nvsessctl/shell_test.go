@@ -118,9 +118,7 @@ func TestCompletionCommand(t *testing.T) {
 
 // TestCompletionInShells types into real shells, with a real daemon and its session.
 func TestCompletionInShells(t *testing.T) {
-	d := newDaemon(t, t.TempDir())
-	d.start()
-	t.Cleanup(d.stop)
+	d := startDaemon(t, t.TempDir())
 	m := d.join("/", false)
 	defer m.conn.CloseNow() //nolint:errcheck // it is gone
 	id := m.id
@@ -133,7 +131,7 @@ func TestCompletionInShells(t *testing.T) {
 				t.Skipf("%s is not installed", shell)
 			}
 			cmd := exec.Command(setup[0], setup[1:]...)
-			cmd.Env = append(os.Environ(), "NVSESS_ADMIN="+d.admin, "TERM=dumb", "NO_COLOR=1", "PS1=ready> ", "HOME="+t.TempDir(), "INPUTRC=/dev/null")
+			cmd.Env = append(os.Environ(), "NVSESS_ADMIN="+d.Admin, "TERM=dumb", "NO_COLOR=1", "PS1=ready> ", "HOME="+t.TempDir(), "INPUTRC=/dev/null")
 			c := openTerminal(t, cmd)
 			c.expect("ready> ")
 			if shell == "zsh" {
@@ -159,10 +157,10 @@ func TestCompletionInShells(t *testing.T) {
 			"nvsessctl fst_s":               "fst_sess\tshow the session that has been here longest",
 			"nvsessctl get_sess " + id[:2]:  id[:8],
 			"nvsessctl sesses --cou":        "--count\tonly how many",
-			"nvsessctl -s " + d.dir + "/ad": d.admin,
+			"nvsessctl -s " + d.Dir + "/ad": d.Admin,
 		} {
 			cmd := exec.Command("fish", "--no-config", "-c", "nvsessctl completion fish | source; complete -C $argv[1]", line)
-			cmd.Env = append(os.Environ(), "NVSESS_ADMIN="+d.admin, "HOME="+t.TempDir())
+			cmd.Env = append(os.Environ(), "NVSESS_ADMIN="+d.Admin, "HOME="+t.TempDir())
 			out, err := cmd.CombinedOutput()
 			if err != nil || !strings.Contains(string(out), want) {
 				t.Errorf("%s: %v\n%s, not %s", line, err, out, want)

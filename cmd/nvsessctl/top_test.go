@@ -24,7 +24,7 @@ func openTop(t *testing.T, d *daemon, args ...string) *terminal {
 }
 
 func topProgram(d *daemon, args ...string) *exec.Cmd {
-	cmd := exec.Command("nvsessctl", append([]string{"-s", d.admin, "top"}, args...)...)
+	cmd := exec.Command("nvsessctl", append([]string{"-s", d.Admin, "top"}, args...)...)
 	cmd.Env = append(os.Environ(), "TERM=xterm", "NO_COLOR=", "LC_ALL=C.UTF-8")
 	return cmd
 }
@@ -113,28 +113,22 @@ func TestTopEnds(t *testing.T) {
 
 // A daemon that goes is said to be gone, and found again; one that stops answering is, too, and keys go on working.
 func TestTopWithoutDaemon(t *testing.T) {
-	d := newDaemon(t, t.TempDir())
-	d.start()
-	t.Cleanup(func() { d.stop() })
+	d := startDaemon(t, t.TempDir())
 	c := openTop(t, d)
 	c.expect("lag p99")
 	c.keys("+")
-	d.stop()
+	d.Stop()
 	c.expect("trying again for ")
 	c.expect("no nvsessd answers at")
 	c.keys("s")
 	c.expect("s sort: in")
 	d.start()
 	c.expect("the daemon was restarted")
-	if err := d.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	d.Signal(syscall.SIGSTOP)
 	c.expect("the daemon has not answered for")
 	c.keys("s")
 	c.expect("s sort: out")
-	if err := d.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	d.Signal(syscall.SIGCONT)
 	c.keys("h")
 	c.expect("the order of the busiest")
 	c.keys("h")
@@ -142,7 +136,7 @@ func TestTopWithoutDaemon(t *testing.T) {
 	c.keys("q")
 	c.exits(0)
 	c.restored()
-	gone := exec.Command("nvsessctl", "-s", d.admin+"x", "top")
+	gone := exec.Command("nvsessctl", "-s", d.Admin+"x", "top")
 	if err := gone.Run(); gone.ProcessState.ExitCode() != exitNotReachable {
 		t.Error(err)
 	}
@@ -183,7 +177,7 @@ func TestPprof(t *testing.T) {
 	d, _ := startTestDaemon(t)
 	dir := t.TempDir()
 	run := func(args ...string) (out, errs string, code int) {
-		cmd := exec.Command("nvsessctl", append([]string{"-s", d.admin, "pprof"}, args...)...)
+		cmd := exec.Command("nvsessctl", append([]string{"-s", d.Admin, "pprof"}, args...)...)
 		var o, e bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &o, &e
 		_ = cmd.Run()
@@ -221,11 +215,11 @@ func TestPprof(t *testing.T) {
 	if _, errs, code := run("heap", "-o", filepath.Join(dir, "none", "p")); code != exitFailed || !strings.Contains(errs, "no such file") {
 		t.Errorf("%d %s", code, errs)
 	}
-	cmd := exec.Command("nvsessctl", "-s", d.admin, "pprof", "cpu", "-o", filepath.Join(dir, "q"))
+	cmd := exec.Command("nvsessctl", "-s", d.Admin, "pprof", "cpu", "-o", filepath.Join(dir, "q"))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	d.wait("the profile", func() bool { f, _ := filepath.Glob(filepath.Join(dir, ".nvsessctl-pprof-*")); return len(f) == 1 })
+	d.Until("the profile", func() bool { f, _ := filepath.Glob(filepath.Join(dir, ".nvsessctl-pprof-*")); return len(f) == 1 })
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +229,7 @@ func TestPprof(t *testing.T) {
 	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
 	}
-	c := openTerminal(t, exec.Command("nvsessctl", "-s", d.admin, "pprof", "heap"))
+	c := openTerminal(t, exec.Command("nvsessctl", "-s", d.Admin, "pprof", "heap"))
 	c.expect("a profile is not for a terminal")
 	c.exits(exitUsage)
 }

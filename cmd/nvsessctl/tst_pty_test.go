@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/nvsess/nvsess/internal/await"
 )
 
 // openTst opens a terminal with "nvsessctl tst" on it.
@@ -17,7 +19,7 @@ func openTst(t *testing.T, env []string, args ...string) *terminal {
 }
 
 func TestTstLiveView(t *testing.T) {
-	d := startTstDaemon(t, "forward")
+	d := startDaemon(t, t.TempDir(), "-mode", "forward")
 	c := openTst(t, nil, "-n", "100", "-w", "10ms", "--ctrl", "-e", "200ms", d.clients)
 	c.expect("opening")
 	c.expect("░")
@@ -41,7 +43,7 @@ func TestTstLiveView(t *testing.T) {
 
 // Messages stand above the block, and no terminal is asked for more than it can do.
 func TestTstPlainTerminal(t *testing.T) {
-	d := startTstDaemon(t, "forward")
+	d := startDaemon(t, t.TempDir(), "-mode", "forward")
 	c := openTst(t, []string{"NO_COLOR=1", "LC_ALL=C"}, "-n", "3", "-v", "--ctrl", `{"hello":"wörld\u001b"}`, "-e", "100ms", "-d", "1s", d.clients)
 	shown := c.expect(`c0 {"hello":"wörld\u001b","tst":{`)
 	shown += c.expect("#") // the bar
@@ -59,16 +61,16 @@ func TestTstPlainTerminal(t *testing.T) {
 }
 
 func TestTstInterrupted(t *testing.T) {
-	d := startTstDaemon(t, "forward")
+	d := startDaemon(t, t.TempDir(), "-mode", "forward")
 	for _, args := range [][]string{{"-n", "20", "-w", "0", "-d", "1h"}, {"-n", "20", "-w", "1h"}} {
 		cmd := exec.Command("nvsessctl", append(append([]string{"tst", "--json"}, args...), d.clients)...)
-		var out connectBuffer
+		var out await.Buffer
 		cmd.Stdout = &out
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
 		want := map[bool]int{true: 20, false: 1}[args[3] == "0"]
-		d.wait("the clients", func() bool { return tstStats(d).Sessions == want })
+		d.Until("the clients", func() bool { return tstStats(d).Sessions == want })
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Error(err)
 		}
@@ -76,7 +78,7 @@ func TestTstInterrupted(t *testing.T) {
 		if got := cmd.ProcessState.ExitCode(); got != exitInterrupted || !strings.Contains(out.String(), `"ended": "interrupted"`) {
 			t.Errorf("exit status %d\n%s", got, out.String())
 		}
-		d.wait("the sessions to end", func() bool { return tstStats(d).Sessions == 0 })
+		d.Until("the sessions to end", func() bool { return tstStats(d).Sessions == 0 })
 	}
 	if c := tstStats(d).Closes; len(c) != 1 || c["1000"] != 21 {
 		t.Errorf("sessions were closed with %v", c)

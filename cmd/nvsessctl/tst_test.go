@@ -5,36 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
-	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/await"
 	"github.com/nvsess/nvsess/internal/loadtest"
 )
-
-// startTstDaemon is a daemon in a mode.
-func startTstDaemon(t *testing.T, mode string) *daemon {
-	t.Helper()
-	d := newDaemon(t, t.TempDir())
-	d.cmd = exec.Command(daemonBinary, "-mode", mode, "-listen", "unix:"+filepath.Join(d.dir, "ws.sock"), "-admin", d.admin)
-	d.cmd.Stdout, d.cmd.Stderr = &d.log, &d.log
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(d.stop)
-	d.wait("the daemon to answer", func() bool {
-		_, err := admin.Dial(d.admin)
-		return err == nil
-	})
-	return d
-}
 
 // tstReport is what scripts read of the report.
 type tstReport struct {
@@ -74,7 +54,7 @@ func tstJSON(t *testing.T, code int, args ...string) tstReport {
 	connectLeakCheck(t)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	var out, notes connectBuffer
+	var out, notes await.Buffer
 	err := run(ctx, append([]string{"--json", "tst"}, args...), strings.NewReader(""), &out, &notes)
 	if ctx.Err() != nil {
 		t.Fatal("tst did not end by itself")
@@ -90,7 +70,7 @@ func tstJSON(t *testing.T, code int, args ...string) tstReport {
 }
 
 func TestTstForwardCountsExactly(t *testing.T) {
-	d := startTstDaemon(t, "forward")
+	d := startDaemon(t, t.TempDir(), "-mode", "forward")
 	r := tstJSON(t, 0, "-n", "300", "-w", "0", "--ctrl", "-e", "100ms", "-d", "1s", "--size", "700", "--fail-on-loss", d.clients)
 	b := r.Broadcast
 	if r.Clients.Opened != 300 || r.Clients.Open != 300 || r.Clients.Failed+r.Clients.Early+r.Clients.Dropped != 0 || r.Opening.Latency.Count != 300 ||
@@ -101,14 +81,14 @@ func TestTstForwardCountsExactly(t *testing.T) {
 		b.Latency.Count != b.Received || b.Latency.P50 <= 0 || b.Latency.Max < b.Latency.P50 {
 		t.Errorf("%+v", b)
 	}
-	d.wait("the sessions to end", func() bool { return tstStats(d).Sessions == 0 })
+	d.Until("the sessions end", func() bool { return tstStats(d).Sessions == 0 })
 	if c := tstStats(d).Closes; len(c) != 1 || c["1000"] != 301 {
 		t.Errorf("sessions were closed with %v", c)
 	}
 }
 
 func TestTstEcho(t *testing.T) {
-	d := startTstDaemon(t, "echo")
+	d := startDaemon(t, t.TempDir(), "-mode", "echo")
 	r := tstJSON(t, 0, "-n", "50", "-w", "0", "--parallel", "4", "--echo", `{"n":1}`, "-e", "50ms", "-d", "500ms", "--fail-on-loss", d.clients)
 	if e := r.Echo; e.Sent < 2 || e.Received != e.Sent || e.Expected != e.Sent || e.Lost+e.Missed+e.Duplicates != 0 || e.Latency.Count != e.Sent {
 		t.Errorf("%+v", e)
@@ -117,7 +97,7 @@ func TestTstEcho(t *testing.T) {
 
 // Each message of each client reaching all would be a flood: tst sends one and stops.
 func TestTstEchoAtServerThatForwards(t *testing.T) {
-	d := startTstDaemon(t, "forward")
+	d := startDaemon(t, t.TempDir(), "-mode", "forward")
 	r := tstJSON(t, 1, "-n", "50", "-w", "0", "--echo", "-e", "1ms", "-d", "1h", d.clients)
 	if r.Echo.Sent != 1 || fmt.Sprint(r.Problems) != "[what one client sent reached another: the server forwards instead of echoing]" {
 		t.Errorf("%+v %q", r.Echo, r.Problems)
@@ -125,7 +105,7 @@ func TestTstEchoAtServerThatForwards(t *testing.T) {
 }
 
 func TestTstCtrlAtServerThatDoesNotForward(t *testing.T) {
-	d := startTstDaemon(t, "echo")
+	d := startDaemon(t, t.TempDir(), "-mode", "echo")
 	r := tstJSON(t, 1, "-n", "5", "--ctrl", "-d", "1ms", d.clients)
 	if b := r.Broadcast; b.Sent != 1 || b.Expected != 5 || b.Lost != 5 ||
 		fmt.Sprint(r.Problems) != "[no client received what the control client sent: the server does not forward]" {
@@ -135,14 +115,18 @@ func TestTstCtrlAtServerThatDoesNotForward(t *testing.T) {
 
 func TestTstServerGoes(t *testing.T) {
 	// The kernel resets a killed server's sockets that have something unread.
-	for sig, want := range map[syscall.Signal][]string{syscall.SIGTERM: {"1001 (going away)"}, syscall.SIGKILL: {"1006 (hung up)", "1006 (reset)"}} {
-		d := startTstDaemon(t, "forward")
+	for how, want := range map[string][]string{"terminated": {"1001 (going away)"}, "killed": {"1006 (hung up)", "1006 (reset)"}} {
+		d := startDaemon(t, t.TempDir(), "-mode", "forward")
 		var killing sync.WaitGroup
 		killing.Go(func() {
 			// The control client connects when the others have.
 			for deadline := time.Now().Add(patience); tstStats(d).Sessions < 21 && time.Now().Before(deadline); runtime.Gosched() {
 			}
-			_ = d.cmd.Process.Signal(sig)
+			if how == "killed" {
+				d.Kill()
+			} else {
+				d.Terminate()
+			}
 		})
 		r := tstJSON(t, 1, "-n", "20", "-w", "0", "-d", "1h", "--ctrl", "-e", "1h", d.clients)
 		killing.Wait()
@@ -151,7 +135,7 @@ func TestTstServerGoes(t *testing.T) {
 			closed += r.Closed[kind]
 		}
 		if r.Ended != loadtest.EndedGone || r.Clients.Early != 20 || closed != 20 {
-			t.Errorf("%v: %+v", sig, r)
+			t.Errorf("%s: %+v", how, r)
 		}
 	}
 }
@@ -163,8 +147,8 @@ type tstDaemonStats struct {
 }
 
 func tstStats(d *daemon) (stats tstDaemonStats) {
-	var out, notes connectBuffer
-	if run(context.Background(), []string{"-s", d.admin, "--json", "stats"}, strings.NewReader(""), &out, &notes) == nil {
+	var out, notes await.Buffer
+	if run(context.Background(), []string{"-s", d.Admin, "--json", "stats"}, strings.NewReader(""), &out, &notes) == nil {
 		_ = json.Unmarshal([]byte(out.String()), &stats) // else nothing is counted
 	}
 	return stats
@@ -208,7 +192,7 @@ func TestTstFirstClientFails(t *testing.T) {
 		{"ws://" + silent.Addr().String(), exitNoReply, ": no answer in time\n"},
 		{"ws://" + ln.Addr().String(), exitFailed, "\n"}, // hung up or reset
 	} {
-		var out, notes connectBuffer
+		var out, notes await.Buffer
 		err := run(context.Background(), []string{"tst", "--timeout", "300ms", tc.url}, strings.NewReader(""), &out, &notes)
 		if exitCode(err) != tc.code || out.String() != "" || !strings.HasPrefix(notes.String(), "tst: "+tc.url) ||
 			!strings.HasSuffix(notes.String(), tc.want) || strings.Count(notes.String(), "\n") != 1 {
@@ -225,7 +209,7 @@ func TestTstTooManyForTheLimit(t *testing.T) {
 	if err != nil || clients >= tstMaxClients {
 		t.Skip("no limit to go over")
 	}
-	var out, notes connectBuffer
+	var out, notes await.Buffer
 	err = run(context.Background(), []string{"tst", "-n", "1000000", "ws+unix:///nowhere"}, strings.NewReader(""), &out, &notes)
 	if want := fmt.Sprintf("tst: the limit of %s descriptors allows ", tstNumber(limit)); exitCode(err) != exitFailed || !strings.HasPrefix(notes.String(), want) {
 		t.Errorf("%v: %s", err, notes.String())

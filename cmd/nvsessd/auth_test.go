@@ -21,6 +21,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/nvsess/nvsess/client"
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // A signer is who issues tokens, and the file in which the daemon has its key.
@@ -79,10 +80,7 @@ func (p *process) refused(target string, opts ...client.Option) int {
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	ctl := filepath.Join(dir, "nvsessctl")
-	if out, err := exec.Command("go", "build", "-o", ctl, "../nvsessctl").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	ctl := filepath.Join(nvsessd.Programs(t), "nvsessctl")
 	first := newSigner(t, filepath.Join(dir, "keys.pem"))
 	static := "ci-0123456789abcdef"
 	p := launch(t, configured(t, fmt.Sprintf(`subprotocols = ["chat"]
@@ -99,7 +97,7 @@ auth = "off"
 [log]
 level = "debug"
 `, sha256.Sum256([]byte(static)), first.file)))
-	p.logged("ready")
+	p.Logged("ready")
 	url := "ws+unix://" + p.socket("nvsess.sock")
 	claims := jwt.MapClaims{"sub": "ada\x1b[2J", "aud": "chat", "roles": []string{"admin"}, "exp": time.Now().Add(time.Hour).Unix()}
 	token := first.token(t, claims)
@@ -171,14 +169,14 @@ level = "debug"
 	if err := os.WriteFile(first.file, []byte("broken"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p.signal(syscall.SIGHUP)
-	if l := p.logged("the configuration is as it was: it cannot be read again"); !strings.Contains(l.Error, "auth.jwt_keys_file: "+first.file+": ") {
+	p.Signal(syscall.SIGHUP)
+	if l := p.Logged("the configuration is as it was: it cannot be read again"); !strings.Contains(l.Error, "auth.jwt_keys_file: "+first.file+": ") {
 		t.Errorf("%+v", l)
 	}
 	visit(t, url, bearer(token))
 	second := newSigner(t, first.file)
-	p.signal(syscall.SIGHUP)
-	p.logged("the configuration was read again")
+	p.Signal(syscall.SIGHUP)
+	p.Logged("the configuration was read again")
 	if status := p.refused("/", bearer(token)); status != 401 {
 		t.Errorf("a token of the old key: %d", status)
 	}
@@ -190,15 +188,15 @@ level = "debug"
 		t.Errorf("%s sessions are ada's", out)
 	}
 
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	for _, s := range append(secrets, fresh) {
-		if strings.Contains(p.said(), s) {
+		if strings.Contains(p.Said(), s) {
 			t.Errorf("%s is in the log", s)
 		}
 	}
-	if !strings.Contains(p.said(), `"target":"\"/?a=b&access_token=...\""`) || !strings.Contains(p.said(), `"reason":"expired"`) {
+	if !strings.Contains(p.Said(), `"target":"\"/?a=b&access_token=...\""`) || !strings.Contains(p.Said(), `"reason":"expired"`) {
 		t.Errorf("the log does not say what was refused")
 	}
 }

@@ -26,7 +26,7 @@ type operator struct {
 
 func command(t *testing.T, p *process) operator {
 	t.Helper()
-	p.logged("ready")
+	p.Logged("ready")
 	c, err := admin.Dial(p.socket("admin.sock"))
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestJavaScriptOverTheAPI(t *testing.T) {
 	if resp, err := overSocket(p).Get("http://nvsessd/v1/js?code=1"); err != nil || resp.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("a GET: %v %v", resp, err)
 	}
-	if !strings.Contains(p.said(), `"arg_code":"\"1\\nnull.x\""`) {
+	if !strings.Contains(p.Said(), `"arg_code":"\"1\\nnull.x\""`) {
 		t.Error("what an operator ran is not in the log")
 	}
 }

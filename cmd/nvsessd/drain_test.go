@@ -102,7 +102,7 @@ func wander(t *testing.T, url string, opts ...client.Option) *nomad {
 func TestRollingRestart(t *testing.T) {
 	t.Parallel()
 	a := launch(t, configured(t, "listen = [\"tcp:127.0.0.1:0\"]\n[shutdown]\ndelay = \"10m\"\n"))
-	address := a.logged("ready").Listen[0]
+	address := a.Logged("ready").Listen[0]
 	var nomads []*nomad
 	for range 40 {
 		nomads = append(nomads, wander(t, "ws://"+strings.TrimPrefix(address, "tcp:")+"/"))
@@ -111,11 +111,11 @@ func TestRollingRestart(t *testing.T) {
 	if err != nil || d.Closed != 40 || d.Unanswered != 0 || d.Forced != 0 {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	a.logged("drained")
-	a.signal(syscall.SIGTERM)
-	a.ends(0) // without another delay: nobody is left
+	a.Logged("drained")
+	a.Signal(syscall.SIGTERM)
+	a.Ends(0) // without another delay: nobody is left
 	b := launch(t, configured(t, fmt.Sprintf("listen = [%q]\n", address)))
-	b.logged("ready")
+	b.Logged("ready")
 	asked := map[time.Duration]bool{}
 	for _, n := range nomads {
 		select {
@@ -145,7 +145,7 @@ func TestDrainOverHTTP(t *testing.T) {
 	t.Parallel()
 	path, f := unit(t, "s") // a socket of systemd's is answered at, too: the process stays
 	p := launch(t, configured(t, "mode = \"echo\"\n[shutdown]\ndelay = \"10m\"\n"), activated("nvsess", f))
-	p.logged("ready")
+	p.Logged("ready")
 	c := browser(t, false, func() (net.Conn, error) { return net.Dial("unix", path) })
 	health := func(want int, body string) {
 		t.Helper()
@@ -179,29 +179,29 @@ func TestDrainOverHTTP(t *testing.T) {
 	p.undrain()
 	health(200, `{"status":"ok"}`+"\n")
 	visit(t, "ws+unix://"+path)
-	p.signal(syscall.SIGTERM)
-	p.logged("draining")
-	p.signal(syscall.SIGTERM) // no delay, please
-	p.ends(0)
+	p.Signal(syscall.SIGTERM)
+	p.Logged("draining")
+	p.Signal(syscall.SIGTERM) // no delay, please
+	p.Ends(0)
 }
 
 // The daemon's end in the middle of a drain is an ordinary end.
 func TestStopDuringDrain(t *testing.T) {
 	t.Parallel()
 	p := launch(t, nil)
-	p.logged("ready")
+	p.Logged("ready")
 	first, second := visit(t, "ws+unix://"+p.socket("nvsess.sock")), visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	over := make(chan error, 1)
 	go func() { _, err := p.drain(map[string]any{"rate": "1/min"}); over <- err }()
 	err := <-first.ended
 	askedFor(t, err.Code, err.Reason)
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	second.isClosed(t, 1001, goodbye)
 	var e *admin.Error
 	if err := <-over; !errors.As(err, &e) || e.Code != admin.CodeShuttingDown {
 		t.Errorf("drain ended with %v", err)
 	}
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
@@ -216,7 +216,7 @@ func TestDrainOfTenThousand(t *testing.T) {
 	}
 	const n = 10_000
 	p := launch(t, configured(t, "listen = [\"unix:%t/nvsess.sock\"]\n"))
-	p.logged("ready")
+	p.Logged("ready")
 	conns := make([]*mute, n)
 	var all sync.WaitGroup
 	dialer := gobwas.Dialer{Timeout: 2 * patience, NetDial: func(context.Context, string, string) (net.Conn, error) {
@@ -277,19 +277,18 @@ func TestDrainOfTenThousand(t *testing.T) {
 		t.Errorf("only %d different delays", len(different))
 	}
 	t.Logf("%+v", d)
-	p.signal(syscall.SIGTERM)
-	p.ends(0)
+	p.Signal(syscall.SIGTERM)
+	p.Ends(0)
 }
 
 // Behind nginx with two daemons: those that one sends away are at the other soon,
 // though nginx still asks the first; and back again, the other way round.
 func TestRollingRestartBehindNginx(t *testing.T) {
 	t.Parallel()
-	cert, key := certificate(t)
 	a, b := launch(t, nil), launch(t, nil)
-	a.logged("ready")
-	b.logged("ready")
-	front := behindNginx(t, a.socket("nvsess.sock")+" max_fails=0;\nserver unix:"+b.socket("nvsess.sock"), cert, key)
+	a.Logged("ready")
+	b.Logged("ready")
+	front := behindNginx(t, a.socket("nvsess.sock")+" max_fails=0;\nserver unix:"+b.socket("nvsess.sock"))
 	address := relay(t, front)
 	var nomads []*nomad
 	for range 12 {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/internal/selfsigned"
 )
 
 // Files that were read at the start may go: certificate, key and configuration
@@ -18,7 +20,7 @@ import (
 func TestFilesThatAreGone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	cert, key := certificate(t)
+	cert, key := selfsigned.Files(t, t.TempDir(), "localhost")
 	handlers := filepath.Join(dir, "handlers.js")
 	write := func(text string) {
 		t.Helper()
@@ -29,7 +31,7 @@ func TestFilesThatAreGone(t *testing.T) {
 	write(`srv.regis_$str_handle$((s, conn) => conn.ssend("heard " + s))`)
 	args := configured(t, fmt.Sprintf("listen = [\"unix:%%t/nvsess.sock\", \"tcp:127.0.0.1:0\"]\nhandlers = %q\ntls_cert = %q\ntls_key = %q\n", handlers, cert, key))
 	p := launch(t, args)
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	g.say(t, "one")
 	g.hears(t, "heard one")
@@ -38,8 +40,8 @@ func TestFilesThatAreGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.signal(syscall.SIGHUP)
-	if l := p.logged("the configuration is as it was: it cannot be read again"); !strings.Contains(l.Error, "no such file") {
+	p.Signal(syscall.SIGHUP)
+	if l := p.Logged("the configuration is as it was: it cannot be read again"); !strings.Contains(l.Error, "no such file") {
 		t.Errorf("%+v", l)
 	}
 	g.say(t, "two")
@@ -50,14 +52,14 @@ func TestFilesThatAreGone(t *testing.T) {
 		}
 	}
 	write(`srv.regis_$str_handle$((s, conn) => conn.ssend("again " + s))`)
-	p.signal(syscall.SIGHUP)
-	p.until("the new handlers are there", func() bool {
+	p.Signal(syscall.SIGHUP)
+	p.Until("the new handlers are there", func() bool {
 		g.say(t, "three")
 		return <-g.texts == "again three"
 	})
-	p.signal(os.Interrupt)
+	p.Signal(os.Interrupt)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 }
 
 // mounted mounts an empty file system at a directory of the test's own.
@@ -80,9 +82,9 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	mounted(t, dir)
 	p := launch(t, []string{"-mode", "forward"}, func(p *process) {
 		p.dir = filepath.Join(dir, "r")
-		p.cmd.Env = append(p.cmd.Env, "RUNTIME_DIRECTORY="+p.dir)
+		p.Cmd.Env = append(p.Cmd.Env, "RUNTIME_DIRECTORY="+p.dir)
 	})
-	p.logged("ready")
+	p.Logged("ready")
 	readOnly := func(flags uintptr) {
 		t.Helper()
 		if err := unix.Mount("", dir, "", unix.MS_REMOUNT|flags, ""); err != nil {
@@ -95,22 +97,22 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	if s := p.stats(); s.Sessions != 2 {
 		t.Errorf("%+v", s)
 	}
-	p.signal(os.Interrupt)
+	p.Signal(os.Interrupt)
 	a.isClosed(t, 1001, goodbye)
-	p.ends(0)
-	p.logged("cannot close a socket")
+	p.Ends(0)
+	p.Logged("cannot close a socket")
 
 	// There it cannot start, and says why; the next one clears away what is left.
 	p2 := launch(t, nil, withEnv("RUNTIME_DIRECTORY="+p.dir))
-	p2.ends(1)
-	if !strings.Contains(p2.said(), "read-only file system") {
-		t.Errorf("%s", p2.said())
+	p2.Ends(1)
+	if !strings.Contains(p2.Said(), "read-only file system") {
+		t.Errorf("%s", p2.Said())
 	}
 	readOnly(0)
 	p3 := launch(t, nil, withEnv("RUNTIME_DIRECTORY="+p.dir))
-	p3.logged("ready")
-	p3.signal(os.Interrupt)
-	p3.ends(0)
+	p3.Logged("ready")
+	p3.Signal(os.Interrupt)
+	p3.Ends(0)
 	p.noSockets()
 }
 
@@ -121,17 +123,17 @@ func TestWithoutProc(t *testing.T) {
 		t.Skipf("cannot hide /proc: %v: %s", err, out)
 	}
 	p := launch(t, []string{"-mode", "forward"}, func(p *process) {
-		p.cmd.Args = append([]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /proc; exec "$0" "$@"`, p.cmd.Path}, p.cmd.Args[1:]...)
-		p.cmd.Path, _ = exec.LookPath("unshare")
+		p.Cmd.Args = append([]string{"unshare", "-m", "sh", "-c", `mount -t tmpfs none /proc; exec "$0" "$@"`, p.Cmd.Path}, p.Cmd.Args[1:]...)
+		p.Cmd.Path, _ = exec.LookPath("unshare")
 	})
-	p.logged("ready")
+	p.Logged("ready")
 	a, b := visit(t, "ws+unix://"+p.socket("nvsess.sock")), visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	talk(t, a, b, "hello")
 	if s := p.stats(); s.Sessions != 2 {
 		t.Errorf("%+v", s)
 	}
-	p.signal(os.Interrupt)
+	p.Signal(os.Interrupt)
 	a.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }

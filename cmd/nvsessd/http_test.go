@@ -10,14 +10,15 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nvsess/nvsess/client"
+	"github.com/nvsess/nvsess/internal/await"
+	"github.com/nvsess/nvsess/internal/selfsigned"
+	"github.com/nvsess/nvsess/test/nginx"
 )
 
 // webRoot is a directory with a page and a file of a few megabytes.
@@ -79,7 +80,7 @@ func TestHTTPBesideWebSocket(t *testing.T) {
 	served := make(chan struct{})
 	go func() { defer close(served); _ = app.Serve(ln) }()
 	t.Cleanup(func() { app.Close(); <-served })
-	cert, key := certificate(t)
+	cert, key := selfsigned.Files(t, t.TempDir(), "localhost")
 	p := launch(t, configured(t, fmt.Sprintf(`
 listen = ["unix:%%t/s", "tcp:127.0.0.1:0"]
 tls_cert = %q
@@ -107,7 +108,7 @@ proxy = "http+unix://%s"
 path = "/*"
 redirect = "/app/*"
 `, cert, key, dir, backend)))
-	ready := p.logged("ready")
+	ready := p.Logged("ready")
 	unix := func() (net.Conn, error) { return net.Dial("unix", p.socket("s")) }
 
 	a, b := visit(t, "ws+unix://"+p.socket("s")+":/feed/1"), visit(t, "ws+unix://"+p.socket("s")+":/feed/2")
@@ -154,7 +155,7 @@ redirect = "/app/*"
 		check(t, browser(t, true, func() (net.Conn, error) { return net.Dial("tcp", tcp) }), "https://localhost", "https")
 	})
 	t.Run("nginx", func(t *testing.T) {
-		front := behindNginx(t, p.socket("s"), cert, key)
+		front := behindNginx(t, p.socket("s"))
 		c := browser(t, true, func() (net.Conn, error) { return net.Dial("unix", front) })
 		check(t, c, "https://localhost", "https")
 	})
@@ -173,59 +174,24 @@ redirect = "/app/*"
 	if _, err := client.Dial(t.Context(), "ws+unix://"+p.socket("s")+":/nowhere"); err == nil {
 		t.Error("a session nowhere")
 	}
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	a.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
 // behindNginx starts nginx with the shipped configuration before a daemon's
 // socket, and returns its own.
-func behindNginx(t *testing.T, socket, cert, key string) string {
+func behindNginx(t *testing.T, socket string) string {
 	t.Helper()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("no nginx")
-	}
 	dir, err := os.MkdirTemp("", "nvh") // short enough for sockets
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	shipped, err := os.ReadFile("../../deploy/nginx/nvsess.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := strings.NewReplacer("/etc/nvsess/tls/cert.pem", cert, "/etc/nvsess/tls/key.pem", key, "/run/nvsess/nvsess.sock", socket,
-		"listen [::]:80;", "", "listen [::]:443 ssl backlog=16384;", "", "listen 80", "listen unix:"+dir+"/80", "listen 443", "listen unix:"+dir+"/443").Replace(string(shipped))
-	main := "daemon off;\npid " + dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
-	if os.Getuid() == 0 {
-		main = "user root;\n" + main
-	}
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		main += kind + "_temp_path " + filepath.Join(dir, kind) + ";\n"
-	}
-	conf := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(conf, []byte(main+site+"}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(nginx, "-p", dir, "-c", conf)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
+	selfsigned.Files(t, dir, "localhost")
 	front := filepath.Join(dir, "443")
-	eventually(t, "nginx listens", func() bool {
-		c, err := net.Dial("unix", front)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	nginx.Start(t, nginx.Options{Dir: dir, Main: "events {}\n", Site: nginx.Shipped(t, dir, socket), Listen: front})
 	return front
 }
 
@@ -233,20 +199,11 @@ func behindNginx(t *testing.T, socket, cert, key string) string {
 func TestCheckLooksAtRoutes(t *testing.T) {
 	t.Parallel()
 	p := launch(t, append(configured(t, "[[route]]\npath = \"/app/*\"\nfiles = \"/nowhere/at/all\"\n"), "-check"))
-	p.ends(1)
-	if !strings.Contains(p.said(), "route /app/*: files: ") {
-		t.Error(p.said())
+	p.Ends(1)
+	if !strings.Contains(p.Said(), "route /app/*: files: ") {
+		t.Error(p.Said())
 	}
 }
 
-func eventually(t *testing.T, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !so(); {
-		if time.Now().After(end) {
-			t.Fatalf("it never came to be: %s", what)
-		}
-		wait, stop := context.WithTimeout(t.Context(), 5*time.Millisecond)
-		<-wait.Done()
-		stop()
-	}
-}
+// eventually waits for what nobody tells.
+var eventually = await.That

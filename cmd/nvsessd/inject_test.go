@@ -25,7 +25,7 @@ func (p *process) inject(what ...string) (stop func()) {
 		p.t.Skip("no strace: system calls cannot be made to fail")
 	}
 	var said bytes.Buffer
-	args := []string{"-f", "-qq", "-o", "/dev/null", "-e", "signal=none", "-p", fmt.Sprint(p.cmd.Process.Pid)}
+	args := []string{"-f", "-qq", "-o", "/dev/null", "-e", "signal=none", "-p", fmt.Sprint(p.Cmd.Process.Pid)}
 	calls := "trace="
 	for _, w := range what {
 		args = append(args, "-e", "inject="+w)
@@ -56,7 +56,7 @@ func (p *process) inject(what ...string) (stop func()) {
 
 // traced reports whether each of the daemon's threads is.
 func (p *process) traced() bool {
-	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", p.cmd.Process.Pid))
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", p.Cmd.Process.Pid))
 	for _, name := range tasks {
 		status, err := os.ReadFile(name)
 		if err == nil && bytes.Contains(status, []byte("TracerPid:\t0\n")) {
@@ -103,7 +103,7 @@ func TestSystemCallsThatFail(t *testing.T) {
 		t.Run(strings.NewReplacer(":error=", "-", ":when=", "-").Replace(strings.Join(what, " ")), func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, []string{"-mode", "forward"})
-			p.logged("ready")
+			p.Logged("ready")
 			url := "ws+unix://" + p.socket("nvsess.sock")
 			there := visit(t, url)
 			stop := p.inject(what...)
@@ -139,11 +139,11 @@ func TestSystemCallsThatFail(t *testing.T) {
 			if s.Starved == 0 && strings.HasPrefix(what[0], "sendto") && !strings.Contains(what[0], "EAGAIN") {
 				t.Error("no call failed")
 			}
-			if n := strings.Count(p.said(), "cannot accept connections"); n > 1 {
+			if n := strings.Count(p.Said(), "cannot accept connections"); n > 1 {
 				t.Errorf("%d lines about accepting", n)
 			}
-			p.signal(os.Interrupt)
-			p.ends(0)
+			p.Signal(os.Interrupt)
+			p.Ends(0)
 		})
 	}
 }

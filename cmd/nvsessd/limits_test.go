@@ -33,7 +33,7 @@ messages_per_second = 1
 messages_burst = 10
 policy = "close"
 `))
-	ready := p.logged("ready")
+	ready := p.Logged("ready")
 	url := "ws+unix://" + p.socket("a.sock")
 	refused := func(want int, opts ...client.Option) {
 		t.Helper()
@@ -64,7 +64,7 @@ policy = "close"
 		defer nc.Close()
 		silent = append(silent, nc)
 	}
-	p.until("they are there", func() bool { return p.stats().Connections >= int64(4+len(silent)) })
+	p.Until("they are there", func() bool { return p.stats().Connections >= int64(4+len(silent)) })
 	nc, err := net.Dial("tcp", strings.TrimPrefix(ready.Listen[1], "tcp:"))
 	if err == nil {
 		_ = nc.SetDeadline(time.Now().Add(patience))
@@ -87,7 +87,7 @@ policy = "close"
 		t.Fatal("a flood ends nothing")
 	}
 
-	p.until("its place is free", func() bool { return p.stats().Connections <= int64(3+len(silent)) })
+	p.Until("its place is free", func() bool { return p.stats().Connections <= int64(3+len(silent)) })
 	m := visitMute(t, p.socket("a.sock"))
 	if _, err := io.WriteString(m, "\x01\x85abcdhe"); err != nil { // five bytes are promised
 		t.Fatal(err)
@@ -124,7 +124,7 @@ policy = "close"
 	if got["sessions"] < 6 || got["handshakes_per_address"] == 0 {
 		t.Errorf("%v", got)
 	}
-	if said := strings.Count(p.said(), `"limits.sessions"`); said != 1 {
+	if said := strings.Count(p.Said(), `"limits.sessions"`); said != 1 {
 		t.Errorf("the log says %d times that there are too many sessions", said)
 	}
 }

@@ -20,18 +20,18 @@ const toJournal = `export JOURNAL_STREAM=$(stat -L -c %d:%i /dev/fd/2)`
 func TestPriorities(t *testing.T) {
 	t.Parallel()
 	p := launch(t, nil, inShell(toJournal))
-	p.until("ready", func() bool {
-		return strings.Contains(p.said(), `<6>{"level":"info"`) && strings.Contains(p.said(), `"msg":"ready"`)
+	p.Until("ready", func() bool {
+		return strings.Contains(p.Said(), `<6>{"level":"info"`) && strings.Contains(p.Said(), `"msg":"ready"`)
 	})
 	p.call("loglevel", map[string]any{"level": "debug"}, nil)
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
-	p.until("a line for debugging", func() bool { return strings.Contains(p.said(), "\n<7>{\"level\":\"debug\"") })
+	p.Until("a line for debugging", func() bool { return strings.Contains(p.Said(), "\n<7>{\"level\":\"debug\"") })
 	if err := os.Remove(p.socket("nvsess.sock")); err != nil {
 		t.Fatal(err)
 	}
-	p.until("a warning", func() bool { return strings.Contains(p.said(), "\n<4>{\"level\":\"warn\"") })
+	p.Until("a warning", func() bool { return strings.Contains(p.Said(), "\n<4>{\"level\":\"warn\"") })
 	_ = g
-	for l := range strings.SplitSeq(p.said(), "\n") {
+	for l := range strings.SplitSeq(p.Said(), "\n") {
 		want := map[string]string{"debug": "<7>", "info": "<6>", "warn": "<4>", "error": "<3>"}
 		for level, mark := range want {
 			if strings.Contains(l, `{"level":"`+level+`"`) && !strings.HasPrefix(l, mark+"{") {
@@ -41,7 +41,7 @@ func TestPriorities(t *testing.T) {
 	}
 
 	q := launch(t, nil, withEnv("JOURNAL_STREAM=1:2"))
-	q.logged("ready") // as JSON by itself
+	q.Logged("ready") // as JSON by itself
 }
 
 func TestPriorityOfLevels(t *testing.T) {
@@ -108,20 +108,20 @@ func TestWithoutLevel(t *testing.T) {
 func TestDebugOneSession(t *testing.T) {
 	t.Parallel()
 	p := launch(t, []string{"-mode", "forward"})
-	p.logged("ready")
+	p.Logged("ready")
 	a, b := visit(t, "ws+unix://"+p.socket("nvsess.sock")), visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	p.call("debug", map[string]any{"session": a.SessionID(), "for": "1h"}, nil)
 	a.say(t, "from a")
 	b.hears(t, "from a")
 	b.say(t, "from b")
 	a.hears(t, "from b")
-	p.until("both messages are logged", func() bool {
-		return strings.Contains(p.said(), `"kind":"string","bytes":6,"data":"from a"`) && strings.Contains(p.said(), `"bytes":6,"data":"from b"`)
+	p.Until("both messages are logged", func() bool {
+		return strings.Contains(p.Said(), `"kind":"string","bytes":6,"data":"from a"`) && strings.Contains(p.Said(), `"bytes":6,"data":"from b"`)
 	})
 	p.call("debug", map[string]any{"session": a.SessionID(), "state": "off"}, nil)
 	b.say(t, "unseen")
 	a.hears(t, "unseen")
-	if strings.Contains(p.said(), "unseen") || strings.Contains(p.said(), `"debug: message","session":"`+b.SessionID()) {
-		t.Error(p.said())
+	if strings.Contains(p.Said(), "unseen") || strings.Contains(p.Said(), `"debug: message","session":"`+b.SessionID()) {
+		t.Error(p.Said())
 	}
 }

@@ -99,8 +99,8 @@ func TestLogThatIsNotTaken(t *testing.T) {
 		p.flooded()
 		p.serves("ws+unix://" + p.socket("nvsess.sock"))
 		p.lostLines(40)
-		p.signal(os.Interrupt)
-		p.ends(0)
+		p.Signal(os.Interrupt)
+		p.Ends(0)
 		p.noSockets()
 	})
 	t.Run("reader that is gone", func(t *testing.T) {
@@ -109,15 +109,15 @@ func TestLogThatIsNotTaken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := launch(t, quiet, func(p *process) { p.cmd.ExtraFiles = []*os.File{w} }, inShell(`exec 2>&3 3>&-`))
+		p := launch(t, quiet, func(p *process) { p.Cmd.ExtraFiles = []*os.File{w} }, inShell(`exec 2>&3 3>&-`))
 		w.Close()
 		p.listens()
 		r.Close()
 		p.flooded()
 		p.serves("ws+unix://" + p.socket("nvsess.sock"))
 		p.lostLines(40)
-		p.signal(os.Interrupt)
-		p.ends(0)
+		p.Signal(os.Interrupt)
+		p.Ends(0)
 		p.noSockets()
 	})
 	t.Run("reader that does not read", func(t *testing.T) {
@@ -130,16 +130,16 @@ func TestLogThatIsNotTaken(t *testing.T) {
 		if _, err := unix.FcntlInt(w.Fd(), unix.F_SETPIPE_SZ, 4096); err != nil {
 			t.Fatal(err)
 		}
-		p := launch(t, append(configured(t, patient), quiet...), func(p *process) { p.cmd.ExtraFiles = []*os.File{w} }, inShell(`exec 2>&3 3>&-`))
+		p := launch(t, append(configured(t, patient), quiet...), func(p *process) { p.Cmd.ExtraFiles = []*os.File{w} }, inShell(`exec 2>&3 3>&-`))
 		w.Close()
 		p.listens()
 		p.flooded()
 		p.serves("ws+unix://" + p.socket("nvsess.sock"))
 		m := visitMute(t, p.socket("nvsess.sock"))
-		p.signal(os.Interrupt)
+		p.Signal(os.Interrupt)
 		m.closeCode(t)
-		p.signal(os.Interrupt)
-		p.ends(1) // and not never: the last words are not taken either
+		p.Signal(os.Interrupt)
+		p.Ends(1) // and not never: the last words are not taken either
 		p.noSockets()
 	})
 	t.Run("disk that has room again", func(t *testing.T) {
@@ -164,8 +164,8 @@ func TestLogThatIsNotTaken(t *testing.T) {
 		}
 		p.call("loglevel", map[string]any{"level": "warn"}, nil)
 		p.call("loglevel", map[string]any{"level": "info"}, nil)
-		p.signal(os.Interrupt)
-		p.ends(0)
+		p.Signal(os.Interrupt)
+		p.Ends(0)
 		text, err := os.ReadFile(dir + "/log")
 		if err != nil {
 			t.Fatal(err)
@@ -182,7 +182,7 @@ func TestLogThatIsNotTaken(t *testing.T) {
 // listens waits until the daemon does, of which its log may not tell.
 func (p *process) listens() {
 	p.t.Helper()
-	p.until("it listens", func() bool {
+	p.Until("it listens", func() bool {
 		_, err := os.Stat(p.socket("admin.sock"))
 		return err == nil
 	})
@@ -192,7 +192,7 @@ func (p *process) listens() {
 // lostLines waits until so many are counted.
 func (p *process) lostLines(atLeast uint64) {
 	p.t.Helper()
-	p.until("lines are lost", func() bool {
+	p.Until("lines are lost", func() bool {
 		var s struct {
 			LogLost uint64 `json:"log_lost"`
 		}

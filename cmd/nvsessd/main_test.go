@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // asDaemon makes this test binary the daemon.
@@ -20,7 +22,7 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	testscript.Main(m, map[string]func(){"nvsessd": main})
+	testscript.Main(nvsessd.M{M: m}, map[string]func(){"nvsessd": main})
 }
 
 func TestScripts(t *testing.T) {

@@ -20,7 +20,7 @@ func talk(t *testing.T, a, b *guest, text string) {
 func TestRemovedSocketsComeBack(t *testing.T) {
 	t.Parallel()
 	p := launch(t, []string{"-mode", "forward"})
-	p.logged("ready")
+	p.Logged("ready")
 	public, operators := p.socket("nvsess.sock"), p.socket("admin.sock")
 	a, b := visit(t, "ws+unix://"+public), visit(t, "ws+unix://"+public)
 	there := func(path string) func() bool {
@@ -40,30 +40,30 @@ func TestRemovedSocketsComeBack(t *testing.T) {
 		}
 		talk(t, a, b, fmt.Sprint("meanwhile ", i))
 		if i > 0 {
-			p.signal(syscall.SIGHUP)
+			p.Signal(syscall.SIGHUP)
 		}
-		p.until("the sockets are there again", func() bool { return there(public)() && there(operators)() })
-		p.until("the daemon listens", func() bool { c, err := tryVisit(t, "ws+unix://"+public); return err == nil && c.CloseNow() == nil })
-		p.until("only the first sessions are left", func() bool { return p.stats().Sessions == 2 })
+		p.Until("the sockets are there again", func() bool { return there(public)() && there(operators)() })
+		p.Until("the daemon listens", func() bool { c, err := tryVisit(t, "ws+unix://"+public); return err == nil && c.CloseNow() == nil })
+		p.Until("only the first sessions are left", func() bool { return p.stats().Sessions == 2 })
 		talk(t, b, a, fmt.Sprint("after ", i))
 		if i == 0 {
 			before = p.descriptors()
 		}
-		p.until("no descriptor is left over", func() bool { return p.descriptors() <= before })
+		p.Until("no descriptor is left over", func() bool { return p.descriptors() <= before })
 	}
-	if n := strings.Count(p.said(), "has been made again"); n != 8 {
+	if n := strings.Count(p.Said(), "has been made again"); n != 8 {
 		t.Errorf("%d lines about sockets made again", n)
 	}
-	p.signal(os.Interrupt)
+	p.Signal(os.Interrupt)
 	a.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
 // descriptors counts those of the daemon.
 func (p *process) descriptors() int {
 	p.t.Helper()
-	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.cmd.Process.Pid))
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Cmd.Process.Pid))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func (p *process) descriptors() int {
 func TestSocketWhoseNameWasTaken(t *testing.T) {
 	t.Parallel()
 	p := launch(t, nil)
-	p.logged("ready")
+	p.Logged("ready")
 	path := p.socket("admin.sock")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
@@ -85,9 +85,9 @@ func TestSocketWhoseNameWasTaken(t *testing.T) {
 	}
 	const gone = "the file of a socket is gone, and cannot be made again; sessions go on"
 	for range 3 {
-		p.signal(syscall.SIGHUP)
+		p.Signal(syscall.SIGHUP)
 	}
-	p.logged(gone)
+	p.Logged(gone)
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	if text, err := os.ReadFile(path); err != nil || string(text) != "precious" {
 		t.Errorf("%q %v", text, err)
@@ -95,16 +95,16 @@ func TestSocketWhoseNameWasTaken(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	p.logged("the file of a socket was gone, and has been made again")
+	p.Logged("the file of a socket was gone, and has been made again")
 	if s := p.stats(); s.Sessions != 1 {
 		t.Errorf("%+v", s)
 	}
-	if n := strings.Count(p.said(), gone); n != 1 {
+	if n := strings.Count(p.Said(), gone); n != 1 {
 		t.Errorf("said %d times", n)
 	}
-	p.signal(os.Interrupt)
+	p.Signal(os.Interrupt)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
@@ -113,19 +113,19 @@ func TestRemovedSocketOfSystemd(t *testing.T) {
 	t.Parallel()
 	path, f := unit(t, "a")
 	p := launch(t, nil, activated("nvsess", f))
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+path)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	p.signal(syscall.SIGHUP)
-	if l := p.logged("the file of a socket is gone, and cannot be made again; sessions go on"); l.Level != "error" {
+	p.Signal(syscall.SIGHUP)
+	if l := p.Logged("the file of a socket is gone, and cannot be made again; sessions go on"); l.Level != "error" {
 		t.Errorf("%+v", l)
 	}
 	if _, err := os.Lstat(path); err == nil {
 		t.Error("the daemon made it")
 	}
-	p.signal(os.Interrupt)
+	p.Signal(os.Interrupt)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 }

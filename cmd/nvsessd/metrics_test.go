@@ -42,15 +42,13 @@ func sample(t *testing.T, text []byte, name string) float64 {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	p := launch(t, append(configured(t, "[metrics]\nlisten = \"tcp:127.0.0.1:0\"\n"), "-mode", "echo"))
-	p.logged("ready")
+	p.Logged("ready")
 	addr := ""
-	p.mu.Lock()
-	for _, l := range p.lines {
+	for l := range strings.Lines(p.Said()) {
 		if _, rest, ok := strings.Cut(l, `"msg":"metrics","listen":"`); ok {
 			addr, _, _ = strings.Cut(rest, `"`)
 		}
 	}
-	p.mu.Unlock()
 	if addr == "" {
 		t.Fatal("the address is not told")
 	}
@@ -87,7 +85,7 @@ func TestMetrics(t *testing.T) {
 	if resp, err := c.Do(req); err != nil || resp.StatusCode != 403 {
 		t.Errorf("a page: %v %v", resp, err)
 	}
-	if strings.Contains(p.said(), "a loopback one is safer") {
+	if strings.Contains(p.Said(), "a loopback one is safer") {
 		t.Error("it warns of a loopback address")
 	}
 	// Half a request, and many of them.
@@ -99,9 +97,9 @@ func TestMetrics(t *testing.T) {
 		defer conn.Close()
 		fmt.Fprint(conn, "GET /metrics HTTP/1.1\r\n")
 	}
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
@@ -115,9 +113,9 @@ func TestMetricsAddressInUse(t *testing.T) {
 	}
 	defer ln.Close()
 	p := launch(t, configured(t, fmt.Sprintf("[metrics]\nlisten = \"tcp:%s\"\n", ln.Addr())))
-	p.ends(1)
-	if !strings.Contains(p.said(), "metrics.listen") || !strings.Contains(p.said(), "in use by another process") {
-		t.Error(p.said())
+	p.Ends(1)
+	if !strings.Contains(p.Said(), "metrics.listen") || !strings.Contains(p.Said(), "in use by another process") {
+		t.Error(p.Said())
 	}
 	p.noSockets()
 }
@@ -126,7 +124,7 @@ func TestMetricsAddressInUse(t *testing.T) {
 func TestProfiles(t *testing.T) {
 	t.Parallel()
 	p := launch(t, nil)
-	p.logged("ready")
+	p.Logged("ready")
 	client := admin.NewClient(p.socket("admin.sock"))
 	for _, name := range []string{"profile", "heap", "goroutine", "allocs"} {
 		var b bytes.Buffer
@@ -163,7 +161,7 @@ func TestProfiles(t *testing.T) {
 	if resp, _ := fetch(t, overSocket(p), "POST", "http://nvsessd/debug/pprof/symbol", strings.NewReader("0x1")); resp.StatusCode != 405 {
 		t.Errorf("a POST: %v", resp.Status)
 	}
-	if !strings.Contains(p.said(), `"msg":"profile","profile":"heap"`) {
+	if !strings.Contains(p.Said(), `"msg":"profile","profile":"heap"`) {
 		t.Error("nobody is told who took a profile")
 	}
 	// One that takes long does not keep the daemon from ending.
@@ -171,9 +169,9 @@ func TestProfiles(t *testing.T) {
 	defer cancel()
 	over := make(chan error, 1)
 	go func() { over <- client.Profile(ctx, "profile", 500, io.Discard) }()
-	eventually(t, "the profile", func() bool { return strings.Count(p.said(), `"profile":"profile"`) == 2 })
-	p.signal(syscall.SIGTERM)
-	p.ends(0)
+	eventually(t, "the profile", func() bool { return strings.Count(p.Said(), `"profile":"profile"`) == 2 })
+	p.Signal(syscall.SIGTERM)
+	p.Ends(0)
 	<-over
 }
 
@@ -189,8 +187,8 @@ func TestObservingIsForOperators(t *testing.T) {
 	if err := os.WriteFile(conf, []byte(fmt.Sprintf("listen = [\"unix:%s/s\"]\n[admin]\nlisten = \"unix:%s/a\"\nmode = \"0666\"\n", dir, dir)), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	p := launch(t, []string{"-config", conf}, func(p *process) { p.cmd.Path = exe })
-	p.logged("ready")
+	p := launch(t, []string{"-config", conf}, func(p *process) { p.Cmd.Path = exe })
+	p.Logged("ready")
 	for _, path := range []string{"/metrics", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/profile?seconds=1", "/v1/top", "/v1/debug"} {
 		for uid, want := range map[uint32]string{0: "200", stranger: "403"} {
 			cmd := exec.Command("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--unix-socket", dir+"/a", "http://nvsessd"+path)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/nvsess/nvsess/client"
 	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // A configuration with anything wrong changes nothing, and everything that is
@@ -57,11 +58,11 @@ func TestReloadIsRefusedAsAWhole(t *testing.T) {
 	if !errors.As(err, &e) || strings.TrimSpace(string(out)) != "nvsessd: "+strings.Join(e.Problems, "\n") {
 		t.Errorf("-check says\n%s\nreload\n%+v", out, e)
 	}
-	told := func() int { return strings.Count(c.said(), c.path+":6: limits.foo: ") }
+	told := func() int { return strings.Count(c.Said(), c.path+":6: limits.foo: ") }
 	before := told()
-	c.signal(syscall.SIGHUP)
-	c.until("SIGHUP is followed", func() bool { return told() > before })
-	if l := c.logged("the configuration is as it was: it cannot be read again"); l.Level != "error" || !strings.HasPrefix(l.Error, c.path+":5: limits.sessions: ") {
+	c.Signal(syscall.SIGHUP)
+	c.Until("SIGHUP is followed", func() bool { return told() > before })
+	if l := c.Logged("the configuration is as it was: it cannot be read again"); l.Level != "error" || !strings.HasPrefix(l.Error, c.path+":5: limits.sessions: ") {
 		t.Errorf("%+v", l)
 	}
 	same()
@@ -112,7 +113,7 @@ func TestReloadIsRefusedAsAWhole(t *testing.T) {
 func TestReloadWithoutAFile(t *testing.T) {
 	t.Parallel()
 	p := launch(t, []string{"-mode", "echo"})
-	p.logged("ready")
+	p.Logged("ready")
 	r, err := changeable{p, ""}.tries(nil)
 	if err != nil || len(r.Changes) != 0 || r.File != "" {
 		t.Errorf("%+v, %v", r, err)
@@ -124,7 +125,7 @@ func TestReloadLeavesFlagsAlone(t *testing.T) {
 	t.Parallel()
 	args := configured(t, "mode = \"handlers\"\n")
 	p := launch(t, append(args, "-mode", "echo", "-origin", "https://a.example"))
-	p.logged("ready")
+	p.Logged("ready")
 	c := changeable{p, args[1]}
 	g := visit(t, c.url("/"))
 	c.becomes("mode = \"forward\"\n[handshake]\norigins = [\"*\"]\n[limits]\nidle = \"1h\"\n", "limits.idle live")
@@ -158,7 +159,7 @@ func TestReloadTellsWhatNeedsARestart(t *testing.T) {
 	if before.HTTP.HealthPath = "/b"; fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("in effect is %+v, was %+v", after, before)
 	}
-	c.logged("a change of the configuration needs a restart")
+	c.Logged("a change of the configuration needs a restart")
 	if _, err := os.Stat(c.socket("other.sock")); err == nil {
 		t.Error("the new listener is there")
 	}
@@ -180,7 +181,7 @@ func TestReloadDryRun(t *testing.T) {
 		}
 	}
 	c.gets(200, "/healthz")
-	if strings.Contains(c.said(), "it runs") {
+	if strings.Contains(c.Said(), "it runs") {
 		t.Error("the handlers were run")
 	}
 }
@@ -189,10 +190,7 @@ func TestReloadDryRun(t *testing.T) {
 // wrong.
 func TestReloadByNvsessctl(t *testing.T) {
 	t.Parallel()
-	ctl := filepath.Join(t.TempDir(), "nvsessctl")
-	if out, err := exec.Command("go", "build", "-o", ctl, "../nvsessctl").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	ctl := filepath.Join(nvsessd.Programs(t), "nvsessctl")
 	c := changing(t, "")
 	run := func(code int, want string, args ...string) {
 		t.Helper()
@@ -288,7 +286,7 @@ func TestReloadAgainAndAgain(t *testing.T) {
 				}
 			})
 			for range 20 {
-				c.signal(syscall.SIGHUP)
+				c.Signal(syscall.SIGHUP)
 			}
 		}
 		calls.Wait()
@@ -299,8 +297,8 @@ func TestReloadAgainAndAgain(t *testing.T) {
 	close(done)
 	talking.Wait()
 	eventually(t, "what the earlier routes had is given back", func() bool { return c.descriptors() <= descriptors+4 })
-	c.signal(syscall.SIGTERM)
-	c.ends(0)
+	c.Signal(syscall.SIGTERM)
+	c.Ends(0)
 }
 
 // While the daemon stops nothing is reloaded any more.
@@ -308,21 +306,21 @@ func TestReloadWhileStopping(t *testing.T) {
 	t.Parallel()
 	c := changing(t, "[shutdown]\ndelay = \"10m\"\n")
 	g := visit(t, c.url("/"))
-	c.signal(syscall.SIGTERM)
-	c.logged("draining")
+	c.Signal(syscall.SIGTERM)
+	c.Logged("draining")
 	c.write("[shutdown]\ndelay = \"0s\"\n[http]\nhealth_path = \"/up\"\n")
 	_, err := c.tries(nil)
 	var e *admin.Error
 	if !errors.As(err, &e) || e.Code != admin.CodeShuttingDown {
 		t.Errorf("%v", err)
 	}
-	c.signal(syscall.SIGHUP)
-	c.until("that is refused, too", func() bool {
-		return strings.Count(c.said(), "the configuration is not read again: the daemon is stopping") == 2
+	c.Signal(syscall.SIGHUP)
+	c.Until("that is refused, too", func() bool {
+		return strings.Count(c.Said(), "the configuration is not read again: the daemon is stopping") == 2
 	})
-	c.signal(syscall.SIGTERM) // ends the delay
+	c.Signal(syscall.SIGTERM) // ends the delay
 	g.isClosed(t, 1001, goodbye)
-	c.ends(0)
+	c.Ends(0)
 }
 
 // A handlers' file that takes its time does not keep the daemon from stopping.
@@ -341,10 +339,10 @@ func TestStopDuringAReload(t *testing.T) {
 		_, err := admin.NewClient(c.socket("admin.sock")).Call(ctx, "reload", nil)
 		ended <- err
 	}()
-	c.until("the file runs", func() bool { return strings.Contains(c.said(), "it waits") })
-	c.signal(syscall.SIGTERM)
+	c.Until("the file runs", func() bool { return strings.Contains(c.Said(), "it waits") })
+	c.Signal(syscall.SIGTERM)
 	if err := <-ended; err == nil {
 		t.Error("it is loaded")
 	}
-	c.ends(0)
+	c.Ends(0)
 }

@@ -13,15 +13,15 @@ import (
 func TestStoppedProcessKeepsItsSessions(t *testing.T) {
 	t.Parallel()
 	p := launch(t, configured(t, "mode = \"forward\"\n[keepalive]\ninterval = \"1s\"\ngrace = \"1s\"\n"))
-	p.logged("ready")
+	p.Logged("ready")
 	var guests []*guest
 	for range 50 {
 		guests = append(guests, visit(t, "ws+unix://"+p.socket("nvsess.sock")))
 	}
 	for range 2 {
-		p.signal(syscall.SIGSTOP)
+		p.Signal(syscall.SIGSTOP)
 		<-time.After(4 * time.Second) // it is this time that is tested
-		p.signal(syscall.SIGCONT)
+		p.Signal(syscall.SIGCONT)
 	}
 	for i, g := range guests[1:4] {
 		g.say(t, fmt.Sprint("still here ", i))
@@ -30,6 +30,6 @@ func TestStoppedProcessKeepsItsSessions(t *testing.T) {
 	if s := p.stats(); s.Sessions != len(guests) || s.KeepaliveLost != 0 || len(s.Closes) != 0 {
 		t.Errorf("%+v", s)
 	}
-	p.signal(os.Interrupt)
-	p.ends(0)
+	p.Signal(os.Interrupt)
+	p.Ends(0)
 }

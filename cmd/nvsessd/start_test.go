@@ -2,16 +2,11 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"os"
 	"path/filepath"
@@ -19,17 +14,17 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nvsess/nvsess/client"
 	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/selfsigned"
 )
 
 func TestTwoListenersAndModes(t *testing.T) {
 	t.Parallel()
 	conf := "listen = [\"unix:%t/a.sock\", \"tcp:127.0.0.1:0\"]\nmode = \"echo\"\n[socket]\nmode = \"0606\"\n[admin]\nmode = \"0640\"\n"
 	p := launch(t, append(configured(t, conf), "-mode", "forward"), inShell("umask 077"))
-	ready := p.logged("ready")
+	ready := p.Logged("ready")
 	if ready.Mode != "forward" || len(ready.Listen) != 2 {
 		t.Fatalf("ready: %+v", ready)
 	}
@@ -45,16 +40,16 @@ func TestTwoListenersAndModes(t *testing.T) {
 			t.Errorf("%s: %v, %v, want %v", name, fi.Mode(), err, want)
 		}
 	}
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	a.isClosed(t, 1001, goodbye)
 	b.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 }
 
 func TestDefaultModes(t *testing.T) {
 	t.Parallel()
 	p := launch(t, nil)
-	p.logged("ready")
+	p.Logged("ready")
 	for name, want := range map[string]os.FileMode{"nvsess.sock": 0o660, "admin.sock": 0o600} {
 		fi, err := os.Stat(p.socket(name))
 		if err != nil || fi.Mode() != want|os.ModeSocket {
@@ -79,7 +74,7 @@ func TestFlagsBeatTheFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, append(configured(t, conf), c.args...))
-			ready := p.logged("ready")
+			ready := p.Logged("ready")
 			got := fmt.Sprintf("%s %s %s", ready.Listen, ready.Admin, ready.Mode)
 			if want := strings.ReplaceAll(c.listen+" "+c.admin+" "+c.mode, "%t", p.dir); got != want {
 				t.Errorf("got %s, want %s", got, want)
@@ -91,32 +86,32 @@ func TestFlagsBeatTheFile(t *testing.T) {
 func TestStaleSocketIsReplacedAndALiveOneIsNot(t *testing.T) {
 	t.Parallel()
 	p := launch(t, nil)
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
-	same := func(q *process) { q.cmd.Env = append(q.cmd.Env, "RUNTIME_DIRECTORY="+p.dir) }
+	same := func(q *process) { q.Cmd.Env = append(q.Cmd.Env, "RUNTIME_DIRECTORY="+p.dir) }
 
 	second := launch(t, nil, same)
-	second.ends(1)
-	if want := fmt.Sprintf("nvsessd: listen: unix:%s is in use by another process (pid %d)", p.socket("nvsess.sock"), p.cmd.Process.Pid); second.said() != want {
-		t.Errorf("%s\nwant %s", second.said(), want)
+	second.Ends(1)
+	if want := fmt.Sprintf("nvsessd: listen: unix:%s is in use by another process (pid %d)", p.socket("nvsess.sock"), p.Cmd.Process.Pid); second.Said() != want {
+		t.Errorf("%s\nwant %s", second.Said(), want)
 	}
 	admin := launch(t, []string{"-listen", "unix:%t/other.sock"}, same)
-	admin.ends(1)
-	if !strings.Contains(admin.said(), "admin.sock is in use by another process") {
-		t.Error(admin.said())
+	admin.Ends(1)
+	if !strings.Contains(admin.Said(), "admin.sock is in use by another process") {
+		t.Error(admin.Said())
 	}
 	if _, err := os.Stat(p.socket("other.sock")); err == nil {
 		t.Error("other.sock is left behind")
 	}
 	g.say(t, "still here")
 
-	p.signal(syscall.SIGKILL)
-	<-p.ended
+	p.Signal(syscall.SIGKILL)
+	<-p.Ended
 	if _, err := os.Stat(p.socket("nvsess.sock")); err != nil {
 		t.Fatal(err)
 	}
 	third := launch(t, []string{"-mode", "echo"}, same)
-	third.logged("ready")
+	third.Logged("ready")
 	g = visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	g.say(t, "again")
 	g.hears(t, "again")
@@ -130,9 +125,9 @@ func TestAddressInUse(t *testing.T) {
 	}
 	defer ln.Close()
 	p := launch(t, []string{"-listen", "unix:%t/s", "-listen", "tcp:" + ln.Addr().String()})
-	p.ends(1)
-	if want := "nvsessd: listen: tcp:" + ln.Addr().String() + " is in use by another process: bind: address already in use"; p.said() != want {
-		t.Errorf("%s\nwant %s", p.said(), want)
+	p.Ends(1)
+	if want := "nvsessd: listen: tcp:" + ln.Addr().String() + " is in use by another process: bind: address already in use"; p.Said() != want {
+		t.Errorf("%s\nwant %s", p.Said(), want)
 	}
 	p.noSockets()
 }
@@ -142,14 +137,14 @@ func TestAddressInUse(t *testing.T) {
 func TestFewDescriptors(t *testing.T) {
 	t.Parallel()
 	few := launch(t, nil, inShell("ulimit -n 63"))
-	few.ends(1)
-	if !strings.HasPrefix(few.said(), "nvsessd: the limit of open files (ulimit -n, LimitNOFILE=) is 63: at least 64 are needed") {
-		t.Error(few.said())
+	few.Ends(1)
+	if !strings.HasPrefix(few.Said(), "nvsessd: the limit of open files (ulimit -n, LimitNOFILE=) is 63: at least 64 are needed") {
+		t.Error(few.Said())
 	}
 	few.noSockets()
 
 	p := launch(t, []string{"-mode", "echo"}, inShell("ulimit -n 64"))
-	p.logged("ready")
+	p.Logged("ready")
 	var all []net.Conn
 	for range 64 {
 		c, err := net.Dial("unix", p.socket("nvsess.sock"))
@@ -159,7 +154,7 @@ func TestFewDescriptors(t *testing.T) {
 		defer c.Close()
 		all = append(all, c)
 	}
-	p.logged("cannot accept connections; retrying until there is room")
+	p.Logged("cannot accept connections; retrying until there is room")
 	// Now of all times the operator has to get through.
 	operator, err := admin.Dial(p.socket("admin.sock"))
 	if err != nil {
@@ -176,9 +171,9 @@ func TestFewDescriptors(t *testing.T) {
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	g.say(t, "there is room")
 	g.hears(t, "there is room")
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
@@ -187,7 +182,7 @@ func TestFewDescriptors(t *testing.T) {
 func TestDescriptorsOfOthersComeBack(t *testing.T) {
 	t.Parallel()
 	p := launch(t, []string{"-mode", "echo"}, inShell("ulimit -n 80"))
-	p.logged("ready")
+	p.Logged("ready")
 	hold := func(socket string, n int) (all []net.Conn) {
 		for range n {
 			c, err := net.Dial("unix", p.socket(socket))
@@ -220,7 +215,7 @@ func TestDescriptorsOfOthersComeBack(t *testing.T) {
 	}
 	connections()
 	clients := hold("nvsess.sock", 80)
-	p.logged("cannot accept connections; retrying until there is room")
+	p.Logged("cannot accept connections; retrying until there is room")
 	full := connections()
 	for _, c := range operators {
 		c.Close()
@@ -230,45 +225,15 @@ func TestDescriptorsOfOthersComeBack(t *testing.T) {
 	for _, c := range clients {
 		c.Close()
 	}
-	p.signal(syscall.SIGTERM)
-	p.ends(0)
-}
-
-// certificate makes one for localhost and returns the paths of it and its key.
-func certificate(t *testing.T) (cert, key string) {
-	t.Helper()
-	priv, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &priv.PublicKey, priv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(priv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
+	p.Signal(syscall.SIGTERM)
+	p.Ends(0)
 }
 
 func TestTLS(t *testing.T) {
 	t.Parallel()
-	cert, key := certificate(t)
+	cert, key := selfsigned.Files(t, t.TempDir(), "localhost")
 	p := launch(t, configured(t, fmt.Sprintf("listen = [\"tcp:127.0.0.1:0\", \"unix:%%t/s\"]\nmode = \"forward\"\ntls_cert = %q\ntls_key = %q\n", cert, key)))
-	ready := p.logged("ready")
+	ready := p.Logged("ready")
 	addr := strings.TrimPrefix(ready.Listen[0], "tcp:")
 	roots := x509.NewCertPool()
 	pemBytes, err := os.ReadFile(cert)
@@ -295,10 +260,10 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Close()
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	secure.isClosed(t, 1001, goodbye)
 	plain.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
@@ -349,7 +314,7 @@ func openFiles(t *testing.T) int {
 func TestConfigurationInEffectNamesTheSockets(t *testing.T) {
 	t.Parallel()
 	p := launch(t, configured(t, "listen = [\"unix:%t/a.sock\", \"tcp:127.0.0.1:0\"]\n"))
-	ready := p.logged("ready")
+	ready := p.Logged("ready")
 	var cfg struct {
 		Listen []string `json:"listen"`
 		Admin  struct {
@@ -360,6 +325,6 @@ func TestConfigurationInEffectNamesTheSockets(t *testing.T) {
 	if !slices.Equal(cfg.Listen, ready.Listen) || cfg.Admin.Listen != "unix:"+p.socket("admin.sock") {
 		t.Errorf("%+v, listening at %v", cfg, ready.Listen)
 	}
-	p.signal(syscall.SIGTERM)
-	p.ends(0)
+	p.Signal(syscall.SIGTERM)
+	p.Ends(0)
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/internal/selfsigned"
 )
 
 const goodbye = "server is shutting down"
@@ -20,7 +22,7 @@ func TestSignalsCloseEverySession(t *testing.T) {
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, nil)
-			ready := p.logged("ready")
+			ready := p.Logged("ready")
 			if want := "unix:" + p.socket("nvsess.sock"); len(ready.Listen) != 1 || ready.Listen[0] != want || ready.Mode != "handlers" {
 				t.Errorf("ready: %+v", ready)
 			}
@@ -28,11 +30,11 @@ func TestSignalsCloseEverySession(t *testing.T) {
 			for range 3 {
 				guests = append(guests, visit(t, "ws+unix://"+p.socket("nvsess.sock")))
 			}
-			p.signal(sig)
+			p.Signal(sig)
 			for _, g := range guests {
 				g.isClosed(t, 1001, goodbye)
 			}
-			p.ends(0)
+			p.Ends(0)
 			p.noSockets()
 		})
 	}
@@ -45,20 +47,20 @@ const patient = "[close]\ntimeout = \"5m\"\n[shutdown]\ndeadline = \"5m\"\n"
 func TestSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	p := launch(t, configured(t, patient))
-	p.logged("ready")
+	p.Logged("ready")
 	m := visitMute(t, p.socket("nvsess.sock"))
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	if code, reason := m.closeCode(t); code != 1001 || reason != goodbye {
 		t.Errorf("closed with %d %q", code, reason)
 	}
 	if _, err := tryVisit(t, "ws+unix://"+p.socket("nvsess.sock")); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("a session of a stopping daemon: %v", err)
 	}
-	p.signal(syscall.SIGHUP) // means nothing without a terminal
-	p.signal(syscall.SIGINT)
+	p.Signal(syscall.SIGHUP) // means nothing without a terminal
+	p.Signal(syscall.SIGINT)
 	m.cut(t)
-	p.ends(1)
-	p.logged("ending at once")
+	p.Ends(1)
+	p.Logged("ending at once")
 	p.noSockets()
 }
 
@@ -66,12 +68,12 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 // over plain sockets and TLS. Those that say nothing hold up nothing.
 func TestDrainingIsSeenByNewConnections(t *testing.T) {
 	t.Parallel()
-	cert, key := certificate(t)
+	cert, key := selfsigned.Files(t, t.TempDir(), "localhost")
 	p := launch(t, configured(t, fmt.Sprintf("listen = [\"unix:%%t/nvsess.sock\", \"tcp:127.0.0.1:0\"]\ntls_cert = %q\ntls_key = %q\n", cert, key)+
 		patient+"[handshake]\ntimeout = \"5m\"\n"))
-	tcp := strings.TrimPrefix(p.logged("ready").Listen[1], "tcp:")
+	tcp := strings.TrimPrefix(p.Logged("ready").Listen[1], "tcp:")
 	m := visitMute(t, p.socket("nvsess.sock"))
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	m.closeCode(t) // and does not answer
 	p.tellsDraining(t)
 	secure := browser(t, true, func() (net.Conn, error) { return net.Dial("tcp", tcp) })
@@ -87,7 +89,7 @@ func TestDrainingIsSeenByNewConnections(t *testing.T) {
 		defer silent.Close()
 	}
 	m.Close()
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
@@ -112,23 +114,23 @@ func TestShutdownDelay(t *testing.T) {
 		t.Run(delay, func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, configured(t, "mode = \"echo\"\n[shutdown]\ndelay = \""+delay+"\"\n"))
-			p.logged("ready")
+			p.Logged("ready")
 			g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 			began := time.Now()
-			p.signal(syscall.SIGTERM)
+			p.Signal(syscall.SIGTERM)
 			if skip {
-				p.logged("draining")
+				p.Logged("draining")
 				p.tellsDraining(t)
 				g.say(t, "still here")
 				g.hears(t, "still here")
-				p.signal(syscall.SIGHUP) // means nothing without a terminal
-				p.signal(syscall.SIGTERM)
+				p.Signal(syscall.SIGHUP) // means nothing without a terminal
+				p.Signal(syscall.SIGTERM)
 			}
 			g.isClosed(t, 1001, goodbye)
 			if took := time.Since(began); !skip && took < 300*time.Millisecond {
 				t.Errorf("closed after %v", took)
 			}
-			p.ends(0)
+			p.Ends(0)
 			p.noSockets()
 		})
 	}
@@ -137,17 +139,17 @@ func TestShutdownDelay(t *testing.T) {
 func TestShutdownDeadline(t *testing.T) {
 	t.Parallel()
 	p := launch(t, configured(t, strings.Replace(patient, `deadline = "5m"`, `deadline = "300ms"`, 1)))
-	p.logged("ready")
+	p.Logged("ready")
 	m := visitMute(t, p.socket("nvsess.sock"))
 	began := time.Now()
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	m.closeCode(t)
 	m.cut(t)
-	p.ends(0)
+	p.Ends(0)
 	if took := time.Since(began); took < 300*time.Millisecond || took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
-	p.logged("some sessions did not close in time and were cut")
+	p.Logged("some sessions did not close in time and were cut")
 	p.noSockets()
 }
 
@@ -159,7 +161,7 @@ func TestSignalDuringTheStart(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cert, key := certificate(t)
+	cert, key := selfsigned.Files(t, t.TempDir(), "localhost")
 	p := launch(t, configured(t, fmt.Sprintf("listen = [\"tcp:127.0.0.1:0\", \"unix:%%t/nvsess.sock\"]\ntls_cert = %q\ntls_key = %q\n", fifo, key)))
 	f, err := os.OpenFile(fifo, os.O_WRONLY, 0) // opens when the daemon reads it
 	if err != nil {
@@ -168,7 +170,7 @@ func TestSignalDuringTheStart(t *testing.T) {
 	if _, err := os.Stat(p.socket("admin.sock")); err != nil {
 		t.Error(err)
 	}
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	pem, err := os.ReadFile(cert)
 	if err != nil {
 		t.Fatal(err)
@@ -177,26 +179,26 @@ func TestSignalDuringTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	p.ends(0)
-	p.logged("stopped")
+	p.Ends(0)
+	p.Logged("stopped")
 	p.noSockets()
 }
 
 func TestHangupIsNoReasonToStop(t *testing.T) {
 	t.Parallel()
 	p := launch(t, nil)
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
-	p.signal(syscall.SIGHUP)
-	p.logged("the configuration was read again")
+	p.Signal(syscall.SIGHUP)
+	p.Logged("the configuration was read again")
 	select {
 	case err := <-g.ended:
 		t.Errorf("%v", err)
 	default:
 	}
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 }
 
 // Who reads the log has ended before the daemon stops, as with Ctrl-C and
@@ -207,7 +209,7 @@ func TestStopsInOrderWithoutALog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := launch(t, nil, func(p *process) { p.cmd.Stdout = w }, inShell(`exec 3>&2 2>&1`), withEnv("GOTRACEBACK=none"))
+	p := launch(t, nil, func(p *process) { p.Cmd.Stdout = w }, inShell(`exec 3>&2 2>&1`), withEnv("GOTRACEBACK=none"))
 	w.Close()
 	line := make([]byte, 1<<16)
 	for said := ""; !strings.Contains(said, "Ctrl-C ends it"); { // it is ready
@@ -219,8 +221,8 @@ func TestStopsInOrderWithoutALog(t *testing.T) {
 	}
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	r.Close()
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }

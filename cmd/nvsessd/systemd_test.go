@@ -30,8 +30,8 @@ func unit(t *testing.T, name string) (path string, f *os.File) {
 // activated passes sockets with those names.
 func activated(names string, files ...*os.File) launching {
 	return func(p *process) {
-		p.cmd.ExtraFiles = files
-		p.cmd.Env = append(p.cmd.Env, "LISTEN_FDNAMES="+names, "LISTEN_FDS="+string(rune('0'+len(files))))
+		p.Cmd.ExtraFiles = files
+		p.Cmd.Env = append(p.Cmd.Env, "LISTEN_FDNAMES="+names, "LISTEN_FDS="+string(rune('0'+len(files))))
 		inShell("export LISTEN_PID=$$")(p)
 	}
 }
@@ -43,7 +43,7 @@ func TestSocketActivation(t *testing.T) {
 	b, fb := unit(t, "b")
 	op, fop := unit(t, "op")
 	p := launch(t, []string{"-listen", "unix:%t/not-opened", "-admin", "%t/nor-this", "-mode", "forward"}, activated("nvsess:nvsess-admin:nvsess", fa, fop, fb))
-	ready := p.logged("ready")
+	ready := p.Logged("ready")
 	if len(ready.Listen) != 2 || ready.Listen[0] != "unix:"+a || ready.Listen[1] != "unix:"+b || len(ready.Admin) != 1 || ready.Admin[0] != "unix:"+op {
 		t.Errorf("ready: %+v", ready)
 	}
@@ -58,10 +58,10 @@ func TestSocketActivation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	ga.isClosed(t, 1001, goodbye)
 	gb.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	for _, path := range []string{a, b, op} { // systemd still listens there
 		if _, err := net.Dial("unix", path); err != nil {
 			t.Error(err)
@@ -73,7 +73,7 @@ func TestActivationOfOneKind(t *testing.T) {
 	t.Parallel()
 	op, fop := unit(t, "op")
 	p := launch(t, nil, activated("nvsess-admin", fop))
-	ready := p.logged("ready")
+	ready := p.Logged("ready")
 	if len(ready.Listen) != 1 || ready.Listen[0] != "unix:"+p.socket("nvsess.sock") || len(ready.Admin) != 1 || ready.Admin[0] != "unix:"+op {
 		t.Errorf("ready: %+v", ready)
 	}
@@ -89,9 +89,9 @@ func TestArrivalsDuringShutdownWait(t *testing.T) {
 	t.Parallel()
 	a, fa := unit(t, "a")
 	p := launch(t, configured(t, patient), activated("nvsess", fa))
-	p.logged("ready")
+	p.Logged("ready")
 	m := visitMute(t, a)
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	m.closeCode(t)
 	late, err := net.Dial("unix", a)
 	if err != nil {
@@ -106,13 +106,13 @@ func TestArrivalsDuringShutdownWait(t *testing.T) {
 	if used := cpuTime(t, p) - before; used > 250*time.Millisecond {
 		t.Errorf("%v of CPU in 500 ms of waiting", used)
 	}
-	p.signal(syscall.SIGTERM)
-	p.ends(1)
-	if strings.Contains(p.said(), "cannot accept") {
-		t.Error(p.said())
+	p.Signal(syscall.SIGTERM)
+	p.Ends(1)
+	if strings.Contains(p.Said(), "cannot accept") {
+		t.Error(p.Said())
 	}
 	next := launch(t, []string{"-mode", "echo"}, activated("nvsess", fa)) // takes who waited
-	next.logged("ready")
+	next.Logged("ready")
 	_ = late.SetDeadline(time.Now().Add(patience))
 	if _, err := late.Write([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
 		t.Fatal(err)
@@ -126,7 +126,7 @@ func TestArrivalsDuringShutdownWait(t *testing.T) {
 // cpuTime is what a process has used, read from its clock.
 func cpuTime(t *testing.T, p *process) time.Duration {
 	t.Helper()
-	clock := ^int32(p.cmd.Process.Pid)<<3 | 2 // clock_getcpuclockid(3)
+	clock := ^int32(p.Cmd.Process.Pid)<<3 | 2 // clock_getcpuclockid(3)
 	var ts unix.Timespec
 	if err := unix.ClockGettime(clock, &ts); err != nil {
 		t.Fatal(err)
@@ -139,9 +139,9 @@ func TestActivationRefusesWhatIsNotOurs(t *testing.T) {
 	_, fa := unit(t, "a")
 	_, fb := unit(t, "b")
 	p := launch(t, nil, activated("nvsess:nvses", fa, fb))
-	p.ends(1)
-	if want := `nvsessd: listen: inherited descriptor 4 ("nvses"): its name is unknown; allowed: FileDescriptorName=nvsess or nvsess-admin`; p.said() != want {
-		t.Errorf("%s\nwant %s", p.said(), want)
+	p.Ends(1)
+	if want := `nvsessd: listen: inherited descriptor 4 ("nvses"): its name is unknown; allowed: FileDescriptorName=nvsess or nvsess-admin`; p.Said() != want {
+		t.Errorf("%s\nwant %s", p.Said(), want)
 	}
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -149,23 +149,30 @@ func TestActivationRefusesWhatIsNotOurs(t *testing.T) {
 	}
 	defer null.Close()
 	q := launch(t, nil, activated("nvsess", null))
-	q.ends(1)
-	if !strings.Contains(q.said(), `inherited descriptor 3 ("nvsess"): it is not a socket`) {
-		t.Error(q.said())
+	q.Ends(1)
+	if !strings.Contains(q.Said(), `inherited descriptor 3 ("nvsess"): it is not a socket`) {
+		t.Error(q.Said())
 	}
+}
+
+// notifySocket is where systemd would listen.
+func notifySocket(t *testing.T) (path string, sock *net.UnixConn) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "notify")
+	sock, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { sock.Close() })
+	_ = sock.SetReadDeadline(time.Now().Add(patience))
+	return path, sock
 }
 
 // systemd is told that the daemon is ready, that it is alive for as long as it
 // is, and that it stops.
 func TestNotify(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "notify")
-	sock, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sock.Close()
-	_ = sock.SetReadDeadline(time.Now().Add(patience))
+	path, sock := notifySocket(t)
 	receive := func() string {
 		t.Helper()
 		buf := make([]byte, 4096)
@@ -193,7 +200,7 @@ func TestNotify(t *testing.T) {
 		}
 	}
 	m := visitMute(t, p.socket("nvsess.sock"))
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	for s := ""; !strings.Contains(s, "\nSTOPPING=1\n"); {
 		s = receive()
 	}
@@ -202,23 +209,17 @@ func TestNotify(t *testing.T) {
 		s = receive()
 	}
 	m.Close()
-	p.ends(0)
+	p.Ends(0)
 }
 
 // Without a watchdog there is no talk of one.
 func TestNotifyWithoutWatchdog(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "notify")
-	sock, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer sock.Close()
-	_ = sock.SetReadDeadline(time.Now().Add(patience))
+	path, sock := notifySocket(t)
 	p := launch(t, nil, withEnv("FDSTORE=0", "NOTIFY_SOCKET="+path))
-	p.logged("ready")
-	p.signal(syscall.SIGTERM)
-	p.ends(0)
+	p.Logged("ready")
+	p.Signal(syscall.SIGTERM)
+	p.Ends(0)
 	all := ""
 	for !strings.Contains(all, "STOPPING=1") {
 		buf := make([]byte, 4096)

@@ -55,7 +55,7 @@ func TestUpgradeWithoutWhatCannotBeHad(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			args := configured(t, "mode = \"forward\"\n")
 			p := launch(t, args)
-			p.logged("ready")
+			p.Logged("ready")
 			a, b := visit(t, "ws+unix://"+p.socket("nvsess.sock")), visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 			talk(t, a, b, "before")
 			fill := func(s string) string {
@@ -67,7 +67,7 @@ func TestUpgradeWithoutWhatCannotBeHad(t *testing.T) {
 			if err := p.upgrade(successor(t, fill(c.after))); err != nil {
 				t.Fatal(err)
 			}
-			p.until("it is said", func() bool { return strings.Contains(p.said(), c.said) })
+			p.Until("it is said", func() bool { return strings.Contains(p.Said(), c.said) })
 			talk(t, a, b, "after")
 			if _, err := tryVisit(t, "ws+unix://"+p.socket("nvsess.sock")); (err != nil) != (c.name == "the file of handlers") {
 				t.Errorf("another session: %v", err)
@@ -80,10 +80,10 @@ func TestUpgradeWithoutWhatCannotBeHad(t *testing.T) {
 func TestFailedExecChangesNothing(t *testing.T) {
 	t.Parallel()
 	p := launch(t, []string{"-mode", "forward"}, inShell("ulimit -S -n 100"))
-	p.logged("ready")
+	p.Logged("ready")
 	a, b := visit(t, "ws+unix://"+p.socket("nvsess.sock")), visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	limits := func() string {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p.cmd.Process.Pid))
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p.Cmd.Process.Pid))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,8 +99,8 @@ func TestFailedExecChangesNothing(t *testing.T) {
 	if after := limits(); after != before {
 		t.Errorf("the limits were\n%sand are\n%s", before, after)
 	}
-	p.until("no descriptor is left over", func() bool { return p.descriptors() <= open })
-	p.signal(syscall.SIGTERM)
+	p.Until("no descriptor is left over", func() bool { return p.descriptors() <= open })
+	p.Signal(syscall.SIGTERM)
 	a.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // stranger is a user nobody has an account for.
@@ -17,10 +19,10 @@ const stranger = 64321
 // asStranger runs the daemon as that user, without any of our environment.
 func asStranger(exe string) launching {
 	return func(p *process) {
-		p.cmd.Path = exe
-		p.cmd.Dir = "/"
-		p.cmd.Env = []string{asDaemon + "=1", "GORACE=atexit_sleep_ms=0"}
-		p.cmd.SysProcAttr.Credential = &syscall.Credential{Uid: stranger, Gid: stranger}
+		p.Cmd.Path = exe
+		p.Cmd.Dir = "/"
+		p.Cmd.Env = []string{asDaemon + "=1", "GORACE=atexit_sleep_ms=0"}
+		p.Cmd.SysProcAttr.Credential = &syscall.Credential{Uid: stranger, Gid: stranger}
 	}
 }
 
@@ -62,14 +64,14 @@ func forAll(t *testing.T) (dir, exe string) {
 func TestUnprivilegedWithoutOptions(t *testing.T) {
 	dir, exe := forAll(t)
 	ctl := filepath.Join(dir, "nvsessctl")
-	if out, err := exec.Command("go", "build", "-o", ctl, "../nvsessctl").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	if err := os.Link(filepath.Join(nvsessd.Programs(t), "nvsessctl"), ctl); err != nil {
+		t.Fatal(err)
 	}
 	runtimeDir := fmt.Sprintf("/tmp/nvsess-%d", stranger)
 	t.Cleanup(func() { os.RemoveAll(runtimeDir) })
 	p := launch(t, nil, asStranger(exe))
 	p.dir = runtimeDir
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	id := g.SessionID()
 
@@ -92,9 +94,9 @@ func TestUnprivilegedWithoutOptions(t *testing.T) {
 	if fi, err := os.Stat(runtimeDir); err != nil || fi.Mode() != 0o700|os.ModeDir {
 		t.Errorf("%v, %v", fi.Mode(), err)
 	}
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	p.noSockets()
 }
 
@@ -112,8 +114,8 @@ func TestNoPermission(t *testing.T) {
 			t.Fatal(err)
 		}
 		p := launch(t, c.args, asStranger(exe))
-		p.ends(1)
-		if said := p.said(); !strings.HasPrefix(said, "nvsessd: ") || !strings.HasSuffix(said, c.want) || strings.Contains(said, "\n") {
+		p.Ends(1)
+		if said := p.Said(); !strings.HasPrefix(said, "nvsessd: ") || !strings.HasSuffix(said, c.want) || strings.Contains(said, "\n") {
 			t.Errorf("%s\nwant %s", said, c.want)
 		}
 	}

@@ -47,7 +47,7 @@ func TestWebhook(t *testing.T) {
 
 	conf := fmt.Sprintf("mode = \"echo\"\nwebhook = \"http+unix://%s:/hook\"\n[webhooks]\nevents = [\"verify\", \"open\", \"string\", \"close\"]\n", sock)
 	p := launch(t, configured(t, conf))
-	p.logged("ready")
+	p.Logged("ready")
 	var refused *client.HandshakeError
 	if _, err := client.Dial(t.Context(), "ws+unix://"+p.socket("nvsess.sock")+":/foe"); !errors.As(err, &refused) || refused.Status != 403 {
 		t.Errorf("a foe: %v", err)
@@ -57,9 +57,9 @@ func TestWebhook(t *testing.T) {
 	g.hears(t, "heard hello")
 	g.say(t, `{"json":"is not among the events"}`)
 	g.hears(t, `{"json":"is not among the events"}`)
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	p.ends(0)
+	p.Ends(0)
 	close(events)
 	var got []string
 	for e := range events {
@@ -68,8 +68,8 @@ func TestWebhook(t *testing.T) {
 	if s := strings.Join(got, ", "); s != "verify, verify, open, string hello, close" {
 		t.Errorf("it was told %s", s)
 	}
-	if strings.Contains(p.said(), `"level":"warn"`) {
-		t.Errorf("the daemon said: %s", p.said())
+	if strings.Contains(p.Said(), `"level":"warn"`) {
+		t.Errorf("the daemon said: %s", p.Said())
 	}
 }
 
@@ -84,12 +84,12 @@ func TestWebhookHangsAtTheEnd(t *testing.T) {
 	defer ln.Close() // connections are taken by the kernel, and nobody answers
 	conf := fmt.Sprintf("webhook = \"http+unix://%s\"\n[webhooks]\nevents = [\"close\"]\n[shutdown]\ndeadline = \"300ms\"\n", sock)
 	p := launch(t, configured(t, conf))
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
-	p.signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
 	g.isClosed(t, 1001, goodbye)
-	if l := p.logged("the webhook did not hear of everything"); !strings.Contains(l.Error, "1 events were dropped") {
+	if l := p.Logged("the webhook did not hear of everything"); !strings.Contains(l.Error, "1 events were dropped") {
 		t.Errorf("%+v", l)
 	}
-	p.ends(0)
+	p.Ends(0)
 }

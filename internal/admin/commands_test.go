@@ -282,7 +282,7 @@ func TestCloseAndRestart(t *testing.T) {
 	if c := (wsutil.ClosedError{}); !errors.As(err, &c) || c.Code != 4001 || c.Reason != "back in an hour" {
 		t.Errorf("%v", err)
 	}
-	waitFor(t, "the session to go", func() bool { return d.sessions.Len() == 1 })
+	eventually(t, "the session to go", func() bool { return d.sessions.Len() == 1 })
 	if _, err := d.call("close fst 999"); err == nil || !strings.Contains(err.Error(), "3000-4999") || strings.HasPrefix(err.Error(), "ws:") {
 		t.Errorf("a code nobody may send: %v", err)
 	}

@@ -1,21 +1,20 @@
 package admin
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	gobwas "github.com/gobwas/ws"
 	"github.com/gobwas/ws/wsutil"
+	"github.com/nvsess/nvsess/internal/await"
+	"github.com/nvsess/nvsess/internal/leak"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/ws"
 	"go.uber.org/zap"
@@ -25,35 +24,8 @@ import (
 // patience is how long a test waits for what must happen before it calls it lost.
 const patience = time.Minute
 
-// TestMain fails when a goroutine of this package outlives the tests. One that is done may still be on its way out, so it looks again for
-// a while.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if code == 0 {
-		left := ""
-		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
-			if left = leftovers(); left == "" {
-				break
-			}
-		}
-		if left != "" {
-			fmt.Println("left behind:", left)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
-
-func leftovers() string {
-	stacks := make([]byte, 1<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)]
-	for g := range strings.SplitSeq(string(stacks), "\n\n") {
-		if strings.Contains(g, "nvsess/internal") && !strings.Contains(g, "admin.TestMain") {
-			return g
-		}
-	}
-	return ""
-}
+// TestMain fails when a goroutine or a socket outlives the tests.
+func TestMain(m *testing.M) { os.Exit(leak.Main(m, "nvsess/internal")) }
 
 // testDaemon is a session server and an admin server on real sockets, as nvsessd wires them.
 type testDaemon struct {
@@ -63,28 +35,14 @@ type testDaemon struct {
 	client   *Client
 	admin    string // socket
 	clients  string // socket
-	log      *logBuffer
+	log      *await.Buffer
 	level    string
 }
-
-// logBuffer collects what the daemon logs.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer // guarded by mu
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-func (b *logBuffer) Sync() error    { return nil }
-func (b *logBuffer) String() string { b.mu.Lock(); defer b.mu.Unlock(); return b.buf.String() }
 
 func startDaemon(t *testing.T, set func(*Options)) *testDaemon {
 	t.Helper()
 	dir := t.TempDir()
-	d := &testDaemon{t: t, admin: filepath.Join(dir, "admin.sock"), clients: filepath.Join(dir, "ws.sock"), log: &logBuffer{}, level: "info"}
+	d := &testDaemon{t: t, admin: filepath.Join(dir, "admin.sock"), clients: filepath.Join(dir, "ws.sock"), log: new(await.Buffer), level: "info"}
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), d.log, zap.DebugLevel))
 	var err error
 	d.sessions, err = session.NewServer(session.Options{Mode: "handlers", AskTimeout: patience, Log: log, WS: ws.Options{QueueBytes: 1 << 16, Mounts: []*ws.Mount{{Origins: []string{"same"}}}}})
@@ -167,7 +125,7 @@ func (d *testDaemon) connect(path string, header gobwas.HandshakeHeaderHTTP) *pe
 	}
 	d.t.Cleanup(func() { conn.Close() })
 	p := &peer{t: d.t, conn: conn}
-	waitFor(d.t, "the session to be there", func() bool {
+	eventually(d.t, "the session to be there", func() bool {
 		for _, s := range d.sessions.Sessions() {
 			if !before[s.ID()] {
 				p.id = s.ID()
@@ -178,15 +136,8 @@ func (d *testDaemon) connect(path string, header gobwas.HandshakeHeaderHTTP) *pe
 	return p
 }
 
-// waitFor looks until something has happened.
-func waitFor(t *testing.T, what string, happened func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !happened(); runtime.Gosched() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
-}
+// eventually waits for what nobody tells.
+var eventually = await.That
 
 // read returns the next message, answering control frames on the way.
 func (p *peer) read() (string, gobwas.OpCode) {

@@ -188,7 +188,7 @@ func TestDrainUnread(t *testing.T) {
 	}
 	over := make(chan error, 1)
 	go func() { _, err := d.client.Do(ctx, inv, NewPrinter(w), nil); over <- err }()
-	waitFor(t, "the drain to be done", func() bool { return d.sessions.DrainState().Phase == session.Drained })
+	eventually(t, "the drain to be done", func() bool { return d.sessions.DrainState().Phase == session.Drained })
 	cancel()
 	r.Close()
 	if err := <-over; err == nil {

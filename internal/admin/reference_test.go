@@ -111,7 +111,7 @@ func TestCurlExamples(t *testing.T) {
 			t.Errorf("%s\nanswered %s", line, out)
 		}
 		if name == "close" || name == "restart" {
-			waitFor(t, "the session to go", func() bool { return d.sessions.Len() == 0 })
+			eventually(t, "the session to go", func() bool { return d.sessions.Len() == 0 })
 		}
 	}
 }

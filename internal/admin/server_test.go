@@ -104,7 +104,7 @@ func TestChangesAreLogged(t *testing.T) {
 	d.must(`jsend fst {"password": "hunter2"}`)
 	d.must("handlers json echo")
 	_, _ = d.call("close nobody 1000 bye")
-	waitFor(t, "the log", func() bool { return strings.Count(d.log.String(), "operator command") == 3 })
+	eventually(t, "the log", func() bool { return strings.Count(d.log.String(), "operator command") == 3 })
 	log := d.log.String()
 	for _, want := range []string{`"command":"jsend","uid":`, `"payload_bytes":22`, `"arg_name":"\"echo\""`, `"failed":"no_such_session"`, `"pid":`} {
 		if !strings.Contains(log, want) {
@@ -189,8 +189,8 @@ func TestCallerLeaves(t *testing.T) {
 	if err := <-failed; !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
-	waitFor(t, "the request to be given up", func() bool { return d.sessions.First().Stats().Pending == 0 })
-	waitFor(t, "the log", func() bool { return strings.Contains(d.log.String(), `"failed":"canceled"`) })
+	eventually(t, "the request to be given up", func() bool { return d.sessions.First().Stats().Pending == 0 })
+	eventually(t, "the log", func() bool { return strings.Contains(d.log.String(), `"failed":"canceled"`) })
 }
 
 func TestWatch(t *testing.T) {
@@ -261,7 +261,7 @@ func TestWatchThatDoesNotRead(t *testing.T) {
 	for range messages {
 		p.write(text)
 	}
-	waitFor(t, "all messages to be counted", func() bool { return d.sessions.First().Stats().MessagesIn >= messages })
+	eventually(t, "all messages to be counted", func() bool { return d.sessions.First().Stats().MessagesIn >= messages })
 	d.must("version")
 	// Now it reads: what was kept, and what it missed as soon as there is something more to say.
 	p.write("last")

@@ -92,7 +92,7 @@ func TestHalfARequestIsNotHandedOver(t *testing.T) {
 	if _, err := half.Write([]byte("GET /v1/version HTTP/1.1\r\nHo")); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "half a request", func() bool {
+	eventually(t, "half a request", func() bool {
 		g := d.server.gate
 		g.mu.Lock()
 		defer g.mu.Unlock()

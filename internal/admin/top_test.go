@@ -29,9 +29,9 @@ func TestTopCommand(t *testing.T) {
 	for i := range 10 {
 		p.write(fmt.Sprint(i))
 	}
-	waitFor(t, "the messages", func() bool { return read().Stats.TextIn == 10 })
+	eventually(t, "the messages", func() bool { return read().Stats.TextIn == 10 })
 	var now Top
-	waitFor(t, "a look with rates", func() bool {
+	eventually(t, "a look with rates", func() bool {
 		now = read()
 		return len(now.Busiest) > 0 || now.RatesSeconds > 0
 	})
@@ -63,7 +63,7 @@ func TestDebugCommand(t *testing.T) {
 		t.Error(out)
 	}
 	p.write("hello")
-	waitFor(t, "the message in the log", func() bool { return strings.Contains(d.log.String(), `"data":"hello"`) })
+	eventually(t, "the message in the log", func() bool { return strings.Contains(d.log.String(), `"data":"hello"`) })
 	if out := d.must("debug"); !strings.Contains(out, "1 line so far") {
 		t.Error(out)
 	}

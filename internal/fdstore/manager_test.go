@@ -14,6 +14,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/internal/await"
 )
 
 // A manager is the other end of the protocol, as systemd 252 speaks it; the real one is in test/systemd.
@@ -211,15 +213,8 @@ func (p *pair) hungUp() bool {
 	return n > 0 && f[0].Revents&unix.POLLHUP != 0
 }
 
-// eventually waits for ok.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("still not: %s", what)
-		}
-	}
-}
+// eventually waits for what nobody tells.
+var eventually = await.That
 
 func settle(t *testing.T, s *Store) {
 	t.Helper()

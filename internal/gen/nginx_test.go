@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nvsess/nvsess/test/nginx"
 )
 
 // run makes what a command line asks for, and stops the test if it cannot.
@@ -66,24 +68,12 @@ func writeCertificate(t *testing.T, cert, key string) {
 	}
 }
 
-// free gives ports that nobody listens at; nginx -t binds them for a moment.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 func TestNginxTakesThePart(t *testing.T) {
 	needNginx(t)
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "ssl.crt"), filepath.Join(dir, "ssl.key")
 	writeCertificate(t, cert, key)
-	port := free(t)
+	port := nginx.FreePort(t)
 	for _, address := range [][]string{{"-I", "127.0.0.1"}, {"-I", "::1"}, {"-I", "[::1]"}, {"-I", "localhost"}, {"-I", "chat.example.com"}, {"-I", "0.0.0.0"}} {
 		if l, err := net.Listen("tcp", "[::1]:0"); err == nil {
 			l.Close()
@@ -112,7 +102,7 @@ func TestNginxTakesThePart(t *testing.T) {
 func TestNginxReadsQuotedNames(t *testing.T) {
 	needNginx(t)
 	dir := t.TempDir()
-	port := free(t)
+	port := nginx.FreePort(t)
 	for _, name := range []string{"a b", "a;b", "a}", "{a", `"`, "'", `a"; evil on; "`, `a\b`, `a\`, `\n`, "#a", "ä", "~ a", "= a"} {
 		cert, key := filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
 		writeCertificate(t, cert, key)

@@ -35,44 +35,41 @@ var bareNginx = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9_./:@%+=,~\[\]-]*$`)
 
 // QuoteJS writes a string of JavaScript. It can also stand in a <script> element.
 func QuoteJS(s string) (string, error) {
-	if !utf8.ValidString(s) {
-		return "", errNotUTF8
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
+	return quote(s, func(r rune) string {
 		switch {
-		case r == '"' || r == '\\':
-			b.WriteByte('\\')
-			b.WriteRune(r)
 		case r > 0xffff && !unicode.IsPrint(r):
-			fmt.Fprintf(&b, `\u{%x}`, r)
+			return fmt.Sprintf(`\u{%x}`, r)
 		case r == '<' || !unicode.IsPrint(r): // U+2028 and U+2029 are among these
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
+			return fmt.Sprintf(`\u%04x`, r)
 		}
-	}
-	b.WriteByte('"')
-	return b.String(), nil
+		return string(r)
+	})
 }
 
 // QuoteTOML writes a basic string of TOML.
 func QuoteTOML(s string) (string, error) {
+	return quote(s, func(r rune) string {
+		if !unicode.IsPrint(r) {
+			return fmt.Sprintf(`\U%08x`, r)
+		}
+		return string(r)
+	})
+}
+
+// quote puts a string between quotation marks. What is neither one of them nor a
+// backslash is written by the language's rule.
+func quote(s string, write func(rune) string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", errNotUTF8
 	}
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
+		if r == '"' || r == '\\' {
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case !unicode.IsPrint(r):
-			fmt.Fprintf(&b, `\U%08x`, r)
-		default:
-			b.WriteRune(r)
+		} else {
+			b.WriteString(write(r))
 		}
 	}
 	b.WriteByte('"')

@@ -5,14 +5,13 @@ import (
 	"context"
 	"io"
 	"net"
-	"runtime"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/nvsess/nvsess/client"
+	"github.com/nvsess/nvsess/internal/leak"
 )
 
 // patience is how long a test waits for what must happen.
@@ -126,23 +125,7 @@ func toOthers(from, to int) int {
 }
 
 // checkLeaks fails the test if goroutines of the test outlive it.
-func checkLeaks(t *testing.T) {
-	var left string
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
-		stacks := make([]byte, 4<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		left = ""
-		for _, g := range strings.Split(string(stacks), "\n\n") {
-			if strings.Contains(g, "nvsess/client.") || strings.Contains(g, "loadtest.(*Test)") {
-				left = g
-			}
-		}
-		if left == "" {
-			return
-		}
-	}
-	t.Errorf("left behind: %s", left)
-}
+func checkLeaks(t *testing.T) { leak.Goroutines(t, "nvsess/client.", "loadtest.(*Test)") }
 
 // runTest runs a test of a few clients.
 func runTest(t *testing.T, cfg Config) (*Report, error) {

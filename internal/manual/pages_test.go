@@ -11,6 +11,7 @@ import (
 
 	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/manual"
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 const configFile = "../../configs/nvsess.toml"
@@ -19,9 +20,8 @@ const configFile = "../../configs/nvsess.toml"
 func written(t *testing.T) (dir string) {
 	t.Helper()
 	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin+"/", "../../cmd/nvsessd", "../../cmd/nvsessctl")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	if err := nvsessd.Build(bin); err != nil {
+		t.Fatal(err)
 	}
 	dir = filepath.Join(bin, "man")
 	if err := manual.Write(bin, configFile, "1.2.3", time.Unix(1700000000, 0), dir); err != nil {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"net"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
+	"github.com/nvsess/nvsess/internal/await"
 	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/webhook"
@@ -17,14 +17,8 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = time.Minute
 
-func eventually(t testing.TB, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(patience); !so(); runtime.Gosched() {
-		if time.Now().After(end) {
-			t.Fatalf("it never came to be: %s", what)
-		}
-	}
-}
+// eventually waits for what nobody tells.
+var eventually = await.That
 
 // host is all that there is to tell of, at work.
 type host struct {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvsess/nvsess/internal/await"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -164,17 +165,8 @@ func tree(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-		wait, stop := context.WithTimeout(context.Background(), time.Millisecond)
-		<-wait.Done()
-		stop()
-	}
-}
+// eventually waits for what nobody tells.
+var eventually = await.That
 
 // contextOver is a context that is over soon.
 func contextOver() (context.Context, context.CancelFunc) {

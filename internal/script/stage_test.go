@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/nvsess/nvsess/internal/leak"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -24,52 +24,12 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = time.Minute
 
-// TestMain fails when a goroutine or a socket outlives the tests. What has told
-// of its end may still be on its way out, so it looks again for a while.
+// TestMain fails when a goroutine or a socket outlives the tests.
 func TestMain(m *testing.M) {
 	if os.Getenv(childScript) != "" {
 		os.Exit(runChild())
 	}
-	before := sockets()
-	code := m.Run()
-	if code == 0 {
-		var left string
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
-			if left = leftovers(before); left == "" {
-				break
-			}
-		}
-		if left != "" {
-			fmt.Println("left behind:", left)
-			code = 1
-		}
-	}
-	os.Exit(code)
-}
-
-func leftovers(before int) string {
-	buf := make([]byte, 4<<20)
-	buf = buf[:runtime.Stack(buf, true)]
-	for _, g := range strings.Split(string(buf), "\n\n") {
-		if strings.Contains(g, "nvsess/") && !strings.Contains(g, ".TestMain") {
-			return g
-		}
-	}
-	if n := sockets(); n > before {
-		return fmt.Sprintf("%d sockets, %d before", n, before)
-	}
-	return ""
-}
-
-// sockets counts the descriptors of sockets.
-func sockets() (n int) {
-	entries, _ := os.ReadDir("/proc/self/fd")
-	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil && strings.HasPrefix(to, "socket:") {
-			n++
-		}
-	}
-	return n
+	os.Exit(leak.Main(m, "nvsess/"))
 }
 
 // A stage is a running server on a unix socket, with an engine.

@@ -1,18 +1,17 @@
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/nvsess/nvsess/internal/await"
 	"github.com/nvsess/nvsess/internal/session"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -25,7 +24,7 @@ type host struct {
 	*session.Server
 	hook *Hook
 	sock string
-	log  *logBuffer
+	log  *await.Buffer
 }
 
 // everything is all events.
@@ -35,7 +34,7 @@ var everything = []string{"verify", "open", "string", "json", "binary", "creq", 
 // end with the test; the hook must have come to its end by itself then.
 func start(t testing.TB, url string, events []string, change ...func(*Options)) *host {
 	t.Helper()
-	h := &host{log: new(logBuffer), sock: filepath.Join(t.TempDir(), "s")}
+	h := &host{log: new(await.Buffer), sock: filepath.Join(t.TempDir(), "s")}
 	log := zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), h.log, zap.InfoLevel))
 	var err error
 	h.Server, err = session.NewServer(session.Options{
@@ -110,19 +109,8 @@ func (h *host) shutdown(t testing.TB) {
 	}
 }
 
-// eventually waits until a condition holds. It is for what tells nobody, such as
-// a counter.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-		wait, stop := context.WithTimeout(context.Background(), time.Millisecond)
-		<-wait.Done()
-		stop()
-	}
-}
+// eventually waits for what nobody tells.
+var eventually = await.That
 
 // receive waits for a value.
 func receive[T any](t testing.TB, what string, from <-chan T) T {
@@ -134,26 +122,6 @@ func receive[T any](t testing.TB, what string, from <-chan T) T {
 		t.Fatalf("never: %s", what)
 		panic("unreachable")
 	}
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) Sync() error { return nil }
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 // tempSocket is a short path for a socket.

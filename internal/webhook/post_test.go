@@ -225,7 +225,11 @@ func TestBrokenServers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := start(t, raw(t, c.do), []string{"string"}, func(o *Options) { o.Retries, o.Timeout = 1, 200*time.Millisecond })
+			limit := patience
+			if strings.HasPrefix(name, "hangs") {
+				limit = 200 * time.Millisecond
+			}
+			h := start(t, raw(t, c.do), []string{"string"}, func(o *Options) { o.Retries, o.Timeout = 1, limit })
 			p := h.dial(t)
 			p.text("x")
 			eventually(t, "it has failed", func() bool { return h.hook.Stats().Failed == 1 })

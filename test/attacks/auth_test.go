@@ -181,7 +181,7 @@ func TestForgedTokens(t *testing.T) {
 			}
 		}
 		for _, secret := range []string{parts[2], "0123456789abcdef0123456789abcdef", b64(claims(`,"admin":true`))} {
-			if d.count(secret) > 0 {
+			if d.Count(secret) > 0 {
 				t.Errorf("the log has %q", secret)
 			}
 		}
@@ -200,8 +200,8 @@ func TestForgedTokens(t *testing.T) {
 			harmless(t, strings.Join(args, " "), shown)
 			unforged(t, strings.Join(args, " "), shown)
 		}
-		harmless(t, "the log", d.said())
-		unforged(t, "the log", d.said())
+		harmless(t, "the log", d.Said())
+		unforged(t, "the log", d.Said())
 		p.Close()
 	})
 }

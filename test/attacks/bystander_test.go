@@ -43,7 +43,7 @@ func watchOver(t *testing.T, d *daemon) *bystander {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var err error
-	if b.conn, err = client.Dial(ctx, "ws+unix://"+d.sock+":/bystander", client.WithHandlers(h)); err != nil {
+	if b.conn, err = client.Dial(ctx, "ws+unix://"+d.Sock+":/bystander", client.WithHandlers(h)); err != nil {
 		t.Fatal(err)
 	}
 	if b.id, err = b.conn.WaitSession(ctx); err != nil {
@@ -142,15 +142,15 @@ func attack(t *testing.T, s setting, bound int, attackers func(d *daemon)) {
 	t.Helper()
 	d := start(t, s)
 	b := watchOver(t, d)
-	d.eventually("the bystander is there", func() bool { s := d.stats(); return s.Sessions == 1 && s.Connections == 1 })
+	d.Until("the bystander is there", func() bool { s := d.stats(); return s.Sessions == 1 && s.Connections == 1 })
 	files, memory := d.descriptors(), d.memory("VmHWM")
 	attackers(d)
-	d.eventually("the attackers are gone", func() bool {
+	d.Until("the attackers are gone", func() bool {
 		s := d.stats()
 		return s.Sessions == 1 && s.Connections == 1 && s.Pending <= 1 // the bystander may just be asked
 	})
 	b.rests()
-	d.eventually("the descriptors are given back", func() bool { return d.descriptors() <= files })
+	d.Until("the descriptors are given back", func() bool { return d.descriptors() <= files })
 	grown := d.memory("VmHWM") - memory
 	if grown > bound+slack {
 		t.Errorf("memory grew by %d MiB, more than %d MiB", grown/mebi, (bound+slack)/mebi)

@@ -30,11 +30,11 @@ func TestConnectsThatNeverSpeak(t *testing.T) {
 	attack(t, setting{files: files, config: "[handshake]\ntimeout = \"5m\""}, 24*mebi, func(d *daemon) {
 		var ends []func()
 		for range 4 {
-			_, letGo := aswarm(t, all/4, d.sock)
+			_, letGo := aswarm(t, all/4, d.Sock)
 			ends = append(ends, letGo)
 		}
-		d.eventually("the daemon holds all that it can", func() bool { return d.stats().Connections > int64(held) })
-		d.eventually("it says so", func() bool { return d.stats().AcceptFailed > 0 })
+		d.Until("the daemon holds all that it can", func() bool { return d.stats().Connections > int64(held) })
+		d.Until("it says so", func() bool { return d.stats().AcceptFailed > 0 })
 		t.Logf("%d connections of %d, with %d descriptors", d.stats().Connections, all, files)
 		var wait sync.WaitGroup
 		for _, letGo := range ends {
@@ -45,7 +45,7 @@ func TestConnectsThatNeverSpeak(t *testing.T) {
 		p.write(text("there is room"))
 		p.hears("there is room")
 		p.Close()
-		if n := d.count("cannot accept connections"); n != 1 {
+		if n := d.Count("cannot accept connections"); n != 1 {
 			t.Errorf("%d lines for one burst", n)
 		}
 	})
@@ -58,7 +58,7 @@ func TestConnectFloodBeyondTheLimit(t *testing.T) {
 	attack(t, setting{files: 160, config: "[handshake]\ntimeout = \"500ms\"\n[close]\ntimeout = \"200ms\""}, 8*mebi, func(d *daemon) {
 		var flood []net.Conn
 		for range 400 {
-			c, err := dial("unix", d.sock)
+			c, err := dial("unix", d.Sock)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestConnectFloodBeyondTheLimit(t *testing.T) {
 		for _, c := range flood {
 			c.Close()
 		}
-		if n := d.count("cannot accept connections"); n != 1 {
+		if n := d.Count("cannot accept connections"); n != 1 {
 			t.Errorf("%d lines for one burst", n)
 		}
 	})

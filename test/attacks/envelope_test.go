@@ -61,7 +61,7 @@ func TestForgedReplies(t *testing.T) {
 		forger.id()
 		unknown := func(want uint64) {
 			t.Helper()
-			d.eventually(fmt.Sprintf("%d replies are unknown", want), func() bool { return d.stats().UnknownReplies >= want })
+			d.Until(fmt.Sprintf("%d replies are unknown", want), func() bool { return d.stats().UnknownReplies >= want })
 			if got := d.stats().UnknownReplies; got != want {
 				t.Errorf("%d unknown replies, not %d", got, want)
 			}

@@ -188,7 +188,7 @@ func TestNeverReadingPeers(t *testing.T) {
 		}
 		heard.Wait()
 		reader.Close()
-		d.eventually("the deaf are closed", func() bool { return d.stats().SlowClosed == deaf })
+		d.Until("the deaf are closed", func() bool { return d.stats().SlowClosed == deaf })
 	})
 }
 
@@ -229,7 +229,7 @@ func TestHalfOpenClosings(t *testing.T) {
 				_, _ = p.Write(babble) // until it ends
 			}
 		}
-		d.eventually("all are gone, though nobody let go", func() bool { return d.stats().Connections == 1 })
+		d.Until("all are gone, though nobody let go", func() bool { return d.stats().Connections == 1 })
 		if code := peers[2*each].ends(); code != 4000 {
 			t.Errorf("closed with %d", code)
 		}

@@ -162,7 +162,7 @@ func TestJSONBombsToTheWebhook(t *testing.T) {
 				p.write(frame(0x80|opBinary, []byte(binary)))
 				texts++
 			}
-			d.eventually("the webhook was told of all", func() bool { return told.Load() >= int64(texts) })
+			d.Until("the webhook was told of all", func() bool { return told.Load() >= int64(texts) })
 			if broken.Load() > 0 {
 				t.Errorf("%d of them not in JSON", broken.Load())
 			}
@@ -178,7 +178,7 @@ func TestJSONBombsToTheOperatorsSocket(t *testing.T) {
 		p := d.open()
 		name, _ := p.id()
 		go func() { _, _ = io.Copy(io.Discard, p.r) }()
-		operator := &http.Client{Transport: &http.Transport{DialContext: dialer(d.admin)}, Timeout: patience}
+		operator := &http.Client{Transport: &http.Transport{DialContext: dialer(d.Admin)}, Timeout: patience}
 		defer operator.CloseIdleConnections()
 		for what, bomb := range bombs {
 			for _, body := range []string{bomb, `{"session":"` + name + `","data":` + bomb + `}`, `{"session":"` + name + `","data":1,"data":` + bomb + `}`, `{"session":` + bomb + `,"data":1}`} {

@@ -48,7 +48,7 @@ func TestAddressLimitsAreNotEvaded(t *testing.T) {
 			for _, p := range peers {
 				p.Close()
 			}
-			d.eventually("they are gone", func() bool { return d.stats().Connections == 1 })
+			d.Until("they are gone", func() bool { return d.stats().Connections == 1 })
 		}
 	})
 }

@@ -23,13 +23,13 @@ func TestManySessionsCannotTakeAllMemory(t *testing.T) {
 			go func() { _, _ = p.Conn.Write(whole[:len(whole)-1]) }() // it may be cut
 			go func() { _, _ = io.Copy(io.Discard, p.r) }()
 		}
-		d.eventually("most are closed for it", func() bool { s := d.stats(); return s.MemoryClosed > 60 && s.Memory <= limit })
-		if n := d.count("the memory for messages is used up"); n == 0 || n > 5 {
+		d.Until("most are closed for it", func() bool { s := d.stats(); return s.MemoryClosed > 60 && s.Memory <= limit })
+		if n := d.Count("the memory for messages is used up"); n == 0 || n > 5 {
 			t.Errorf("%d lines about it", n)
 		}
 		for _, p := range peers {
 			p.Close()
 		}
-		d.eventually("nothing is held", func() bool { return d.stats().Memory == 0 })
+		d.Until("nothing is held", func() bool { return d.stats().Memory == 0 })
 	})
 }

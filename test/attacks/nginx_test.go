@@ -2,25 +2,17 @@ package attacks
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
+
+	"github.com/nvsess/nvsess/internal/selfsigned"
+	"github.com/nvsess/nvsess/test/nginx"
 )
 
 // A proxy is a real nginx with the configuration that is shipped, before a
@@ -45,71 +37,11 @@ type relayed struct {
 // before starts nginx before the daemon.
 func before(t *testing.T, d *daemon) *proxy {
 	t.Helper()
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("no nginx")
-	}
-	p := &proxy{t: t, d: d, address: filepath.Join(d.dir, "443")}
-	p.relay(filepath.Join(d.dir, "relay"))
-	certificate(t, d.dir)
-	shipped, err := os.ReadFile("../../deploy/nginx/nvsess.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
-	site := strings.ReplaceAll(string(shipped), "/etc/nvsess/tls", d.dir)
-	site = strings.ReplaceAll(site, "/run/nvsess/nvsess.sock", filepath.Join(d.dir, "relay"))
-	site = regexp.MustCompile(`(?m)^ *listen \[::].*\n`).ReplaceAllString(site, "")
-	site = regexp.MustCompile(`listen (\d+)`).ReplaceAllString(site, "listen unix:"+d.dir+"/$1")
-	main := "daemon off;\npid " + d.dir + "/pid;\nerror_log stderr;\nevents {}\nhttp {\naccess_log off;\n"
-	if os.Getuid() == 0 {
-		main = "user root;\n" + main // the sockets are root's
-	}
-	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		main += kind + "_temp_path " + filepath.Join(d.dir, kind) + ";\n"
-	}
-	conf := filepath.Join(d.dir, "nginx.conf")
-	if err := os.WriteFile(conf, []byte(main+site+"}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(nginx, "-p", d.dir, "-c", conf)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		_ = cmd.Wait()
-	})
-	d.eventually("nginx listens", func() bool {
-		c, err := net.Dial("unix", p.address)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	p := &proxy{t: t, d: d, address: filepath.Join(d.Dir, "443")}
+	p.relay(filepath.Join(d.Dir, "relay"))
+	selfsigned.Files(t, d.Dir, "localhost")
+	nginx.Start(t, nginx.Options{Dir: d.Dir, Main: "events {}\n", Site: nginx.Shipped(t, d.Dir, filepath.Join(d.Dir, "relay")), Listen: p.address})
 	return p
-}
-
-func certificate(t *testing.T, dir string) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, block := range map[string]*pem.Block{"cert.pem": {Type: "CERTIFICATE", Bytes: der}, "key.pem": {Type: "PRIVATE KEY", Bytes: pkcs}} {
-		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // relay passes connections on to the daemon.
@@ -126,7 +58,7 @@ func (p *proxy) relay(path string) {
 			if err != nil {
 				return
 			}
-			to, err := dial("unix", p.d.sock)
+			to, err := dial("unix", p.d.Sock)
 			if err != nil {
 				from.Close()
 				continue
@@ -171,7 +103,7 @@ func (r *relayed) copy(to, from net.Conn, noted *[]byte) {
 // over them, since it was asked last.
 func (p *proxy) seen() (list []*relayed) {
 	p.t.Helper()
-	p.d.eventually("the connections behind nginx end", func() bool {
+	p.d.Until("the connections behind nginx end", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for _, r := range p.relayed {

@@ -23,7 +23,7 @@ import (
 // operator connects to the operators' socket.
 func (d *daemon) operator() net.Conn {
 	d.t.Helper()
-	c, err := dial("unix", d.admin)
+	c, err := dial("unix", d.Admin)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -39,8 +39,8 @@ func TestOperatorsConnectionsAreHoarded(t *testing.T) {
 	const files = 512
 	attack(t, setting{files: files, unasked: true}, 16*mebi, func(d *daemon) {
 		base := d.descriptors()
-		connected, letGo := aswarm(t, 2000, d.admin)
-		d.eventually("the hoarders have what they get", func() bool { return d.descriptors() >= base+files/8-8 })
+		connected, letGo := aswarm(t, 2000, d.Admin)
+		d.Until("the hoarders have what they get", func() bool { return d.descriptors() >= base+files/8-8 })
 		for range 100 {
 			p := d.open()
 			p.write(text("unharmed"))
@@ -100,7 +100,7 @@ func TestOperatorsSlowRequests(t *testing.T) {
 				turned++ // an answer, or the connection's end
 			}
 		}
-		d.eventually("an operator is heard", func() bool { return d.call("version", nil, nil) == nil })
+		d.Until("an operator is heard", func() bool { return d.call("version", nil, nil) == nil })
 		close(stop)
 		dribble.Wait()
 		for i := range heads {
@@ -263,13 +263,13 @@ func TestOperatorOfAnotherUser(t *testing.T) {
 		t.Skip("no curl")
 	}
 	attack(t, setting{config: "[admin]\nmode = \"0666\"\n"}, 16*mebi, func(d *daemon) {
-		if err := os.Chmod(d.dir, 0o755); err != nil {
+		if err := os.Chmod(d.Dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
 		var all sync.WaitGroup
 		for range 40 {
 			all.Go(func() {
-				cmd := exec.Command(curl, "-sS", "--unix-socket", d.admin, "-d", `{"code":1000}`, "http://x/v1/restart", "http://x/v1/sesses")
+				cmd := exec.Command(curl, "-sS", "--unix-socket", d.Admin, "-d", `{"code":1000}`, "http://x/v1/restart", "http://x/v1/sesses")
 				cmd.Dir = "/"
 				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL}
 				out, _ := cmd.CombinedOutput() // beyond the first few it is cut off
@@ -279,7 +279,7 @@ func TestOperatorOfAnotherUser(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n := d.count(`"operator refused"`); n == 0 || n > 80 {
+		if n := d.Count(`"operator refused"`); n == 0 || n > 80 {
 			t.Errorf("%d lines about it", n)
 		}
 	})
@@ -317,6 +317,6 @@ func TestOperatorsJavaScriptInBulk(t *testing.T) {
 		}
 		all.Wait()
 		p.Close()
-		d.eventually("JavaScript goes on", func() bool { return d.js("1 + 1") == "2" })
+		d.Until("JavaScript goes on", func() bool { return d.js("1 + 1") == "2" })
 	})
 }

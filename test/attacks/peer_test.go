@@ -53,9 +53,9 @@ func isFull(err error) bool { return strings.Contains(err.Error(), "resource tem
 // raw connects to the daemon's unix socket, or else over TCP.
 func (d *daemon) raw(network string) *peer {
 	d.t.Helper()
-	address := d.sock
+	address := d.Sock
 	if network == "tcp" {
-		address = d.tcp
+		address = d.TCP
 	}
 	c, err := dial(network, address)
 	if err != nil {

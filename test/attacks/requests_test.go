@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nvsess/nvsess/internal/selfsigned"
 )
 
 // A thousand sessions whose requests are as heavy as may be, with thousands of
@@ -59,7 +61,7 @@ func TestHeavyRequests(t *testing.T) {
 func TestTLSThatNeverSpeaks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	certificate(t, dir)
+	selfsigned.Files(t, dir, "localhost")
 	config := fmt.Sprintf("tls_cert = %q\ntls_key = %q\n[handshake]\ntimeout = \"2s\"\n[close]\ntimeout = \"500ms\"", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	attack(t, setting{config: config}, 48*mebi, func(d *daemon) {
 		const each = 60

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // evil is what a peer would like an operator's terminal to be told: to clear
@@ -133,8 +135,8 @@ type screen struct {
 
 func (d *daemon) screen(args ...string) *screen {
 	d.t.Helper()
-	cmd := exec.Command(filepath.Join(binDir, "nvsessctl"), append([]string{"-s", d.admin}, args...)...)
-	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "XDG_STATE_HOME="+d.dir, "PAGER=cat")
+	cmd := d.Command(d.t.Context(), args...)
+	cmd.Env = append(os.Environ(), "TERM=xterm-256color", "XDG_STATE_HOME="+d.Dir, "PAGER=cat")
 	tty, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 50, Cols: 150})
 	if err != nil {
 		d.t.Fatal(err)
@@ -240,7 +242,7 @@ func TestNothingReachesTheTerminalRaw(t *testing.T) {
 				console.shows("begun\r\n", "")
 				chatter(d)
 				chatter(d)
-				d.eventually("JavaScript has heard the last of it", func() bool { return d.count("4000") >= 2 || d.count("not_logged") > 0 })
+				d.Until("JavaScript has heard the last of it", func() bool { return d.Count("4000") >= 2 || d.Count("not_logged") > 0 })
 				for _, line := range []string{"sesses", "sess_filter -l path~.", "rgx_sess_filter x64", "lst_sess --request", "srv.sesses_", "srv.lst_sess().req_",
 					"throw new Error(srv.lst_sess().req_.resource)", "`${srv.lst_sess().req_.resourceURL.query[Object.keys(srv.lst_sess().req_.resourceURL.query)[0]]}`"} {
 					console.shows("> ", line+"\r")
@@ -257,9 +259,9 @@ func TestNothingReachesTheTerminalRaw(t *testing.T) {
 				}
 				once(t, d, quiet)
 				leave()
-				harmless(t, "the log", d.said())
-				unforged(t, "the log", d.said())
-				if d.count("FORGED") == 0 || d.count("handshake refused") < 5 {
+				harmless(t, "the log", d.Said())
+				unforged(t, "the log", d.Said())
+				if d.Count("FORGED") == 0 || d.Count("handshake refused") < 5 {
 					t.Error("the log has nothing of it")
 				}
 			})
@@ -316,18 +318,18 @@ func TestTmuxIsWhatItWas(t *testing.T) {
 		_, leave := infest(d)
 		run := func(args ...string) string {
 			t.Helper()
-			out, err := exec.Command(tmux, append([]string{"-S", filepath.Join(d.dir, "t"), "-f", "/dev/null"}, args...)...).CombinedOutput()
+			out, err := exec.Command(tmux, append([]string{"-S", filepath.Join(d.Dir, "t"), "-f", "/dev/null"}, args...)...).CombinedOutput()
 			if err != nil {
 				t.Fatalf("tmux %q: %v %s", args, err, out)
 			}
 			return string(out)
 		}
-		ctl := filepath.Join(binDir, "nvsessctl") + " -s " + d.admin
+		ctl := filepath.Join(nvsessd.Programs(t), "nvsessctl") + " -s " + d.Admin
 		run("new-session", "-d", "-x", "200", "-y", "50", "echo the first line; "+ctl+" fst_sess; "+ctl+" lst_sess; "+ctl+" sesses -l; "+
 			ctl+" js 'srv.sesses_' | tail -n 3; echo the last line; exec cat")
 		defer run("kill-server")
 		run("select-pane", "-T", "the operator's")
-		d.eventually("all is shown", func() bool { return strings.Contains(run("capture-pane", "-p", "-S", "-", "-E", "-"), "the last line") })
+		d.Until("all is shown", func() bool { return strings.Contains(run("capture-pane", "-p", "-S", "-", "-E", "-"), "the last line") })
 		screen := run("capture-pane", "-p", "-e", "-S", "-", "-E", "-")
 		if title := strings.TrimSpace(run("display-message", "-p", "#{pane_title}")); title != "the operator's" {
 			t.Errorf("the title is %q", title)

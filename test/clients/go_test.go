@@ -3,8 +3,6 @@ package clients
 import (
 	"bytes"
 	"encoding/json"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +43,7 @@ func must(t *testing.T, err error) {
 
 func TestGoClient(t *testing.T) {
 	d := start(t, "echo", "[keepalive]\ninterval = \"400ms\"\n")
-	d.ctl("handlers", "creq", "echo")
+	d.Ctl("handlers", "creq", "echo")
 	for _, url := range []string{d.url + "a/b?c=d", d.unix, d.unix + ":/a/b?c=d"} {
 		text, object, binary := make(chan string, 10), make(chan string, 10), make(chan []byte, 10)
 		pings := make(chan bool, 10_000)
@@ -81,7 +79,7 @@ func TestGoClient(t *testing.T) {
 		if _, err := c.Ping(ctx); err != nil {
 			t.Error(err)
 		}
-		if answer := d.ctl("--json", "send_jrr_sreq", id, `"?"`); !strings.Contains(answer, `{"got":"?"}`) {
+		if answer := d.Ctl("--json", "send_jrr_sreq", id, `"?"`); !strings.Contains(answer, `{"got":"?"}`) {
 			t.Errorf("answer: %s", answer)
 		}
 		for range 7 { // two a interval: alive after three
@@ -94,13 +92,13 @@ func TestGoClient(t *testing.T) {
 	closed := make(chan *client.CloseError, 2)
 	handlers := client.WithHandlers(client.Handlers{Close: func(_ *client.Conn, err *client.CloseError) { closed <- err }})
 	dial(t, d.url, handlers)
-	d.ctl("close", "lst", "4001", "because")
+	d.Ctl("close", "lst", "4001", "because")
 	if why := recv(t, closed); why.Code != 4001 || why.Reason != "because" || !why.Remote {
 		t.Errorf("closed for %v", why)
 	}
 	left := start(t, "handlers", "")
 	dial(t, left.url, handlers)
-	left.terminate()
+	left.Terminate()
 	if why := recv(t, closed); why.Code != client.CloseGoingAway || !why.Remote {
 		t.Errorf("closed for %v", why)
 	}
@@ -136,9 +134,9 @@ func TestGoForward(t *testing.T) {
 
 func TestConnectCommand(t *testing.T) {
 	d := start(t, "echo", "")
-	d.ctl("handlers", "creq", "echo")
+	d.Ctl("handlers", "creq", "echo")
 	connect := func(stdin string, args ...string) string {
-		cmd := exec.CommandContext(within(t), filepath.Join(binDir, "nvsessctl"), append([]string{"connect"}, args...)...)
+		cmd := d.Command(within(t), append([]string{"connect"}, args...)...)
 		cmd.Stdin = strings.NewReader(stdin)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -159,9 +157,9 @@ func TestConnectCommand(t *testing.T) {
 	// A request of the operator's is answered while connect waits for it.
 	answered := make(chan string)
 	go func() { answered <- connect("", d.unix, "--auto-echo", "-n", "1") }()
-	for d.ctl("sesses") == "Map(0) {}\n" { // each call is a process: no busy loop
+	for d.Ctl("sesses") == "Map(0) {}" { // each call is a process: no busy loop
 	}
-	if answer := d.ctl("--json", "send_jrr_sreq", "lst", `{"q":[1]}`); !strings.Contains(answer, `{"q":[1]}`) {
+	if answer := d.Ctl("--json", "send_jrr_sreq", "lst", `{"q":[1]}`); !strings.Contains(answer, `{"q":[1]}`) {
 		t.Errorf("answer: %s", answer)
 	}
 	if out := recv(t, answered); !strings.Contains(out, " sreq ") || !strings.Contains(out, " cres ") {

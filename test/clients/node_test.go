@@ -82,7 +82,7 @@ func TestNodeCompression(t *testing.T) {
 		t.Run(tt.config+tt.options, func(t *testing.T) {
 			d := start(t, "echo", tt.config)
 			node(t, nil, "echo.js", "ws", d.url, tt.name, tt.options)
-			stats := d.ctl("--json", "stats")
+			stats := d.Ctl("--json", "stats")
 			if strings.Contains(stats, `"inflated":0,`) != (tt.name == "") || strings.Contains(stats, `"deflated":0,`) != (tt.name == "" || strings.Contains(tt.config, "receive_only")) {
 				t.Errorf("stats: %s", stats)
 			}
@@ -109,7 +109,7 @@ func TestNodeCloseCodes(t *testing.T) {
 				if len(words) == 3 {
 					args = append(args, words[2])
 				}
-				d.ctl(args...)
+				d.Ctl(args...)
 			}, "close.js", library, d.url)
 		})
 	}
@@ -120,23 +120,23 @@ func TestStockBehaviour(t *testing.T) {
 	needNode(t)
 	const interval = "800"
 	d := start(t, "handlers", "[keepalive]\ninterval = \""+interval+"ms\"\ngrace = \"300ms\"\n[close]\ntimeout = \"200ms\"\n")
-	d.ctl("handlers", "creq", "echo")
+	d.Ctl("handlers", "creq", "echo")
 	var said []string
 	node(t, func(line string, input io.WriteCloser) {
 		said = append(said, line)
 		switch line {
 		case "ready":
-			if answer := d.ctl("--json", "send_jrr_sreq", "lst", `{"hi":"you must reply"}`); !strings.Contains(answer, `"___cres___"`) ||
+			if answer := d.Ctl("--json", "send_jrr_sreq", "lst", `{"hi":"you must reply"}`); !strings.Contains(answer, `"___cres___"`) ||
 				!strings.Contains(answer, `{"echo":{"hi":"you must reply"}}`) {
 				t.Errorf("answer: %s", answer)
 			}
-			if answer := d.ctl("jbroadcast_until_all_client_reply", `[1]`); !strings.Contains(answer, `{"echo":[1]}`) {
+			if answer := d.Ctl("jbroadcast_until_all_client_reply", `[1]`); !strings.Contains(answer, `{"echo":[1]}`) {
 				t.Errorf("answers: %s", answer)
 			}
 		case "silent":
-			for !t.Failed() && d.ctl("sesses") != "Map(0) {}\n" { // each call is a process: no busy loop
+			for !t.Failed() && d.Ctl("sesses") != "Map(0) {}" { // each call is a process: no busy loop
 			}
-			if stats := d.ctl("--json", "stats"); !strings.Contains(stats, `"keepalive_timeouts":1,`) {
+			if stats := d.Ctl("--json", "stats"); !strings.Contains(stats, `"keepalive_timeouts":1,`) {
 				t.Errorf("stats: %s", stats)
 			}
 		}

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +31,7 @@ func TestSessions(t *testing.T) {
 			d := startDaemon(t, "mode = \"echo\"\n")
 			p := before(t, d, configuration, "", nil)
 			base := p.memory(t)
-			cmd := exec.Command(filepath.Join(programs, "nvsessctl"), "tst", "-n", fmt.Sprint(n), "--wait", "0", "--duration", "10s", "--echo", "--every", "2s",
+			cmd := d.Command(t.Context(), "tst", "-n", fmt.Sprint(n), "--wait", "0", "--duration", "10s", "--echo", "--every", "2s",
 				"--timeout", "2m", "--insecure", "--json", "--quiet", "--fail-on-loss", p.url)
 			var out, complaints bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &complaints
@@ -120,7 +118,7 @@ func TestReload(t *testing.T) {
 				}
 				t.Logf("the last of %d sessions was cut off %v after the new worker was there", n, time.Since(begin).Round(10*time.Millisecond))
 				p.gone(old)
-				d.eventually("the daemon notices", func() bool { return d.sessions() == 1 })
+				d.Until("the daemon notices", func() bool { return d.sessions() == 1 })
 			}
 			if !answers(after) {
 				t.Errorf("a session of the new worker was dropped: %v", after.Err())
@@ -154,7 +152,7 @@ func TestSilence(t *testing.T) {
 		case <-time.After(patience):
 			t.Error("nginx keeps a silent session")
 		}
-		d.eventually("the daemon notices", func() bool { return d.sessions() == 0 })
+		d.Until("the daemon notices", func() bool { return d.sessions() == 0 })
 	})
 }
 
@@ -167,16 +165,15 @@ func TestForwardedAddress(t *testing.T) {
 		url          func(*daemon) string
 		want         string
 	}{
-		{"over the unix socket", "", func(d *daemon) string { return "ws+unix://" + d.sock }, "203.0.113.9"},
-		{"over TCP", "", func(d *daemon) string { return "ws://" + d.tcp + "/" }, "127.0.0.1"},
-		{"over TCP, trusted", "[handshake]\ntrusted_proxies = [\"unix\", \"127.0.0.1\"]\n", func(d *daemon) string { return "ws://" + d.tcp + "/" }, "203.0.113.9"},
-		{"over the unix socket, nobody trusted", "[handshake]\ntrusted_proxies = []\n", func(d *daemon) string { return "ws+unix://" + d.sock }, ""},
+		{"over the unix socket", "", func(d *daemon) string { return "ws+unix://" + d.Sock }, "203.0.113.9"},
+		{"over TCP", "", func(d *daemon) string { return "ws://" + d.TCP + "/" }, "127.0.0.1"},
+		{"over TCP, trusted", "[handshake]\ntrusted_proxies = [\"unix\", \"127.0.0.1\"]\n", func(d *daemon) string { return "ws://" + d.TCP + "/" }, "203.0.113.9"},
+		{"over the unix socket, nobody trusted", "[handshake]\ntrusted_proxies = []\n", func(d *daemon) string { return "ws+unix://" + d.Sock }, ""},
 		{"through nginx", "", func(d *daemon) string { return before(t, d, "deploy", "", nil).url }, "127.0.0.1"},
 		{"through generated nginx", "", func(d *daemon) string { return before(t, d, "gen", "", nil).url }, "127.0.0.1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := startDaemon(t, test.config)
-			d.t = t
 			open(t, test.url(d), claim)
 			if got := d.remotes(); !slices.Equal(got, []string{test.want}) {
 				t.Errorf("the daemon sees %q, not %q", got, test.want)

@@ -44,8 +44,8 @@ func TestKillIsNoticed(t *testing.T) {
 				o.BroadcastEvery = 0 // of it everybody has something under way
 			}
 			o.Do = func(context.Context, int) error {
-				err := d.cmd.Process.Kill()
-				<-d.ended
+				err := d.Cmd.Process.Kill()
+				<-d.Ended
 				return err
 			}
 			r, text := report(t, o)
@@ -63,14 +63,14 @@ func TestKillIsNoticed(t *testing.T) {
 func TestStop(t *testing.T) {
 	d := start(t, "v1")
 	o := d.load(swarm.Stop)
-	o.Do = func(context.Context, int) error { return d.cmd.Process.Signal(syscall.SIGTERM) }
+	o.Do = func(context.Context, int) error { return d.Cmd.Process.Signal(syscall.SIGTERM) }
 	if r := check(t, o); r.Closed["1001"] < o.Sessions {
 		t.Errorf("closed: %v", r.Closed)
 	}
 	d = start(t, "v1")
 	o = d.load(swarm.None)
 	o.Patience = patience / 12
-	o.Do = func(context.Context, int) error { return d.cmd.Process.Signal(syscall.SIGTERM) }
+	o.Do = func(context.Context, int) error { return d.Cmd.Process.Signal(syscall.SIGTERM) }
 	if r, text := report(t, o); r.OK || r.Closed["1001"] < o.Sessions {
 		t.Errorf("it was not noticed:\n%s", text)
 	}
@@ -90,7 +90,7 @@ func TestCommand(t *testing.T) {
 		{[]string{"-do", "true", "-times", "2", "-every-max", "200ms"}, 0, true},
 		{[]string{"-do", "false"}, 1, false},
 		{[]string{"-max-pause", "1ns"}, 1, false},
-		{[]string{"-do", fmt.Sprintf("kill -9 %d", d.cmd.Process.Pid)}, 1, false},
+		{[]string{"-do", fmt.Sprintf("kill -9 %d", d.Cmd.Process.Pid)}, 1, false},
 	} {
 		cmd := exec.Command(command, append(args, c.more...)...)
 		out, _ := cmd.Output() // its code is looked at

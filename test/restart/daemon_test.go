@@ -7,64 +7,38 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/nvsess/nvsess/test/continuity/swarm"
-	"github.com/nvsess/nvsess/test/systembox"
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // A daemon runs by itself, from a binary that can be replaced.
 type daemon struct {
+	nvsessd.Process
 	t        *testing.T
 	dir      string
 	binary   string
 	config   string
 	programs string // where nvsessctl is
-	cmd      *exec.Cmd
-	ended    chan struct{} // closed when it has
 }
 
 // start runs a daemon of a version.
 func start(t *testing.T, version string) *daemon {
 	t.Helper()
-	d := &daemon{t: t, programs: programs(t, version), ended: make(chan struct{})}
+	d := &daemon{t: t, programs: programs(t, version)}
 	var err error
 	if d.dir, err = os.MkdirTemp("", "rs"); err != nil { // short enough for sockets
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { os.RemoveAll(d.dir) })
 	d.binary, d.config = filepath.Join(d.dir, "nvsessd"), filepath.Join(d.dir, "c.toml")
 	d.replace(version)
 	d.configure(configuration)
-	log, err := os.Create(filepath.Join(d.dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	d.cmd = exec.Command(d.binary, "-config", d.config)
-	d.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "RUNTIME_DIRECTORY=" + d.dir}
-	d.cmd.Stderr = log
-	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		_ = d.cmd.Wait()
-		close(d.ended)
-	}()
-	t.Cleanup(func() {
-		_ = d.cmd.Process.Kill()
-		<-d.ended
-		if t.Failed() {
-			t.Logf("the daemon said, besides operators' commands:\n%s", d.log("operator command"))
-		}
-		os.RemoveAll(d.dir)
-	})
-	systembox.Eventually(t, "the daemon", func() (string, bool) {
-		_, err := os.Stat(d.admin())
-		return fmt.Sprint(err), err == nil
-	})
+	d.Cmd = exec.Command(d.binary, "-config", d.config)
+	d.Cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "RUNTIME_DIRECTORY=" + d.dir}
+	d.Start(t)
+	d.Logged("ready")
 	return d
 }
 
@@ -100,42 +74,6 @@ func (d *daemon) ctl(args ...string) (string, error) {
 	cmd := exec.Command(filepath.Join(d.programs, "nvsessctl"), append([]string{"-s", d.admin()}, args...)...)
 	out, err := cmd.CombinedOutput()
 	return strings.TrimSpace(string(out)), err
-}
-
-// log is what the daemon has said so far, less lines with a message.
-func (d *daemon) log(without string) string {
-	data, err := os.ReadFile(filepath.Join(d.dir, "log"))
-	if err != nil {
-		return err.Error()
-	}
-	var b strings.Builder
-	for line := range strings.Lines(string(data)) {
-		if !strings.Contains(line, `"msg":"`+without+`"`) {
-			b.WriteString(line)
-		}
-	}
-	return b.String()
-}
-
-// said counts the lines with a message.
-func (d *daemon) said(msg string) (n int) {
-	for line := range strings.Lines(d.log("")) {
-		var l struct{ Msg string }
-		if json.Unmarshal([]byte(line), &l) == nil && l.Msg == msg {
-			n++
-		}
-	}
-	return n
-}
-
-// await waits until something has been said so often.
-func (d *daemon) await(msg string, times int) error {
-	for limit := time.Now().Add(patience); d.said(msg) < times; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(limit) {
-			return fmt.Errorf("after %v the daemon has said %q %d times, not %d", patience, msg, d.said(msg), times)
-		}
-	}
-	return nil
 }
 
 func (d *daemon) load(expect swarm.Expect) swarm.Options {

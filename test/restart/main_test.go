@@ -3,7 +3,6 @@ package restart
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nvsess/nvsess/test/continuity/swarm"
+	"github.com/nvsess/nvsess/test/nvsessd"
 	"github.com/nvsess/nvsess/test/systembox"
 )
 
@@ -48,13 +48,9 @@ func programs(t *testing.T, version string, set ...string) string {
 	}
 	systembox.Need(t, "go")
 	dir := filepath.Join(built.dir, version)
-	flags := "-X main.version=" + version
-	for _, s := range set {
-		flags += " -X " + s
+	if err := nvsessd.Build(dir, append(set, "main.version="+version)...); err != nil {
+		t.Fatal(err)
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", flags, "-o", dir+"/", "../../cmd/nvsessd", "../../cmd/nvsessctl")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	systembox.Output(t, cmd)
 	built.programs[version] = dir
 	return dir
 }

@@ -15,13 +15,16 @@ import (
 	"github.com/nvsess/nvsess/test/continuity/swarm"
 )
 
+// resumed is in a line of the log after each upgrade.
+const resumed = `"msg":"resumed"`
+
 var upgraded = regexp.MustCompile(`^upgraded: (\S+) -> (\S+), (\d+) sessions kept, paused \S+$`)
 
 // is checks that a daemon is of that version and still the same process.
 func (d *daemon) is(version string) {
 	d.t.Helper()
-	if v, pid := d.version(); v != version || pid != d.cmd.Process.Pid {
-		d.t.Errorf("it is %s with pid %d, not %s with %d", v, pid, version, d.cmd.Process.Pid)
+	if v, pid := d.version(); v != version || pid != d.Cmd.Process.Pid {
+		d.t.Errorf("it is %s with pid %d, not %s with %d", v, pid, version, d.Cmd.Process.Pid)
 	}
 }
 
@@ -46,7 +49,7 @@ func TestUpgradeByCommand(t *testing.T) {
 	}
 	check(t, o)
 	d.is("v1")
-	if n := d.said("resumed"); n != o.Times {
+	if n := d.Count(resumed); n != o.Times {
 		t.Errorf("the log tells of %d upgrades, not %d", n, o.Times)
 	}
 }
@@ -59,10 +62,10 @@ func TestUpgradeBySignal(t *testing.T) {
 	o.Times = 3
 	o.Do = func(_ context.Context, n int) error {
 		d.replace([]string{"v2", "v1", "v2"}[n])
-		if err := d.cmd.Process.Signal(syscall.SIGUSR2); err != nil {
+		if err := d.Cmd.Process.Signal(syscall.SIGUSR2); err != nil {
 			return err
 		}
-		return d.await("resumed", n+1)
+		return d.Await(fmt.Sprintf("resumed %d times", n+1), func() bool { return d.Count(resumed) > n })
 	}
 	check(t, o)
 	d.is("v2")
@@ -137,8 +140,11 @@ func TestUpgradeRefused(t *testing.T) {
 			return fmt.Errorf("%s: it was taken: %s", c.name, out)
 		case !c.why.MatchString(out):
 			return fmt.Errorf("%s: it does not say why: %s", c.name, out)
-		case d.cmd.ProcessState != nil:
+		}
+		select {
+		case <-d.Ended:
 			return errors.New(c.name + ": the daemon is gone")
+		default:
 		}
 		if v, _ := d.version(); v != "v1" {
 			return fmt.Errorf("%s: it is %s", c.name, v)
@@ -163,7 +169,7 @@ func TestUpgradesAtOnce(t *testing.T) {
 		for i := range outs {
 			all.Go(func() {
 				outs[i], errs[i] = d.ctl("upgrade")
-				_ = d.cmd.Process.Signal(syscall.SIGUSR2)
+				_ = d.Cmd.Process.Signal(syscall.SIGUSR2)
 			})
 		}
 		all.Wait()

@@ -1,11 +1,11 @@
 package systembox
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/nvsess/nvsess/test/nvsessd"
 )
 
 // What is installed, seen from a package of tests.
@@ -23,9 +23,9 @@ func Build(t *testing.T, version string) (dir string) {
 	t.Helper()
 	Need(t, "go")
 	dir = t.TempDir()
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X main.version="+version, "-o", dir+"/", "../../cmd/nvsessd", "../../cmd/nvsessctl")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0") // as "make build" does
-	Output(t, cmd)
+	if err := nvsessd.Build(dir, "main.version="+version); err != nil {
+		t.Fatal(err)
+	}
 	return dir
 }
 

@@ -113,10 +113,9 @@ func (b box) keepsSessions(t *testing.T) bool {
 	return reload != "" && !strings.Contains(reload, "-HUP")
 }
 
-// What an operator does with the package, in a clean system: install, use, upgrade, upgrade with a mistake, remove, install, purge.
-func TestPackage(t *testing.T) {
-	systembox.Need(t, "apt-get", "dpkg-deb", "nsenter")
-	first, second := buildPackage(t, "1.0.0", "deb"), buildPackage(t, "1.0.1", "deb")
+// boot gives a box without the daemon.
+func boot(t *testing.T) box {
+	t.Helper()
 	b := box{systembox.Boot(t)}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -124,6 +123,14 @@ func TestPackage(t *testing.T) {
 			t.Logf("the journal:\n%s", log)
 		}
 	})
+	return b
+}
+
+// What an operator does with the package, in a clean system: install, use, upgrade, upgrade with a mistake, remove, install, purge.
+func TestPackage(t *testing.T) {
+	systembox.Need(t, "apt-get", "dpkg-deb", "nsenter")
+	first, second := buildPackage(t, "1.0.0", "deb"), buildPackage(t, "1.0.1", "deb")
+	b := boot(t)
 	b.Install(t, first, "/opt/first.deb", 0o644)
 	b.Install(t, second, "/opt/second.deb", 0o644)
 	_, _ = b.Try("rm", "-rf", "/usr/sbin/policy-rc.d", "/etc/dpkg/dpkg.cfg.d", "/var/lib/man-db/auto-update")
@@ -238,13 +245,7 @@ func TestPackage(t *testing.T) {
 func TestPackageRPM(t *testing.T) {
 	systembox.Need(t, "rpm", "nsenter")
 	first, second := buildPackage(t, "1.0.0", "rpm"), buildPackage(t, "1.0.1", "rpm")
-	b := box{systembox.Boot(t)}
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := b.Try("journalctl", "--no-pager", "-o", "short-precise", "-u", "nvsessd*")
-			t.Logf("the journal:\n%s", log)
-		}
-	})
+	b := boot(t)
 	b.Install(t, first, "/opt/first.rpm", 0o644)
 	b.Install(t, second, "/opt/second.rpm", 0o644)
 	b.Run(t, "rpm", "-i", "--nodeps", "/opt/first.rpm")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/nvsess/nvsess/internal/selfsigned"
 	"github.com/nvsess/nvsess/test/systembox"
 )
 
@@ -38,7 +39,7 @@ func installed(t *testing.T) (b box, cert string) {
 	systembox.Need(t, "go", "nginx", "systemd-run")
 	b = box{systembox.Installed(t, systembox.Build(t, "devel"))}
 	b.Install(t, nginxUse, "/etc/nginx/conf.d/nvsess.conf", 0o644)
-	cert, key := selfSigned(t)
+	cert, key := selfsigned.PEM(t, host)
 	b.Write(t, "/etc/nvsess/tls/cert.pem", cert, 0o644)
 	b.Write(t, "/etc/nvsess/tls/key.pem", key, 0o600)
 	b.Write(t, "/etc/nginx/box.conf", nginxMain, 0o644)

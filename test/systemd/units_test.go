@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nvsess/nvsess/internal/selfsigned"
 	"github.com/nvsess/nvsess/test/systembox"
 )
 
@@ -45,12 +46,7 @@ func TestServiceIsConfined(t *testing.T) {
 func TestNginxTakesTheConfiguration(t *testing.T) {
 	systembox.Need(t, "nginx")
 	dir := t.TempDir()
-	cert, key := selfSigned(t)
-	for name, data := range map[string]string{"cert.pem": cert, "key.pem": key} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	selfsigned.Files(t, dir, host)
 	data, err := os.ReadFile(nginxUse)
 	if err != nil {
 		t.Fatal(err)

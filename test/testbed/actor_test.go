@@ -30,7 +30,7 @@ type console struct {
 func newConsole(d *daemon) *console {
 	d.t.Helper()
 	c := &console{d: d, lines: make(chan string, 1000)}
-	cmd := exec.CommandContext(d.consoleCtx, filepath.Join(binDir, "nvsessctl"), "-s", d.admin, "js_output")
+	cmd := d.Command(d.consoleCtx, "js_output")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		d.t.Fatal(err)

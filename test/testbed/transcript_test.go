@@ -84,11 +84,11 @@ type stage struct {
 
 func newStage(t *testing.T, file string, d *daemon) *stage {
 	return &stage{
-		t: t, file: file, dir: d.dir,
+		t: t, file: file, dir: d.Dir,
 		actors: map[string]actor{"console": newConsole(d), "node": newShell(t)},
 		late:   make(map[string][]chan string),
 		said:   []string{"/run/user/1000/nvsess/nvsess.sock", "127.0.0.1:18888", "18888", "/home/ada/"},
-		is:     []string{d.sock, d.tcp, d.tcp[strings.LastIndex(d.tcp, ":")+1:], d.dir + "/"},
+		is:     []string{d.Sock, d.TCP, d.TCP[strings.LastIndex(d.TCP, ":")+1:], d.Dir + "/"},
 	}
 }
 

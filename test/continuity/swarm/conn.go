@@ -89,6 +89,12 @@ func (s *Swarm) put(c *conn, opcode byte, payload []byte) {
 	if c.state != stateOpen {
 		return
 	}
+	if len(c.heldBytes) > 0 { // it is within a frame or a message, and ends that first
+		if c.role != roleLeaving {
+			c.heldBytes = s.appendFrame(c, c.heldBytes, opcode, payload)
+		}
+		return
+	}
 	c.out = s.appendFrame(c, c.out, opcode, payload)
 	s.flush(c)
 }

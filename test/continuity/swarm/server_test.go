@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 )
@@ -23,6 +24,7 @@ type faulty struct {
 	change func(number int, b []byte) [][]byte
 	answer func(b []byte) [][]byte // the same of answers to requests
 	greet  int                     // further greetings
+	pings  bool                    // all the time
 	// after is the message of the faulty session after which end is done.
 	after int
 	end   func(p *peer)
@@ -102,6 +104,21 @@ func (f *faulty) session(c *peer) {
 		for range f.greet {
 			send(ws.OpText, greeting)
 		}
+	}
+	if f.pings {
+		over := make(chan struct{})
+		defer close(over)
+		go func() {
+			for {
+				send(ws.OpPing, []byte("ping"))
+				send(ws.OpText, []byte(`{"___type___":"___ping___","___id___":"x","___data___":1}`))
+				select {
+				case <-over:
+					return
+				case <-time.After(10 * time.Millisecond):
+				}
+			}
+		}()
 	}
 	var whole []byte
 	var kind ws.OpCode

@@ -34,6 +34,14 @@ func TestNothingIsWrong(t *testing.T) {
 	}
 }
 
+// A session that is asked for a sign of life within a frame ends that frame first.
+func TestPingsWithinFrames(t *testing.T) {
+	r, err := Run(t.Context(), small((&faulty{pings: true}).serve(t), None))
+	if err != nil || !r.OK {
+		t.Fatalf("%v\n%s", err, printed(r))
+	}
+}
+
 func printed(r *Report) string {
 	var b bytes.Buffer
 	if r != nil {
