@@ -53,7 +53,7 @@ func (s *Server) Export(w *snapshot.Writer) (fds []int) {
 			fds = append(fds, int(c.fd))
 		}
 	})
-	w.Uint(uint64(uint32(s.nextGen.Load())))
+	w.Uint(s.lastKey.Load())
 	x.exportShared(list)
 	w.Uint(uint64(len(list)))
 	for _, c := range list {

@@ -26,7 +26,7 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 	if err := s.makeLoops(); err != nil {
 		return done, err
 	}
-	s.setNextGen(int32(r.Uint()))
+	s.passKey(r.Uint())
 	shared := make([]Frame, r.Count())
 	for i := range shared {
 		shared[i] = wired(append([]byte(nil), r.Bytes()...))

@@ -23,8 +23,9 @@ func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 		return nil, fmt.Errorf("unknown state %d", state)
 	}
 	has := r.Uint()
-	c := &Conn{loop: l, fd: x.fd, gen: int32(key & (1<<30 - 1))}
-	x.srv.setNextGen(c.gen)
+	c := &Conn{loop: l, fd: x.fd}
+	c.setKey(key)
+	x.srv.passKey(c.key())
 	c.peer = &unixPeer
 	if network, addr := r.String(), r.Bytes(); network != unixPeer.Network {
 		c.peer = &Peer{Network: network}
