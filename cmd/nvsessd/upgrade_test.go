@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/nvsess/nvsess/internal/admin"
 )
@@ -103,4 +106,109 @@ func TestFailedExecChangesNothing(t *testing.T) {
 	p.signal(syscall.SIGTERM)
 	a.isClosed(t, 1001, goodbye)
 	p.ends(0)
+}
+
+// What JavaScript is at when the daemon is replaced it is told once more, and can
+// ask whether that is so; what the session has sent since comes after it, in order.
+func TestUpgradeRepeatsWhatJavaScriptIsAt(t *testing.T) {
+	t.Parallel()
+	handlers := filepath.Join(t.TempDir(), "h.js")
+	text := `srv.regis_$str_handle$(async (s, conn) => {
+		conn.ssend('begun ' + s + ' ' + srv.repeated_);
+		if (s === 'slow' && !srv.repeated_) await new Promise(() => {});
+		await null;
+		conn.ssend('done ' + s + ' ' + srv.repeated_);
+	});
+	srv.regis_$bin_handle$(async (length, data, conn) => {
+		conn.ssend([...data].join());
+		data.fill(0);
+		if (!srv.repeated_) await new Promise(() => {});
+	})`
+	if err := os.WriteFile(handlers, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, configured(t, fmt.Sprintf("mode = \"handlers\"\nhandlers = %q\nscript.timeout = \"1h\"\n", handlers)))
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "slow")
+	g.hears(t, "begun slow false")
+	g.say(t, "a")
+	g.say(t, "b")
+	other := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	if err := other.SendBinary(t.Context(), []byte{1, 2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	other.hears(t, "1,2,3")
+	if err := p.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	other.hears(t, "1,2,3")
+	for _, s := range []string{"begun slow true", "done slow true", "begun a false", "done a false", "begun b false", "done b false"} {
+		g.hears(t, s)
+	}
+}
+
+// A webhook that is told something once more can see that it is the same.
+func TestUpgradeRepeatsWhatTheWebhookIsTold(t *testing.T) {
+	t.Parallel()
+	sock := filepath.Join(t.TempDir(), "app.sock")
+	ln, err := net.Listen("unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type event struct {
+		ID, Text string
+		Attempt  int
+	}
+	events := make(chan event, 100)
+	app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var e event
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+			t.Error(err)
+		}
+		events <- e
+		if e.Text == "slow" && e.Attempt < 3 {
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"reply_text":%q}`, "heard "+e.Text)
+	})}
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(ln) }()
+	t.Cleanup(func() { app.Close(); <-served })
+
+	p := launch(t, configured(t, fmt.Sprintf("webhook = \"http+unix://%s:/hook\"\n[webhooks]\nevents = [\"string\"]\ntimeout = \"5m\"\n", sock)))
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "slow")
+	g.say(t, "next")
+	told := func() (e event) {
+		select {
+		case e = <-events:
+		case <-time.After(patience):
+			t.Fatal("it is told nothing")
+		}
+		return e
+	}
+	var first event
+	for n := range 3 {
+		e := told()
+		if n == 0 {
+			first = e
+		}
+		if e != (event{first.ID, "slow", n + 1}) {
+			t.Errorf("it was told %+v, and before %+v", e, first)
+		}
+		if n < 2 {
+			if err := p.upgrade(successor(t, ":")); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	g.hears(t, "heard slow")
+	g.hears(t, "heard next")
+	if e := told(); e.ID == first.ID || e.Attempt != 1 {
+		t.Errorf("the next one is %+v", e)
+	}
 }

@@ -175,17 +175,19 @@ func (in *inbox) next() {
 	next.backend.Handle(next)
 }
 
-// left is what waits, and before it what its backend has not done with, if that
-// can be handled twice.
-func (in *inbox) left() []*Call {
+// left is what waits, and before it what its backend has not done with; and what
+// is known of the first, which alone may have been tried.
+func (in *inbox) left() (list []*Call, id string, attempts int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	list = in.queue
 	if in.now != nil {
-		if r, ok := in.now.backend.(Repeater); ok && r.Repeats() {
-			return append([]*Call{in.now}, in.queue...)
-		}
+		list = append([]*Call{in.now}, list...)
 	}
-	return in.queue
+	if len(list) > 0 {
+		id, attempts = list[0].id, list[0].attempts
+	}
+	return list, id, attempts
 }
 
 // stalls is the inboxes that have something for their backends while none may go

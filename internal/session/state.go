@@ -22,7 +22,7 @@ import (
 // does not.
 
 // backendPatience is how long handlers may take to end what they have begun,
-// while nothing is read.
+// while nothing is read: the less is handled twice.
 const backendPatience = 500 * time.Millisecond
 
 // Suspend makes the sessions stand still, to be exported: nothing is read or
@@ -42,7 +42,7 @@ func (s *Server) Suspend() error {
 		case <-tick.C:
 			s.ws.Settle()
 		case <-late.C:
-			s.log.Warn("handlers did not end in time for the sessions to be handed over", zap.Int64("calls", s.inboxes.running.Load()))
+			s.log.Warn("handlers did not end in time: what they are at is handled again by the next process", zap.Int64("calls", s.inboxes.running.Load()))
 			return nil
 		}
 	}
@@ -196,8 +196,9 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer, atOpen bool) {
 	}
 	s.mu.Unlock()
 	var queue []*Call
+	id, attempts := "", 0
 	if s.inbox != nil {
-		queue = s.inbox.left()
+		queue, id, attempts = s.inbox.left()
 	}
 	w.Uint(uint64(len(queue)))
 	for _, c := range queue {
@@ -205,6 +206,8 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer, atOpen bool) {
 		w.Bytes(c.Payload)
 		w.String(c.backend.Name())
 	}
+	w.String(id)
+	w.Uint(uint64(attempts))
 }
 
 var errNoSession = errors.New("session: its state is damaged")
@@ -249,9 +252,13 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		}
 		s.awaitAgain(id)
 	}
-	for range in.Count() {
+	tried := new(Call) // the first, of which the record's end tells
+	for i := range in.Count() {
 		call := &Call{Session: s, Kind: Kind(in.Uint()), Payload: slices.Clone(in.Bytes())}
 		name := in.String()
+		if i == 0 {
+			tried = call
+		}
 		for _, b := range r.backends() {
 			if b.Name() == name {
 				call.backend = b
@@ -267,6 +274,7 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.inbox.queue = append(s.inbox.queue, call)
 		s.inbox.bytes += len(call.Payload)
 	}
+	tried.id, tried.attempts = in.String(), int(in.Uint())
 	if in.Err() != nil {
 		return nil, in.Err()
 	}
