@@ -16,16 +16,43 @@ import (
 	"github.com/nvsess/nvsess/internal/ws"
 )
 
+// A candidate is a binary that is being asked whether it can take over. The daemon
+// goes on meanwhile, and may be told to end.
+type candidate struct {
+	upgradeRequest
+	began  time.Time
+	answer <-chan error       // nil: it can
+	cancel context.CancelFunc // ends its child
+}
+
+// ask begins an upgrade.
+func (d *daemon) ask(r upgradeRequest) *candidate {
+	ctx, cancel := context.WithTimeout(context.Background(), checkPatience)
+	answer := make(chan error, 1)
+	c := &candidate{upgradeRequest: r, began: time.Now(), answer: answer, cancel: cancel}
+	var err error
+	if c.binary == "" {
+		c.binary, err = os.Executable()
+	}
+	d.serving.Go(func() {
+		defer cancel()
+		if err == nil {
+			err = askBinary(ctx, c.binary)
+		}
+		answer <- err
+	})
+	return c
+}
+
 // askBinary runs the new binary with this process's arguments, to see whether it
 // takes them, the configuration, and the state.
-func (d *daemon) askBinary(binary string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), checkPatience)
-	defer cancel()
+func askBinary(ctx context.Context, binary string) error {
 	args := append(slices.Clone(os.Args[1:]), "-check-state", strconv.Itoa(ws.StateVersion))
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.WaitDelay = time.Second
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) } // with its own children
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(s string) bool { return strings.HasPrefix(s, "NOTIFY_SOCKET=") })
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	var out bytes.Buffer
 	limited := &limitedBuffer{Buffer: &out, left: 64 << 10}
 	cmd.Stdout, cmd.Stderr = limited, limited

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/snapshot"
 	"github.com/nvsess/nvsess/internal/ws"
@@ -25,7 +26,8 @@ import (
 // descriptors outlive execve(2); what it knows about them goes along in memory.
 //
 // Until the moment of execve everything can be taken back, so the new binary is
-// first asked, as a child, whether it takes the configuration and the state.
+// first asked, as a child, whether it takes the configuration and the state: see
+// successor.go.
 
 const (
 	// checkPatience is how long the new binary may take to say so.
@@ -37,22 +39,18 @@ const (
 // An upgradeRequest comes from an operator or a signal.
 type upgradeRequest struct {
 	binary string       // empty: where this one came from
-	failed chan<- error // told if this process goes on; nil: nobody waits
+	failed chan<- error // told if this process goes on, and has room for it; nil: nobody waits
 }
 
-// upgrade replaces this process. It returns only if it could not, with the
-// reason; then all is as it was.
+func (r upgradeRequest) fail(err error) {
+	if r.failed != nil {
+		r.failed <- err
+	}
+}
+
+// upgrade replaces this process by a binary that can take over. It returns only if
+// it could not, with the reason; then all is as it was.
 func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
-	began := time.Now()
-	if binary == "" {
-		var err error
-		if binary, err = os.Executable(); err != nil {
-			return err
-		}
-	}
-	if err := d.askBinary(binary); err != nil {
-		return err
-	}
 	notify(sd.SdNotifyReloading + "\nMONOTONIC_USEC=" + monotonicMicros())
 	defer notify(sd.SdNotifyReady) // not reached when it succeeds: the next process says so
 
@@ -89,13 +87,11 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 		d.keeping.store.Thaw()
 	}
 	d.outcome.Store(&upgradeOutcome{err: err})
-	d.upgradesFailed.Add(1)
 	d.sessions.Resume()
 	d.admin.Resume()
 	for _, c := range own.Calls {
 		d.admin.Continue(c)
 	}
-	d.log.Error("the upgrade failed; everything goes on as before", zap.String("binary", binary), zap.Error(err), zap.Duration("took", time.Since(began)))
 	return err
 }
 
@@ -162,7 +158,7 @@ func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal
 	err = ws.PassOn(fds, true)
 	// Other threads do not block them, so this comes as late as it can.
 	if err == nil && told(signals) {
-		err = errors.New("the daemon was told to end meanwhile")
+		err = admin.Stopping()
 	}
 	if err == nil {
 		var files syscall.Rlimit
@@ -223,12 +219,15 @@ func monotonicMicros() string {
 	return strconv.FormatInt(ts.Nano()/1000, 10)
 }
 
-// askUpgrade has the daemon upgraded by its own goroutine, and waits until that
-// has failed: when it succeeds, ctx ends first.
+// askUpgrade has the daemon upgraded by its own goroutine, after others that were
+// asked for before, and waits until that has failed: when it succeeds, ctx ends
+// first.
 func (d *daemon) askUpgrade(ctx context.Context, binary string) (begun bool, err error) {
 	failed := make(chan error, 1)
 	select {
 	case d.upgrades <- upgradeRequest{binary, failed}:
+	case <-d.reloads.ctx.Done():
+		return false, admin.Stopping()
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	}

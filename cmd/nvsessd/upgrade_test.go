@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nvsess/nvsess/internal/admin"
 )
@@ -210,5 +213,54 @@ func TestUpgradeRepeatsWhatTheWebhookIsTold(t *testing.T) {
 	g.hears(t, "heard next")
 	if e := told(); e.ID == first.ID || e.Attempt != 1 {
 		t.Errorf("the next one is %+v", e)
+	}
+}
+
+// A binary that does not say whether it can take over keeps nobody waiting: neither
+// who reloads the configuration nor who ends the daemon. Those who wait for an
+// upgrade are told.
+func TestBinaryThatSaysNothing(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			t.Parallel()
+			p := launch(t, configured(t, ""))
+			p.logged("ready")
+			g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+			dir := t.TempDir()
+			binary, pids := filepath.Join(dir, "nvsessd"), filepath.Join(dir, "pids")
+			text := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\necho $$ $! >'%s.new'\nmv '%[1]s.new' '%[1]s'\nwait\n", pids)
+			if err := os.WriteFile(binary, []byte(text), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			failed, other := make(chan error, 1), make(chan error, 1)
+			go func() { failed <- p.upgrade(binary) }()
+			p.until("it is asked", func() bool { _, err := os.Stat(pids); return err == nil })
+			go func() { other <- p.upgrade(binary) }() // waits for its turn, or comes too late
+			if _, err := admin.NewClient(p.socket("admin.sock")).Call(t.Context(), "reload", nil); err != nil {
+				t.Errorf("reload: %v", err)
+			}
+			p.signal(syscall.SIGUSR2)
+			p.signal(syscall.SIGHUP)
+			p.signal(sig)
+			g.isClosed(t, 1001, goodbye)
+			var refused *admin.Error
+			if err := <-failed; !errors.As(err, &refused) || refused.Code != admin.CodeShuttingDown {
+				t.Errorf("who asked for the upgrade is told: %v", err)
+			}
+			if err := <-other; err == nil {
+				t.Error("another upgrade is carried out")
+			}
+			p.ends(0)
+			list, err := os.ReadFile(pids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, pid := range strings.Fields(string(list)) {
+				eventually(t, "its process "+pid+" is gone", func() bool {
+					state, err := os.ReadFile("/proc/" + pid + "/stat")
+					return err != nil || strings.Contains(string(state), ") Z ")
+				})
+			}
+		})
 	}
 }
