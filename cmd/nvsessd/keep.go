@@ -317,6 +317,7 @@ func (d *daemon) leave() bool {
 	} else {
 		defer d.reloads.give()
 	}
+	d.sessions.EndTLS()
 	own := d.passState()
 	own.Suspended = time.Now()
 	if err := d.sessions.Suspend(); err != nil {

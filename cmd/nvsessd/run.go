@@ -306,7 +306,7 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 			next = d.ask(r)
 		case err := <-answer:
 			if err == nil {
-				err = d.upgrade(next.binary, signals)
+				err = d.upgrade(next, signals)
 			}
 			d.upgradesFailed.Add(1)
 			d.log.Error("the upgrade failed; everything goes on as before", zap.String("binary", next.binary), zap.Error(err), zap.Duration("took", time.Since(next.began)))

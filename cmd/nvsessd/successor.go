@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -11,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/ws"
@@ -21,6 +24,7 @@ import (
 type candidate struct {
 	upgradeRequest
 	began  time.Time
+	file   os.FileInfo        // as it was asked
 	answer <-chan error       // nil: it can
 	cancel context.CancelFunc // ends its child
 }
@@ -34,6 +38,9 @@ func (d *daemon) ask(r upgradeRequest) *candidate {
 	if c.binary == "" {
 		c.binary, err = os.Executable()
 	}
+	if err == nil {
+		c.file, err = os.Stat(c.binary)
+	}
 	d.serving.Go(func() {
 		defer cancel()
 		if err == nil {
@@ -42,6 +49,19 @@ func (d *daemon) ask(r upgradeRequest) *candidate {
 		answer <- err
 	})
 	return c
+}
+
+// isAsItWas tells, as far as that can be known, whether execve(2) is about to fail,
+// or to execute what nobody has asked.
+func (c *candidate) isAsItWas() error {
+	now, err := os.Stat(c.binary)
+	if err != nil {
+		return err
+	}
+	if !os.SameFile(now, c.file) || now.Size() != c.file.Size() || !now.ModTime().Equal(c.file.ModTime()) {
+		return errors.New("it has changed since it was asked whether it can take over")
+	}
+	return unix.Faccessat(unix.AT_FDCWD, c.binary, unix.X_OK, unix.AT_EACCESS)
 }
 
 // askBinary runs the new binary with this process's arguments, to see whether it

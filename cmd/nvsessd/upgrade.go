@@ -50,7 +50,7 @@ func (r upgradeRequest) fail(err error) {
 
 // upgrade replaces this process by a binary that can take over. It returns only if
 // it could not, with the reason; then all is as it was.
-func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
+func (d *daemon) upgrade(to *candidate, signals chan os.Signal) error {
 	notify(sd.SdNotifyReloading + "\nMONOTONIC_USEC=" + monotonicMicros())
 	defer notify(sd.SdNotifyReady) // not reached when it succeeds: the next process says so
 
@@ -79,7 +79,7 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 	own.Calls, own.Callers = d.admin.Suspend(waiting)
 	err := d.standStill(waiting, own)
 	if err == nil {
-		err = d.execute(binary, own, signals)
+		err = d.execute(to, own, signals)
 	}
 
 	// It is still us.
@@ -124,7 +124,7 @@ func (d *daemon) passState() *passedState {
 }
 
 // execute writes the state and becomes the new binary.
-func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal) error {
+func (d *daemon) execute(to *candidate, own *passedState, signals chan os.Signal) error {
 	var fds []int
 	f, err := writeState(own, func(w *snapshot.Writer) { fds = d.sessions.Export(w) })
 	if err != nil {
@@ -161,9 +161,13 @@ func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal
 		err = admin.Stopping()
 	}
 	if err == nil {
+		err = to.isAsItWas()
+	}
+	if err == nil {
 		var files syscall.Rlimit
 		limited := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
-		err = syscall.Exec(binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
+		d.sessions.TellTLS()
+		err = syscall.Exec(to.binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
 		// Exec has lowered the limit to what the process began with.
 		var now syscall.Rlimit
 		if limited == nil && syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now) == nil && now != files {
@@ -173,7 +177,7 @@ func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal
 			d.log.Error("the limit of open files may be lower now", zap.Error(limited))
 		}
 	}
-	return errors.Join(fmt.Errorf("cannot execute %s: %w", binary, err), ws.PassOn(fds, false))
+	return errors.Join(fmt.Errorf("cannot execute %s: %w", to.binary, err), ws.PassOn(fds, false))
 }
 
 // told reports whether one of the signals that wait is to end the daemon. It

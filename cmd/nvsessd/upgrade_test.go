@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/nvsess/nvsess/client"
 	"github.com/nvsess/nvsess/internal/admin"
 )
 
@@ -29,6 +32,24 @@ func successor(t *testing.T, after string) string {
 	path := filepath.Join(t.TempDir(), "nvsessd")
 	text := fmt.Sprintf("#!/bin/sh\nexport %s=1\ncase \"$*\" in *-check-state*) '%s' \"$@\"; n=$?; %s; exit $n;; esac\nexec '%s' \"$@\"\n", asDaemon, exe, after, exe)
 	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// withoutInterpreter is a successor that execve refuses, though it is as it was.
+func withoutInterpreter(t *testing.T) string {
+	t.Helper()
+	shell := filepath.Join(t.TempDir(), "sh")
+	if err := os.Symlink("/bin/sh", shell); err != nil {
+		t.Fatal(err)
+	}
+	path := successor(t, "rm '"+shell+"'")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte("#!"+shell), bytes.TrimPrefix(text, []byte("#!/bin/sh"))...), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -97,10 +118,12 @@ func TestFailedExecChangesNothing(t *testing.T) {
 	}
 	before, open := limits(), p.descriptors()
 	for range 3 {
-		if err := p.upgrade(successor(t, `rm "$0"`)); err == nil || !strings.Contains(err.Error(), "no such file") {
-			t.Fatalf("the upgrade: %v", err)
+		for _, binary := range []string{successor(t, `rm "$0"`), withoutInterpreter(t)} {
+			if err := p.upgrade(binary); err == nil || !strings.Contains(err.Error(), "no such file") {
+				t.Fatalf("the upgrade: %v", err)
+			}
+			talk(t, a, b, "still here")
 		}
-		talk(t, a, b, "still here")
 	}
 	if after := limits(); after != before {
 		t.Errorf("the limits were\n%sand are\n%s", before, after)
@@ -263,4 +286,51 @@ func TestBinaryThatSaysNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Sessions over the daemon's own TLS, which an upgrade ends, notice nothing of one
+// that fails; and the handlers hear of their end.
+func TestUpgradeAndTLS(t *testing.T) {
+	t.Parallel()
+	handlers := filepath.Join(t.TempDir(), "h.js")
+	text := `srv.regis_$str_handle$((s, conn) => conn.ssend(s));
+		srv.regis_$on_close$((code, reason) => srv.sforward('gone: ' + code + ' ' + reason))`
+	if err := os.WriteFile(handlers, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cert, key := certificate(t)
+	p := launch(t, configured(t, fmt.Sprintf("listen = [\"unix:%%t/nvsess.sock\", \"tcp:127.0.0.1:0\"]\ntls_cert = %q\ntls_key = %q\nhandlers = %q\n", cert, key, handlers)))
+	tcp := strings.TrimPrefix(p.logged("ready").Listen[1], "tcp:")
+	secure := func() *guest {
+		t.Helper()
+		return visit(t, "wss://"+tcp, client.WithTLS(&tls.Config{InsecureSkipVerify: true}))
+	}
+	plain, guests := visit(t, "ws+unix://"+p.socket("nvsess.sock")), []*guest{secure()}
+	for after, why := range map[string]string{`rm "$0"`: "no such file", `chmod 600 "$0"`: "permission denied", `echo '#' >>"$0"`: "has changed"} {
+		if err := p.upgrade(successor(t, after)); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("the upgrade, after %s: %v", after, err)
+		}
+		guests = append(guests, secure())
+		for _, g := range guests {
+			talk(t, g, g, after)
+		}
+	}
+	answer, err := admin.NewClient(p.socket("admin.sock")).Call(t.Context(), "upgrade", map[string]any{"binary": successor(t, ":")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done admin.Upgraded
+	if err := json.Unmarshal(answer.Result, &done); err != nil {
+		t.Fatal(err)
+	}
+	if done.Sessions != 1 || done.Closed != len(guests) {
+		t.Errorf("%+v", done)
+	}
+	for _, g := range guests {
+		g.isClosed(t, 1012, "service restart")
+		plain.hears(t, "gone: 1012 service restart")
+	}
+	talk(t, plain, plain, "still here")
+	g := secure()
+	talk(t, g, g, "back again")
 }

@@ -49,6 +49,12 @@ func (s *Server) Suspend() error {
 	return nil
 }
 
+// EndTLS is ws.Server.EndTLS.
+func (s *Server) EndTLS() { s.ws.EndTLS() }
+
+// TellTLS is ws.Server.TellTLS.
+func (s *Server) TellTLS() { s.ws.TellTLS() }
+
 // Resume lets suspended sessions go on.
 func (s *Server) Resume() {
 	s.ws.Resume()

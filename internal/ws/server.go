@@ -97,7 +97,8 @@ type Server struct {
 
 	wg sync.WaitGroup
 
-	held []*Conn // whose locks Hold has taken; its caller's own
+	held      []*Conn // whose locks Hold has taken; its caller's own
+	farewells []int32 // descriptors that Export has made; likewise
 
 	mu      sync.Mutex // guards what follows
 	tls     []*tlsListener
