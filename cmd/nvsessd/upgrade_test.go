@@ -174,17 +174,23 @@ func TestUpgradeRepeatsWhatJavaScriptIsAt(t *testing.T) {
 	}
 }
 
-// A webhook that is told something once more can see that it is the same.
-func TestUpgradeRepeatsWhatTheWebhookIsTold(t *testing.T) {
-	t.Parallel()
+// event is what a webhook is told.
+type event struct {
+	Event, ID, Text string
+	Attempt         int
+	Code            int
+	Reason          string
+}
+
+// slowWebhook is a webhook that does not answer what says "slow" before the third
+// attempt. It returns the configuration of a daemon that tells it of everything, and
+// what waits for the next event.
+func slowWebhook(t *testing.T) (config string, next func() event) {
+	t.Helper()
 	sock := filepath.Join(t.TempDir(), "app.sock")
 	ln, err := net.Listen("unix", sock)
 	if err != nil {
 		t.Fatal(err)
-	}
-	type event struct {
-		ID, Text string
-		Attempt  int
 	}
 	events := make(chan event, 100)
 	app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -198,44 +204,83 @@ func TestUpgradeRepeatsWhatTheWebhookIsTold(t *testing.T) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprintf(w, `{"reply_text":%q}`, "heard "+e.Text)
+		if e.Event == "string" {
+			fmt.Fprintf(w, `{"reply_text":%q}`, "heard "+e.Text)
+		}
 	})}
 	served := make(chan error, 1)
 	go func() { served <- app.Serve(ln) }()
 	t.Cleanup(func() { app.Close(); <-served })
+	config = fmt.Sprintf("webhook = \"http+unix://%s:/hook\"\n[webhooks]\nevents = [\"string\", \"close\"]\ntimeout = \"5m\"\n", sock)
+	return config, func() (e event) {
+		t.Helper()
+		select {
+		case e = <-events:
+		case <-time.After(patience):
+			t.Fatal("the webhook is told nothing")
+		}
+		return e
+	}
+}
 
-	p := launch(t, configured(t, fmt.Sprintf("webhook = \"http+unix://%s:/hook\"\n[webhooks]\nevents = [\"string\"]\ntimeout = \"5m\"\n", sock)))
+// A webhook that is told something once more can see that it is the same.
+func TestUpgradeRepeatsWhatTheWebhookIsTold(t *testing.T) {
+	t.Parallel()
+	config, told := slowWebhook(t)
+	p := launch(t, configured(t, config))
 	p.logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	g.say(t, "slow")
 	g.say(t, "next")
-	told := func() (e event) {
-		select {
-		case e = <-events:
-		case <-time.After(patience):
-			t.Fatal("it is told nothing")
+	first := told()
+	for n := 2; n <= 3; n++ {
+		if err := p.upgrade(successor(t, ":")); err != nil {
+			t.Fatal(err)
 		}
-		return e
-	}
-	var first event
-	for n := range 3 {
-		e := told()
-		if n == 0 {
-			first = e
-		}
-		if e != (event{first.ID, "slow", n + 1}) {
+		if e := told(); e != (event{Event: "string", ID: first.ID, Text: "slow", Attempt: n}) || first.Attempt != 1 {
 			t.Errorf("it was told %+v, and before %+v", e, first)
-		}
-		if n < 2 {
-			if err := p.upgrade(successor(t, ":")); err != nil {
-				t.Fatal(err)
-			}
 		}
 	}
 	g.hears(t, "heard slow")
 	g.hears(t, "heard next")
 	if e := told(); e.ID == first.ID || e.Attempt != 1 {
 		t.Errorf("the next one is %+v", e)
+	}
+}
+
+// What a session that has ended has left to its handlers is handled by the next
+// process, and the one after that.
+func TestUpgradeAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	config, told := slowWebhook(t)
+	p := launch(t, configured(t, config))
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "slow")
+	g.say(t, "next")
+	first := told()
+	if err := g.Close(t.Context(), 4001, "enough"); err != nil {
+		t.Fatal(err)
+	}
+	<-g.Done()
+	c := admin.NewClient(p.socket("admin.sock"))
+	p.until("the session has ended", func() bool {
+		a, err := c.Call(t.Context(), "sesses", nil)
+		return err == nil && !strings.Contains(string(a.Result), g.SessionID())
+	})
+	for n := 2; n <= 3; n++ {
+		if err := p.upgrade(successor(t, ":")); err != nil {
+			t.Fatal(err)
+		}
+		if e := told(); e.ID != first.ID || e.Attempt != n {
+			t.Errorf("it was told %+v, and before %+v", e, first)
+		}
+	}
+	if e := told(); e.Text != "next" || e.Attempt != 1 {
+		t.Errorf("then it was told %+v", e)
+	}
+	if e := told(); e.Event != "close" || e.Code != 4001 || e.Reason != "enough" {
+		t.Errorf("in the end it was told %+v", e)
 	}
 }
 

@@ -105,6 +105,16 @@ func (s *Server) exportServer(w *snapshot.Writer) {
 		w.String(name)
 		w.Uint(n.Load())
 	}
+	list := s.inboxes.over.list()
+	w.Uint(uint64(len(list)))
+	for _, x := range list {
+		peer := x.conn.Peer()
+		addr, _ := peer.Addr.MarshalBinary()
+		w.String(peer.Network)
+		w.Bytes(addr)
+		w.String(x.Protocol())
+		w.Record(func() { receiver{s}.Save(x.conn, w, false) })
+	}
 }
 
 // Import takes over the sessions of an earlier process. It comes after the
@@ -114,11 +124,11 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 	if err := r.Err(); err != nil {
 		return ws.Imported{}, err
 	}
+	s.arriving = &arriving{}
 	s.importServer(own)
 	if err := own.Err(); err != nil {
 		return ws.Imported{}, err
 	}
-	s.arriving = &arriving{}
 	done, err := s.ws.Import(r, descriptor)
 	s.settleArriving()
 	return done, err
@@ -149,6 +159,27 @@ func (s *Server) importServer(r *snapshot.Reader) {
 		name, n := r.String(), r.Uint()
 		if c := all[name]; c != nil {
 			c.Add(n)
+		}
+	}
+	for range r.Count() {
+		peer := ws.Peer{Network: r.String()}
+		if err := peer.Addr.UnmarshalBinary(r.Bytes()); err != nil {
+			r.Fail(err)
+			return
+		}
+		c, err := s.ws.Ended(peer, r.String())
+		if err != nil {
+			r.Fail(err)
+			return
+		}
+		if _, err := (receiver{s}).Restore(c, r.Record()); err != nil {
+			s.log.Warn("what a session has left to its handlers is lost", zap.Error(err))
+			continue
+		}
+		x := c.Data().(*Session)
+		x.gone, x.ended = true, true
+		if x.inbox != nil {
+			x.inbox.end(x)
 		}
 	}
 }
@@ -214,6 +245,16 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer, atOpen bool) {
 	}
 	w.String(id)
 	w.Uint(uint64(attempts))
+	if n := len(queue); n > 0 && queue[n-1].Kind == KindClose {
+		info := queue[n-1].Close
+		w.Uint(uint64(info.Code))
+		w.String(info.Reason)
+		w.Bool(info.Remote)
+		w.Bool(info.Clean)
+		if info.Err != nil {
+			w.String(info.Err.Error())
+		}
+	}
 }
 
 var errNoSession = errors.New("session: its state is damaged")
@@ -281,6 +322,14 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.inbox.bytes += len(call.Payload)
 	}
 	tried.id, tried.attempts = in.String(), int(in.Uint())
+	if s.inbox != nil && len(s.inbox.queue) > 0 {
+		if last := s.inbox.queue[len(s.inbox.queue)-1]; last.Kind == KindClose {
+			last.Close = ws.CloseInfo{Code: int(in.Uint()), Reason: in.String(), Remote: in.Bool(), Clean: in.Bool()}
+			if text := in.String(); text != "" {
+				last.Close.Err = errors.New(text)
+			}
+		}
+	}
 	if in.Err() != nil {
 		return nil, in.Err()
 	}

@@ -101,6 +101,21 @@ func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 	return c, x.enter(c, path, timer, begun)
 }
 
+// Ended makes a connection that has ended in the process before, for whoever has still
+// something to do with it. It comes before Import.
+func (s *Server) Ended(peer Peer, protocol string) (*Conn, error) {
+	if err := s.makeLoops(); err != nil {
+		return nil, err
+	}
+	c := &Conn{loop: s.loops[0], peer: &peer, fd: -1}
+	if protocol != "" {
+		c.protocol = &protocol
+	}
+	c.lastRead.Store(1)
+	c.setStateLocked(stateClosed)
+	return c, nil
+}
+
 // unixPeer is that of connections whose listener is not known any more.
 var unixPeer = Peer{Network: "unix"}
 
