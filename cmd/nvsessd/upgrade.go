@@ -164,18 +164,8 @@ func (d *daemon) execute(to *candidate, own *passedState, signals chan os.Signal
 		err = to.isAsItWas()
 	}
 	if err == nil {
-		var files syscall.Rlimit
-		limited := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
 		d.sessions.TellTLS()
 		err = syscall.Exec(to.binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
-		// Exec has lowered the limit to what the process began with.
-		var now syscall.Rlimit
-		if limited == nil && syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now) == nil && now != files {
-			limited = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files)
-		}
-		if limited != nil {
-			d.log.Error("the limit of open files may be lower now", zap.Error(limited))
-		}
 	}
 	return errors.Join(fmt.Errorf("cannot execute %s: %w", to.binary, err), ws.PassOn(fds, false))
 }
