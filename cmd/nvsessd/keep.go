@@ -310,6 +310,14 @@ func (d *daemon) leave() bool {
 	if err := d.admin.Hold(calls); err != nil {
 		d.log.Warn("restarting all the same", zap.Error(err))
 	}
+	turn, cancelTurn := context.WithTimeout(context.Background(), callsPatience) // calls may be done
+	defer cancelTurn()
+	if err := d.reloads.take(turn); err != nil {
+		d.reloads.end()
+	} else {
+		defer d.reloads.give()
+	}
+	d.sessions.EndTLS()
 	own := d.passState()
 	own.Suspended = time.Now()
 	if err := d.sessions.Suspend(); err != nil {

@@ -69,6 +69,13 @@ func (r *reloads) take(ctx context.Context) error {
 
 func (r *reloads) give() { <-r.turn }
 
+// end keeps reloads from taking effect. One that was doing so has, when it returns.
+func (r *reloads) end() {
+	r.stop()
+	r.commit <- struct{}{}
+	<-r.commit
+}
+
 var errStopping = errors.New("the daemon is stopping: it does not read its configuration any more")
 
 // reloadPatience is how long the end waits for a reload that is under way: one
@@ -91,9 +98,7 @@ func (d *daemon) reloadWhenAsked() (stop func()) {
 		}
 	})
 	return func() {
-		r.stop()
-		r.commit <- struct{}{} // what is taking effect has done so then, and nothing else will
-		<-r.commit
+		r.end()
 		done := make(chan struct{})
 		go func() { // ends with what it waits for
 			r.turn <- struct{}{}

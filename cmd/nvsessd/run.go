@@ -113,20 +113,42 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 	stopReloads := d.reloadWhenAsked()
 	check := time.NewTicker(socketCheck)
 	defer check.Stop()
+	signalled := make(chan upgradeRequest, 1)
+	var next *candidate // nil: no upgrade is under way
+	giveUp := func() {
+		if next != nil {
+			d.log.Warn("an upgrade is given up, for the daemon is to end", zap.String("binary", next.binary))
+			next.cancel()
+			next.fail(admin.Stopping())
+			next = nil
+		}
+	}
 	var failed error
 	for serving := true; serving; {
+		upgrades, bySignal, answer := d.upgrades, signalled, (<-chan error)(nil)
+		if next != nil { // one after the other
+			upgrades, bySignal, answer = nil, nil, next.answer
+		}
 		select {
 		case <-ctx.Done():
 			serving = false
-		case r := <-d.upgrades:
-			err := d.upgrade(r.binary, signals)
-			if r.failed != nil {
-				r.failed <- err
+		case r := <-upgrades:
+			next = d.ask(r)
+		case r := <-bySignal:
+			next = d.ask(r)
+		case err := <-answer:
+			if err == nil {
+				err = d.upgrade(next, signals)
 			}
+			d.upgradesFailed.Add(1)
+			d.log.Error("the upgrade failed; everything goes on as before", zap.String("binary", next.binary), zap.Error(err), zap.Duration("took", time.Since(next.began)))
+			next.fail(err)
+			next = nil
 		case sig := <-signals:
 			if sig == syscall.SIGUSR2 {
-				if err := d.upgrade("", signals); err != nil {
-					d.log.Error("cannot upgrade", zap.Error(err))
+				select {
+				case signalled <- upgradeRequest{}:
+				default: // that one will find what this one would
 				}
 				continue
 			}
@@ -135,6 +157,7 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 				d.mendSockets()
 				continue
 			}
+			giveUp()
 			if sig == syscall.SIGTERM && d.leave() {
 				notifyStopping()
 				return nil
@@ -148,6 +171,7 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 			serving = false
 		}
 	}
+	giveUp()
 	notifyStopping()
 	stopReloads()
 	return errors.Join(failed, d.stop(signals))

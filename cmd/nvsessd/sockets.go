@@ -254,7 +254,9 @@ func (s *sockets) close(log *zap.Logger) {
 const minDescriptors = 64
 
 // raiseFileLimit lets the daemon have as many descriptors as it is allowed to,
-// and fails if those are too few to run at all.
+// and fails if those are too few to run at all. Go's runtime, which has raised the
+// limit by itself to one less, would lower it again in syscall.Exec, even if that
+// fails: setting it here keeps it from that.
 func raiseFileLimit(log *zap.Logger) error {
 	var lim syscall.Rlimit
 	err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim)

@@ -107,13 +107,13 @@ type tookOver struct {
 // to who asked for the upgrade.
 func (d *daemon) resumed(from *passedState, done ws.Imported) {
 	d.outcome.Store(&upgradeOutcome{done: &admin.Upgraded{
-		From: from.Version, To: versionString(), Sessions: d.sessions.Len(), Connections: done.Conns, Closed: done.Closed,
+		From: from.Version, To: versionString(), Sessions: done.Open, Connections: done.Conns, Closed: done.Closed,
 		PausedMS: float64(time.Since(from.Suspended).Microseconds()) / 1000,
 	}})
-	d.tookOver.Store(&tookOver{upgrades: d.upgradeCount, sessions: d.sessions.Len(), closed: done.Closed, pause: time.Since(from.Suspended)})
+	d.tookOver.Store(&tookOver{upgrades: d.upgradeCount, sessions: done.Open, closed: done.Closed, pause: time.Since(from.Suspended)})
 	fields := []zap.Field{
 		zap.String("from", from.Version), zap.String("version", versionString()),
-		zap.Int("sessions", d.sessions.Len()), zap.Int("connections", done.Conns), zap.Int("closed", done.Closed),
+		zap.Int("sessions", done.Open), zap.Int("connections", done.Conns), zap.Int("closed", done.Closed),
 		zap.Duration("took", time.Since(from.Suspended)),
 	}
 	if done.Err != nil {

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
+	"github.com/nvsess/nvsess/internal/admin"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/snapshot"
 	"github.com/nvsess/nvsess/internal/ws"
@@ -25,7 +26,8 @@ import (
 // descriptors outlive execve(2); what it knows about them goes along in memory.
 //
 // Until the moment of execve everything can be taken back, so the new binary is
-// first asked, as a child, whether it takes the configuration and the state.
+// first asked, as a child, whether it takes the configuration and the state: see
+// successor.go.
 
 const (
 	// checkPatience is how long the new binary may take to say so.
@@ -37,22 +39,18 @@ const (
 // An upgradeRequest comes from an operator or a signal.
 type upgradeRequest struct {
 	binary string       // empty: where this one came from
-	failed chan<- error // told if this process goes on; nil: nobody waits
+	failed chan<- error // told if this process goes on, and has room for it; nil: nobody waits
 }
 
-// upgrade replaces this process. It returns only if it could not, with the
-// reason; then all is as it was.
-func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
-	began := time.Now()
-	if binary == "" {
-		var err error
-		if binary, err = os.Executable(); err != nil {
-			return err
-		}
+func (r upgradeRequest) fail(err error) {
+	if r.failed != nil {
+		r.failed <- err
 	}
-	if err := d.askBinary(binary); err != nil {
-		return err
-	}
+}
+
+// upgrade replaces this process by a binary that can take over. It returns only if
+// it could not, with the reason; then all is as it was.
+func (d *daemon) upgrade(to *candidate, signals chan os.Signal) error {
 	notify(sd.SdNotifyReloading + "\nMONOTONIC_USEC=" + monotonicMicros())
 	defer notify(sd.SdNotifyReady) // not reached when it succeeds: the next process says so
 
@@ -81,7 +79,7 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 	own.Calls, own.Callers = d.admin.Suspend(waiting)
 	err := d.standStill(waiting, own)
 	if err == nil {
-		err = d.execute(binary, own, signals)
+		err = d.execute(to, own, signals)
 	}
 
 	// It is still us.
@@ -89,13 +87,11 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 		d.keeping.store.Thaw()
 	}
 	d.outcome.Store(&upgradeOutcome{err: err})
-	d.upgradesFailed.Add(1)
 	d.sessions.Resume()
 	d.admin.Resume()
 	for _, c := range own.Calls {
 		d.admin.Continue(c)
 	}
-	d.log.Error("the upgrade failed; everything goes on as before", zap.String("binary", binary), zap.Error(err), zap.Duration("took", time.Since(began)))
 	return err
 }
 
@@ -128,7 +124,7 @@ func (d *daemon) passState() *passedState {
 }
 
 // execute writes the state and becomes the new binary.
-func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal) error {
+func (d *daemon) execute(to *candidate, own *passedState, signals chan os.Signal) error {
 	var fds []int
 	f, err := writeState(own, func(w *snapshot.Writer) { fds = d.sessions.Export(w) })
 	if err != nil {
@@ -162,22 +158,16 @@ func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal
 	err = ws.PassOn(fds, true)
 	// Other threads do not block them, so this comes as late as it can.
 	if err == nil && told(signals) {
-		err = errors.New("the daemon was told to end meanwhile")
+		err = admin.Stopping()
 	}
 	if err == nil {
-		var files syscall.Rlimit
-		limited := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
-		err = syscall.Exec(binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
-		// Exec has lowered the limit to what the process began with.
-		var now syscall.Rlimit
-		if limited == nil && syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now) == nil && now != files {
-			limited = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &files)
-		}
-		if limited != nil {
-			d.log.Error("the limit of open files may be lower now", zap.Error(limited))
-		}
+		err = to.isAsItWas()
 	}
-	return errors.Join(fmt.Errorf("cannot execute %s: %w", binary, err), ws.PassOn(fds, false))
+	if err == nil {
+		d.sessions.TellTLS()
+		err = syscall.Exec(to.binary, append([]string{os.Args[0]}, os.Args[1:]...), env)
+	}
+	return errors.Join(fmt.Errorf("cannot execute %s: %w", to.binary, err), ws.PassOn(fds, false))
 }
 
 // told reports whether one of the signals that wait is to end the daemon. It
@@ -223,12 +213,15 @@ func monotonicMicros() string {
 	return strconv.FormatInt(ts.Nano()/1000, 10)
 }
 
-// askUpgrade has the daemon upgraded by its own goroutine, and waits until that
-// has failed: when it succeeds, ctx ends first.
+// askUpgrade has the daemon upgraded by its own goroutine, after others that were
+// asked for before, and waits until that has failed: when it succeeds, ctx ends
+// first.
 func (d *daemon) askUpgrade(ctx context.Context, binary string) (begun bool, err error) {
 	failed := make(chan error, 1)
 	select {
 	case d.upgrades <- upgradeRequest{binary, failed}:
+	case <-d.reloads.ctx.Done():
+		return false, admin.Stopping()
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	}

@@ -1,14 +1,23 @@
 package main
 
 import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/client"
 	"github.com/nvsess/nvsess/internal/admin"
 )
 
@@ -23,6 +32,24 @@ func successor(t *testing.T, after string) string {
 	path := filepath.Join(t.TempDir(), "nvsessd")
 	text := fmt.Sprintf("#!/bin/sh\nexport %s=1\ncase \"$*\" in *-check-state*) '%s' \"$@\"; n=$?; %s; exit $n;; esac\nexec '%s' \"$@\"\n", asDaemon, exe, after, exe)
 	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// withoutInterpreter is a successor that execve refuses, though it is as it was.
+func withoutInterpreter(t *testing.T) string {
+	t.Helper()
+	shell := filepath.Join(t.TempDir(), "sh")
+	if err := os.Symlink("/bin/sh", shell); err != nil {
+		t.Fatal(err)
+	}
+	path := successor(t, "rm '"+shell+"'")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append([]byte("#!"+shell), bytes.TrimPrefix(text, []byte("#!/bin/sh"))...), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -91,10 +118,12 @@ func TestFailedExecChangesNothing(t *testing.T) {
 	}
 	before, open := limits(), p.descriptors()
 	for range 3 {
-		if err := p.upgrade(successor(t, `rm "$0"`)); err == nil || !strings.Contains(err.Error(), "no such file") {
-			t.Fatalf("the upgrade: %v", err)
+		for _, binary := range []string{successor(t, `rm "$0"`), withoutInterpreter(t)} {
+			if err := p.upgrade(binary); err == nil || !strings.Contains(err.Error(), "no such file") {
+				t.Fatalf("the upgrade: %v", err)
+			}
+			talk(t, a, b, "still here")
 		}
-		talk(t, a, b, "still here")
 	}
 	if after := limits(); after != before {
 		t.Errorf("the limits were\n%sand are\n%s", before, after)
@@ -103,4 +132,250 @@ func TestFailedExecChangesNothing(t *testing.T) {
 	p.Signal(syscall.SIGTERM)
 	a.isClosed(t, 1001, goodbye)
 	p.Ends(0)
+}
+
+// What JavaScript is at when the daemon is replaced it is told once more, and can
+// ask whether that is so; what the session has sent since comes after it, in order.
+func TestUpgradeRepeatsWhatJavaScriptIsAt(t *testing.T) {
+	t.Parallel()
+	handlers := filepath.Join(t.TempDir(), "h.js")
+	text := `srv.regis_$str_handle$(async (s, conn) => {
+		conn.ssend('begun ' + s + ' ' + srv.repeated_);
+		if (s === 'slow' && !srv.repeated_) await new Promise(() => {});
+		await null;
+		conn.ssend('done ' + s + ' ' + srv.repeated_);
+	});
+	srv.regis_$bin_handle$(async (length, data, conn) => {
+		conn.ssend([...data].join());
+		data.fill(0);
+		if (!srv.repeated_) await new Promise(() => {});
+	})`
+	if err := os.WriteFile(handlers, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, configured(t, fmt.Sprintf("mode = \"handlers\"\nhandlers = %q\nscript.timeout = \"1h\"\n", handlers)))
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "slow")
+	g.hears(t, "begun slow false")
+	g.say(t, "a")
+	g.say(t, "b")
+	other := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	if err := other.SendBinary(t.Context(), []byte{1, 2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	other.hears(t, "1,2,3")
+	if err := p.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	other.hears(t, "1,2,3")
+	for _, s := range []string{"begun slow true", "done slow true", "begun a false", "done a false", "begun b false", "done b false"} {
+		g.hears(t, s)
+	}
+}
+
+// event is what a webhook is told.
+type event struct {
+	Event, ID, Text string
+	Attempt         int
+	Code            int
+	Reason          string
+}
+
+// slowWebhook is a webhook that does not answer what says "slow" before the third
+// attempt. It returns the configuration of a daemon that tells it of everything, and
+// what waits for the next event.
+func slowWebhook(t *testing.T) (config string, next func() event) {
+	t.Helper()
+	sock := filepath.Join(t.TempDir(), "app.sock")
+	ln, err := net.Listen("unix", sock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := make(chan event, 100)
+	app := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var e event
+		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
+			t.Error(err)
+		}
+		events <- e
+		if e.Text == "slow" && e.Attempt < 3 {
+			<-r.Context().Done()
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		if e.Event == "string" {
+			fmt.Fprintf(w, `{"reply_text":%q}`, "heard "+e.Text)
+		}
+	})}
+	served := make(chan error, 1)
+	go func() { served <- app.Serve(ln) }()
+	t.Cleanup(func() { app.Close(); <-served })
+	config = fmt.Sprintf("webhook = \"http+unix://%s:/hook\"\n[webhooks]\nevents = [\"string\", \"close\"]\ntimeout = \"5m\"\n", sock)
+	return config, func() (e event) {
+		t.Helper()
+		select {
+		case e = <-events:
+		case <-time.After(patience):
+			t.Fatal("the webhook is told nothing")
+		}
+		return e
+	}
+}
+
+// A webhook that is told something once more can see that it is the same.
+func TestUpgradeRepeatsWhatTheWebhookIsTold(t *testing.T) {
+	t.Parallel()
+	config, told := slowWebhook(t)
+	p := launch(t, configured(t, config))
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "slow")
+	g.say(t, "next")
+	first := told()
+	for n := 2; n <= 3; n++ {
+		if err := p.upgrade(successor(t, ":")); err != nil {
+			t.Fatal(err)
+		}
+		if e := told(); e != (event{Event: "string", ID: first.ID, Text: "slow", Attempt: n}) || first.Attempt != 1 {
+			t.Errorf("it was told %+v, and before %+v", e, first)
+		}
+	}
+	g.hears(t, "heard slow")
+	g.hears(t, "heard next")
+	if e := told(); e.ID == first.ID || e.Attempt != 1 {
+		t.Errorf("the next one is %+v", e)
+	}
+}
+
+// What a session that has ended has left to its handlers is handled by the next
+// process, and the one after that.
+func TestUpgradeAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	config, told := slowWebhook(t)
+	p := launch(t, configured(t, config))
+	p.logged("ready")
+	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	g.say(t, "slow")
+	g.say(t, "next")
+	first := told()
+	if err := g.Close(t.Context(), 4001, "enough"); err != nil {
+		t.Fatal(err)
+	}
+	<-g.Done()
+	c := admin.NewClient(p.socket("admin.sock"))
+	p.until("the session has ended", func() bool {
+		a, err := c.Call(t.Context(), "sesses", nil)
+		return err == nil && !strings.Contains(string(a.Result), g.SessionID())
+	})
+	for n := 2; n <= 3; n++ {
+		if err := p.upgrade(successor(t, ":")); err != nil {
+			t.Fatal(err)
+		}
+		if e := told(); e.ID != first.ID || e.Attempt != n {
+			t.Errorf("it was told %+v, and before %+v", e, first)
+		}
+	}
+	if e := told(); e.Text != "next" || e.Attempt != 1 {
+		t.Errorf("then it was told %+v", e)
+	}
+	if e := told(); e.Event != "close" || e.Code != 4001 || e.Reason != "enough" {
+		t.Errorf("in the end it was told %+v", e)
+	}
+}
+
+// A binary that does not say whether it can take over keeps nobody waiting: neither
+// who reloads the configuration nor who ends the daemon. Those who wait for an
+// upgrade are told.
+func TestBinaryThatSaysNothing(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(unix.SignalName(sig), func(t *testing.T) {
+			t.Parallel()
+			p := launch(t, configured(t, ""))
+			p.logged("ready")
+			g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+			dir := t.TempDir()
+			binary, pids := filepath.Join(dir, "nvsessd"), filepath.Join(dir, "pids")
+			text := fmt.Sprintf("#!/bin/sh\nsleep 1000 &\necho $$ $! >'%s.new'\nmv '%[1]s.new' '%[1]s'\nwait\n", pids)
+			if err := os.WriteFile(binary, []byte(text), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			failed, other := make(chan error, 1), make(chan error, 1)
+			go func() { failed <- p.upgrade(binary) }()
+			p.until("it is asked", func() bool { _, err := os.Stat(pids); return err == nil })
+			go func() { other <- p.upgrade(binary) }() // waits for its turn, or comes too late
+			if _, err := admin.NewClient(p.socket("admin.sock")).Call(t.Context(), "reload", nil); err != nil {
+				t.Errorf("reload: %v", err)
+			}
+			p.signal(syscall.SIGUSR2)
+			p.signal(syscall.SIGHUP)
+			p.signal(sig)
+			g.isClosed(t, 1001, goodbye)
+			var refused *admin.Error
+			if err := <-failed; !errors.As(err, &refused) || refused.Code != admin.CodeShuttingDown {
+				t.Errorf("who asked for the upgrade is told: %v", err)
+			}
+			if err := <-other; err == nil {
+				t.Error("another upgrade is carried out")
+			}
+			p.ends(0)
+			list, err := os.ReadFile(pids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, pid := range strings.Fields(string(list)) {
+				eventually(t, "its process "+pid+" is gone", func() bool {
+					state, err := os.ReadFile("/proc/" + pid + "/stat")
+					return err != nil || strings.Contains(string(state), ") Z ")
+				})
+			}
+		})
+	}
+}
+
+// Sessions over the daemon's own TLS, which an upgrade ends, notice nothing of one
+// that fails; and the handlers hear of their end.
+func TestUpgradeAndTLS(t *testing.T) {
+	t.Parallel()
+	handlers := filepath.Join(t.TempDir(), "h.js")
+	text := `srv.regis_$str_handle$((s, conn) => conn.ssend(s));
+		srv.regis_$on_close$((code, reason) => srv.sforward('gone: ' + code + ' ' + reason))`
+	if err := os.WriteFile(handlers, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cert, key := certificate(t)
+	p := launch(t, configured(t, fmt.Sprintf("listen = [\"unix:%%t/nvsess.sock\", \"tcp:127.0.0.1:0\"]\ntls_cert = %q\ntls_key = %q\nhandlers = %q\n", cert, key, handlers)))
+	tcp := strings.TrimPrefix(p.logged("ready").Listen[1], "tcp:")
+	secure := func() *guest {
+		t.Helper()
+		return visit(t, "wss://"+tcp, client.WithTLS(&tls.Config{InsecureSkipVerify: true}))
+	}
+	plain, guests := visit(t, "ws+unix://"+p.socket("nvsess.sock")), []*guest{secure()}
+	for after, why := range map[string]string{`rm "$0"`: "no such file", `chmod 600 "$0"`: "permission denied", `echo '#' >>"$0"`: "has changed"} {
+		if err := p.upgrade(successor(t, after)); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("the upgrade, after %s: %v", after, err)
+		}
+		guests = append(guests, secure())
+		for _, g := range guests {
+			talk(t, g, g, after)
+		}
+	}
+	answer, err := admin.NewClient(p.socket("admin.sock")).Call(t.Context(), "upgrade", map[string]any{"binary": successor(t, ":")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done admin.Upgraded
+	if err := json.Unmarshal(answer.Result, &done); err != nil {
+		t.Fatal(err)
+	}
+	if done.Sessions != 1 || done.Closed != len(guests) {
+		t.Errorf("%+v", done)
+	}
+	for _, g := range guests {
+		g.isClosed(t, 1012, "service restart")
+		plain.hears(t, "gone: 1012 service restart")
+	}
+	talk(t, plain, plain, "still here")
+	g := secure()
+	talk(t, g, g, "back again")
 }

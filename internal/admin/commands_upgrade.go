@@ -50,7 +50,7 @@ func runUpgrade(ctx context.Context, c *Call) (any, error) {
 		}
 		done, err := c.Daemon.Upgraded()
 		if err != nil {
-			return nil, errorf(CodeUpgradeFailed, "%s", plainly(err))
+			return nil, upgradeError(err)
 		}
 		return done, nil
 	}
@@ -72,7 +72,16 @@ func runUpgrade(ctx context.Context, c *Call) (any, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err() // suspended for another upgrade, it is carried out after that
 	}
-	return nil, errorf(CodeUpgradeFailed, "%s", plainly(err))
+	return nil, upgradeError(err)
+}
+
+// upgradeError is the error of an upgrade that the daemon has outlived.
+func upgradeError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) { // it is to end
+		return e
+	}
+	return errorf(CodeUpgradeFailed, "%s", plainly(err))
 }
 
 func printUpgraded(p *Printer, _ *Invocation, result json.RawMessage) error {

@@ -1,6 +1,7 @@
 package script
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/dop251/goja"
@@ -16,6 +17,7 @@ type pendingCall struct {
 	w      *world
 	event  *session.Call
 	id     handlerID
+	again  bool        // it was under way in the process before
 	timer  *time.Timer // guarded by the world's lock
 }
 
@@ -34,6 +36,7 @@ var handlerFor = [...]handlerID{
 // handle runs the handler of an event; at a session's end, on_error's before
 // that, if it was an error.
 func (w *world) handle(p *pendingCall) {
+	p.again = p.event.Attempt() > 1
 	if p.id == onClose && p.event.Close.Err != nil {
 		w.guard(w.e.now().budgets[onError], nil, func() {
 			if _, err := w.invoke(onError, p.event); err != nil {
@@ -59,6 +62,13 @@ func (w *world) handle(p *pendingCall) {
 		}
 		p.fail(err)
 	})
+}
+
+// repeated reports whether what runs handles an event again that the process
+// before had begun to handle.
+func (w *world) repeated() bool {
+	p, ok := w.origin.waiter.(*pendingCall)
+	return ok && p.again
 }
 
 func (p *pendingCall) waiting() bool {
@@ -96,7 +106,8 @@ func (w *world) arguments(id handlerID, c *session.Call) ([]goja.Value, error) {
 	case strHandle:
 		return []goja.Value{w.rt.ToValue(string(c.Payload))}, nil
 	case binHandle:
-		return []goja.Value{w.rt.ToValue(len(c.Payload)), buffer.WrapBytes(w.rt, c.Payload)}, nil
+		// The handler may write into it, and the event may come again.
+		return []goja.Value{w.rt.ToValue(len(c.Payload)), buffer.WrapBytes(w.rt, bytes.Clone(c.Payload))}, nil
 	case onClose, onError:
 		return []goja.Value{w.rt.ToValue(c.Close.Code), w.rt.ToValue(c.Close.Reason)}, nil
 	case onOpen:

@@ -40,7 +40,8 @@ func (w *world) natives() *goja.Object {
 			w.register(id, c.Argument(1))
 			return goja.Undefined()
 		},
-		"handler": w.handlerValue,
+		"handler":  w.handlerValue,
+		"repeated": w.repeated,
 
 		"config":    func() string { return w.json(w.e.now().Config) },
 		"listen":    w.listeners,

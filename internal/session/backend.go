@@ -1,6 +1,7 @@
 package session
 
 import (
+	"crypto/rand"
 	"encoding/json"
 
 	"github.com/nvsess/nvsess/internal/ws"
@@ -8,7 +9,9 @@ import (
 
 // A Backend handles events outside the event loops: the script engine, a
 // webhook. It is given one event of a session at a time, in the order in which
-// they happened; the next when the one before is done.
+// they happened; the next when the one before is done. What it has not done with
+// when another process goes on, that one's is given again: half an event cannot be
+// taken over, and one that is lost is worse than one that comes twice.
 type Backend interface {
 	// Name is the handler's name, as the operator sets and sees it.
 	Name() string
@@ -19,12 +22,6 @@ type Backend interface {
 
 	// Report tells of the work for a kind. Safe for concurrent use.
 	Report(k Kind) Report
-}
-
-// A Repeater is a Backend that may be given an event again that it has not done
-// with, when another process goes on: a webhook, to which that happens anyway.
-type Repeater interface {
-	Repeats() bool
 }
 
 // Report is what a backend tells an operator of its handler for a kind.
@@ -43,6 +40,30 @@ type Call struct {
 	Close   ws.CloseInfo // of KindClose
 
 	backend Backend
+
+	id       string // guarded, with attempts, by the inbox's lock; "": nobody has asked
+	attempts int
+}
+
+// ID names the event. It is the same in the process that is given it again.
+func (c *Call) ID() string {
+	in := c.Session.inbox
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if c.id == "" {
+		c.id = rand.Text()
+	}
+	return c.id
+}
+
+// Attempt notes that the event is about to be handled, or tried again, and returns
+// how often that has been so, in this process and those before.
+func (c *Call) Attempt() int {
+	in := c.Session.inbox
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	c.attempts++
+	return c.attempts
 }
 
 // Done says that the event has been handled, and lets the session's next one

@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -46,6 +48,7 @@ type inboxes struct {
 	waiting atomic.Int64 // events that are with a backend, or wait to be
 	running atomic.Int64 // those with a backend
 	stalls  stalls
+	over    over
 	bytes   atomic.Int64  // of those
 	dropped atomic.Uint64 // messages
 	closed  atomic.Uint64 // sessions
@@ -59,7 +62,8 @@ type inbox struct {
 	mu    sync.Mutex // guards what follows
 	now   *Call      // the event that is with its backend; nil: none is
 	queue []*Call
-	bytes int // of queue
+	bytes int      // of queue
+	over  *Session // that has ended, while there is something; nil: it has not
 }
 
 // deliver gives an event to its backend, or queues it behind those before it.
@@ -85,7 +89,7 @@ func (srv *Server) deliver(s *Session, c *Call) {
 		return
 	}
 	in.all.note(c)
-	if in.now == nil && len(in.queue) == 0 && (c.Kind == KindClose || !in.all.stalls.held.Load()) {
+	if in.now == nil && len(in.queue) == 0 && !in.all.stalls.held.Load() {
 		in.now = c
 		in.all.running.Add(1)
 		in.mu.Unlock()
@@ -157,11 +161,14 @@ func (in *inbox) next() {
 	}
 	if len(in.queue) == 0 {
 		in.queue = nil // an idle session keeps none
+		if in.over != nil {
+			in.all.over.settled(in.over)
+			in.over = nil
+		}
 		in.mu.Unlock()
 		return
 	}
-	// What waits for a session that is gone is written down by nobody.
-	if over := in.queue[len(in.queue)-1].Kind == KindClose; !over && in.all.stalls.holds(in) {
+	if in.all.stalls.holds(in) {
 		in.mu.Unlock()
 		return
 	}
@@ -175,17 +182,57 @@ func (in *inbox) next() {
 	next.backend.Handle(next)
 }
 
-// left is what waits, and before it what its backend has not done with, if that
-// can be handled twice.
-func (in *inbox) left() []*Call {
+// left is what waits, and before it what its backend has not done with; and what
+// is known of the first, which alone may have been tried.
+func (in *inbox) left() (list []*Call, id string, attempts int) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
+	list = in.queue
 	if in.now != nil {
-		if r, ok := in.now.backend.(Repeater); ok && r.Repeats() {
-			return append([]*Call{in.now}, in.queue...)
-		}
+		list = append([]*Call{in.now}, list...)
 	}
-	return in.queue
+	if len(list) > 0 {
+		id, attempts = list[0].id, list[0].attempts
+	}
+	return list, id, attempts
+}
+
+// end notes that the inbox's session has ended: no connection's state tells of what
+// is left of it.
+func (in *inbox) end(s *Session) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.now != nil || len(in.queue) > 0 {
+		in.over = s
+		in.all.over.note(s)
+	}
+}
+
+// over is the sessions that have ended, but not for their backends.
+type over struct {
+	mu  sync.Mutex // guards set; taken under inboxes' locks
+	set map[*Session]bool
+}
+
+func (o *over) note(s *Session) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.set == nil {
+		o.set = map[*Session]bool{}
+	}
+	o.set[s] = true
+}
+
+func (o *over) settled(s *Session) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.set, s)
+}
+
+func (o *over) list() []*Session {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Collect(maps.Keys(o.set))
 }
 
 // stalls is the inboxes that have something for their backends while none may go

@@ -203,6 +203,9 @@ func (r receiver) Close(b *ws.Batch, c *ws.Conn, info ws.CloseInfo) {
 	r.debugClose(s, info)
 	r.drain.gone(s, info)
 	r.handlers.closed(r.Server, s, info)
+	if s.inbox != nil {
+		s.inbox.end(s)
+	}
 	if r.watchers.any() {
 		r.watchers.publish(s, Event{Type: EventClose, Code: info.Code, Reason: info.Reason})
 	}

@@ -22,7 +22,7 @@ import (
 // does not.
 
 // backendPatience is how long handlers may take to end what they have begun,
-// while nothing is read.
+// while nothing is read: the less is handled twice.
 const backendPatience = 500 * time.Millisecond
 
 // Suspend makes the sessions stand still, to be exported: nothing is read or
@@ -42,12 +42,18 @@ func (s *Server) Suspend() error {
 		case <-tick.C:
 			s.ws.Settle()
 		case <-late.C:
-			s.log.Warn("handlers did not end in time for the sessions to be handed over", zap.Int64("calls", s.inboxes.running.Load()))
+			s.log.Warn("handlers did not end in time: what they are at is handled again by the next process", zap.Int64("calls", s.inboxes.running.Load()))
 			return nil
 		}
 	}
 	return nil
 }
+
+// EndTLS is ws.Server.EndTLS.
+func (s *Server) EndTLS() { s.ws.EndTLS() }
+
+// TellTLS is ws.Server.TellTLS.
+func (s *Server) TellTLS() { s.ws.TellTLS() }
 
 // Resume lets suspended sessions go on.
 func (s *Server) Resume() {
@@ -99,6 +105,16 @@ func (s *Server) exportServer(w *snapshot.Writer) {
 		w.String(name)
 		w.Uint(n.Load())
 	}
+	list := s.inboxes.over.list()
+	w.Uint(uint64(len(list)))
+	for _, x := range list {
+		peer := x.conn.Peer()
+		addr, _ := peer.Addr.MarshalBinary()
+		w.String(peer.Network)
+		w.Bytes(addr)
+		w.String(x.Protocol())
+		w.Record(func() { receiver{s}.Save(x.conn, w, false) })
+	}
 }
 
 // Import takes over the sessions of an earlier process. It comes after the
@@ -108,11 +124,11 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 	if err := r.Err(); err != nil {
 		return ws.Imported{}, err
 	}
+	s.arriving = &arriving{}
 	s.importServer(own)
 	if err := own.Err(); err != nil {
 		return ws.Imported{}, err
 	}
-	s.arriving = &arriving{}
 	done, err := s.ws.Import(r, descriptor)
 	s.settleArriving()
 	return done, err
@@ -143,6 +159,27 @@ func (s *Server) importServer(r *snapshot.Reader) {
 		name, n := r.String(), r.Uint()
 		if c := all[name]; c != nil {
 			c.Add(n)
+		}
+	}
+	for range r.Count() {
+		peer := ws.Peer{Network: r.String()}
+		if err := peer.Addr.UnmarshalBinary(r.Bytes()); err != nil {
+			r.Fail(err)
+			return
+		}
+		c, err := s.ws.Ended(peer, r.String())
+		if err != nil {
+			r.Fail(err)
+			return
+		}
+		if _, err := (receiver{s}).Restore(c, r.Record()); err != nil {
+			s.log.Warn("what a session has left to its handlers is lost", zap.Error(err))
+			continue
+		}
+		x := c.Data().(*Session)
+		x.gone, x.ended = true, true
+		if x.inbox != nil {
+			x.inbox.end(x)
 		}
 	}
 }
@@ -196,14 +233,27 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer, atOpen bool) {
 	}
 	s.mu.Unlock()
 	var queue []*Call
+	id, attempts := "", 0
 	if s.inbox != nil {
-		queue = s.inbox.left()
+		queue, id, attempts = s.inbox.left()
 	}
 	w.Uint(uint64(len(queue)))
 	for _, c := range queue {
 		w.Uint(uint64(c.Kind))
 		w.Bytes(c.Payload)
 		w.String(c.backend.Name())
+	}
+	w.String(id)
+	w.Uint(uint64(attempts))
+	if n := len(queue); n > 0 && queue[n-1].Kind == KindClose {
+		info := queue[n-1].Close
+		w.Uint(uint64(info.Code))
+		w.String(info.Reason)
+		w.Bool(info.Remote)
+		w.Bool(info.Clean)
+		if info.Err != nil {
+			w.String(info.Err.Error())
+		}
 	}
 }
 
@@ -249,9 +299,13 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		}
 		s.awaitAgain(id)
 	}
-	for range in.Count() {
+	tried := new(Call) // the first, of which the record's end tells
+	for i := range in.Count() {
 		call := &Call{Session: s, Kind: Kind(in.Uint()), Payload: slices.Clone(in.Bytes())}
 		name := in.String()
+		if i == 0 {
+			tried = call
+		}
 		for _, b := range r.backends() {
 			if b.Name() == name {
 				call.backend = b
@@ -266,6 +320,15 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		r.inboxes.note(call)
 		s.inbox.queue = append(s.inbox.queue, call)
 		s.inbox.bytes += len(call.Payload)
+	}
+	tried.id, tried.attempts = in.String(), int(in.Uint())
+	if s.inbox != nil && len(s.inbox.queue) > 0 {
+		if last := s.inbox.queue[len(s.inbox.queue)-1]; last.Kind == KindClose {
+			last.Close = ws.CloseInfo{Code: int(in.Uint()), Reason: in.String(), Remote: in.Bool(), Clean: in.Bool()}
+			if text := in.String(); text != "" {
+				last.Close.Err = errors.New(text)
+			}
+		}
 	}
 	if in.Err() != nil {
 		return nil, in.Err()

@@ -18,7 +18,7 @@ type event struct {
 	deadline time.Time // of a handshake
 
 	// Used by whoever has the event's turn.
-	id        string // the same for all attempts
+	id        string // the same for all attempts, in whatever process
 	requestID string // of a request of the client
 	body      []byte // without the number of the attempt; made for the first
 	attempt   int
@@ -66,19 +66,24 @@ func (e *event) encode() ([]byte, error) {
 		e.body = bytes.TrimSuffix(buf.Bytes(), []byte("\n"))[1:]
 	}
 	e.attempt++
+	if e.call != nil {
+		e.attempt = e.call.Attempt()
+	}
 	out := make([]byte, 0, len(e.body)+24)
 	out = strconv.AppendInt(append(out, `{"attempt":`...), int64(e.attempt), 10)
 	return append(append(out, ','), e.body...), nil
 }
 
 func (e *event) describe() *eventBody {
-	e.id = rand.Text()
-	b := &eventBody{Event: e.name, ID: e.id, Time: moment(time.Now())}
+	b := &eventBody{Event: e.name, Time: moment(time.Now())}
 	if e.shake != nil {
-		b.Request = e.shake.Request()
+		e.id = rand.Text()
+		b.ID, b.Request = e.id, e.shake.Request()
 		return b
 	}
 	c := e.call
+	e.id = c.ID()
+	b.ID = e.id
 	b.Request = c.Session.Request()
 	b.Session = &sessionBody{
 		ID: c.Session.ID(), Remote: b.Request.RemoteAddress,

@@ -106,10 +106,6 @@ func New(o Options) (*Hook, error) {
 // Name is "webhook".
 func (h *Hook) Name() string { return name }
 
-// Repeats says that an event that was being told when the daemon was replaced is
-// told again: as after an answer that got lost, the server may hear it twice.
-func (h *Hook) Repeats() bool { return true }
-
 // Handle queues an event of a session.
 func (h *Hook) Handle(c *session.Call) { h.push(&event{call: c, name: c.Kind.String()}) }
 

@@ -2,7 +2,6 @@ package ws
 
 import (
 	"encoding/binary"
-	"net"
 	"net/netip"
 	"slices"
 	"syscall"
@@ -227,7 +226,7 @@ type Peer struct {
 	Network string         // "unix" or "tcp"
 	Addr    netip.AddrPort // of a TCP peer
 
-	tls net.Conn // of a TLS connection: what its goroutines pump from and to
+	tls *tlsConn // nil: it is no TLS connection
 }
 
 // String is for logs.

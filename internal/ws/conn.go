@@ -30,7 +30,7 @@ type Conn struct {
 	shut     bool     // the write side is, after a last answer
 	ending   bool     // the deadline in the wheel is that of the end
 	lingered int32    // bytes thrown away
-	gen      int32    // immutable; tells the descriptor's users apart
+	gen      int32    // immutable; tells the descriptor's users apart: the end of the key
 	place    *address // whose place it takes; nil: not known, yet or at all
 	flow     flow
 
@@ -42,6 +42,7 @@ type Conn struct {
 	messages atomic.Uint64
 	bytes    atomic.Uint64
 	life     atomic.Uint32 // a connState, and tracedBit; written under mu
+	lap      uint32        // immutable; the beginning of the key, see keep.go (here it fills a gap)
 
 	mu      sync.Mutex // guards what follows; a leaf
 	out     outbound

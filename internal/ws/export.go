@@ -43,17 +43,25 @@ const (
 
 // Export writes the state of all connections, which Suspend and Hold keep still,
 // and returns their descriptors. What is lent, and what has no descriptor, is left
-// out: that ends with the process.
+// out: that ends with the process. Of TLS connections only the end is left.
 func (s *Server) Export(w *snapshot.Writer) (fds []int) {
-	x := exporter{srv: s, w: w, shared: map[*byte]int{}}
+	x := exporter{srv: s, w: w, shared: map[*byte]int{}, farewells: map[*Conn]*Conn{}}
 	var list []*Conn
 	s.table.each(func(c *Conn) {
-		if c.fd >= 0 && c.state() != stateLent && c.state() != stateClosed && c.peer.tls == nil {
+		if c.peer.tls != nil {
+			known := c
+			if c = c.farewell(); c == nil {
+				return
+			}
+			x.farewells[c] = known
+			s.farewells = append(s.farewells, c.fd)
+		}
+		if c.fd >= 0 && c.state() != stateLent && c.state() != stateClosed {
 			list = append(list, c)
 			fds = append(fds, int(c.fd))
 		}
 	})
-	w.Uint(uint64(uint32(s.nextGen.Load())))
+	w.Uint(s.lastKey.Load())
 	x.exportShared(list)
 	w.Uint(uint64(len(list)))
 	for _, c := range list {
@@ -68,6 +76,8 @@ type exporter struct {
 	bare   bool // what the connection is, and not what it is doing
 	w      *snapshot.Writer
 	shared map[*byte]int // encoded messages that wait in queues, by their last byte
+
+	farewells map[*Conn]*Conn // and the connections of the handler that they stand for
 }
 
 // exportShared writes each encoded message that several connections wait to send
@@ -222,8 +232,12 @@ func (x *exporter) conn(c *Conn) {
 	}
 	if data {
 		w.Record(func() {
+			known := c
+			if of := x.farewells[c]; of != nil {
+				known = of
+			}
 			if k, ok := x.srv.opt.Handler.(Keeper); ok {
-				k.Save(c, w, x.bare)
+				k.Save(known, w, x.bare)
 			}
 		})
 	}

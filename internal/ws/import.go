@@ -26,7 +26,7 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 	if err := s.makeLoops(); err != nil {
 		return done, err
 	}
-	s.setNextGen(int32(r.Uint()))
+	s.passKey(r.Uint())
 	shared := make([]Frame, r.Count())
 	for i := range shared {
 		shared[i] = wired(append([]byte(nil), r.Bytes()...))
@@ -59,7 +59,13 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 			}
 		case c != nil:
 			done.Conns++
-			if c.opened {
+			switch {
+			case c.opened && c.state() == stateFailing && c.end != nil && c.end.Code == CloseServiceRestart: // see farewell
+				done.Closed++
+				if done.Err == nil {
+					done.Err = errTLS
+				}
+			case c.opened:
 				done.Open++
 			}
 		}
@@ -73,7 +79,7 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 func tellRestart(fd int32, clean bool) {
 	_ = unix.SetNonblock(int(fd), true)
 	if clean {
-		_, _ = send(fd, appendClose(nil, CloseServiceRestart, "service restart"))
+		_, _ = send(fd, appendClose(nil, CloseServiceRestart, serviceRestart))
 	}
 	shutdownBoth(fd)
 	closeFD(fd)
@@ -94,6 +100,7 @@ type importer struct {
 var (
 	errNoMount = errors.New("no mount has its path any more")
 	errCut     = errors.New("it was in the middle of a message")
+	errTLS     = errors.New("a TLS connection lives in one process only")
 )
 
 // enter makes a connection one of its loop's.

@@ -23,8 +23,9 @@ func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 		return nil, fmt.Errorf("unknown state %d", state)
 	}
 	has := r.Uint()
-	c := &Conn{loop: l, fd: x.fd, gen: int32(key & (1<<30 - 1))}
-	x.srv.setNextGen(c.gen)
+	c := &Conn{loop: l, fd: x.fd}
+	c.setKey(key)
+	x.srv.passKey(c.key())
 	c.peer = &unixPeer
 	if network, addr := r.String(), r.Bytes(); network != unixPeer.Network {
 		c.peer = &Peer{Network: network}
@@ -98,6 +99,21 @@ func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 		return nil, x.giveUp(c, err)
 	}
 	return c, x.enter(c, path, timer, begun)
+}
+
+// Ended makes a connection that has ended in the process before, for whoever has still
+// something to do with it. It comes before Import.
+func (s *Server) Ended(peer Peer, protocol string) (*Conn, error) {
+	if err := s.makeLoops(); err != nil {
+		return nil, err
+	}
+	c := &Conn{loop: s.loops[0], peer: &peer, fd: -1}
+	if protocol != "" {
+		c.protocol = &protocol
+	}
+	c.lastRead.Store(1)
+	c.setStateLocked(stateClosed)
+	return c, nil
 }
 
 // unixPeer is that of connections whose listener is not known any more.

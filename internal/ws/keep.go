@@ -24,8 +24,18 @@ func (l *loop) keepOpen(c *Conn) {
 	l.srv.opt.Store.SetOut(c.fd, 1) // its answer has not left
 }
 
-// key names a connection among all of a server and of those before.
-func (c *Conn) key() uint64 { return uint64(uint32(c.gen)) }
+// genBits is the part of a key that epoll carries along: no event is so late that
+// it would take another connection for its own.
+const genBits = 30
+
+// key names a connection among all of a server and of those before. It is of 62
+// bits, so none comes twice.
+func (c *Conn) key() uint64 { return uint64(c.lap)<<genBits | uint64(c.gen) }
+
+// setKey is for a new connection.
+func (c *Conn) setKey(key uint64) {
+	c.lap, c.gen = uint32(key>>genBits), int32(key&(1<<genBits-1))
+}
 
 // record is what a connection is, whatever it is doing.
 func (l *loop) record(c *Conn) []byte {
@@ -148,11 +158,11 @@ func (l *loop) keepAgain(c *Conn) {
 	c.noteOutLocked(l.srv.opt.Store, c.fd)
 }
 
-// setNextGen lets new connections have other generations than imported ones.
-func (s *Server) setNextGen(gen int32) {
+// passKey lets new connections have other keys than imported ones.
+func (s *Server) passKey(key uint64) {
 	for {
-		now := s.nextGen.Load()
-		if now >= gen || s.nextGen.CompareAndSwap(now, gen) {
+		now := s.lastKey.Load()
+		if now >= key || s.lastKey.CompareAndSwap(now, key) {
 			return
 		}
 	}

@@ -86,7 +86,7 @@ type Server struct {
 	awaited     atomic.Int64 // those of conns that were there before the server drained
 	warned      atomic.Int64 // when a refused origin was last warned of, on the clock
 	tight       atomic.Bool  // an accepted descriptor was of the reserve
-	nextGen     atomic.Int32
+	lastKey     atomic.Uint64
 	pace        pacer        // of accepting, see Options.HandshakeRate
 	relieving   atomic.Bool  // connections that hold most are being closed, or were a moment ago
 	warnedShort atomic.Int64 // when its lack was last told
@@ -97,7 +97,8 @@ type Server struct {
 
 	wg sync.WaitGroup
 
-	held []*Conn // whose locks Hold has taken; its caller's own
+	held      []*Conn // whose locks Hold has taken; its caller's own
+	farewells []int32 // descriptors that Export has made; likewise
 
 	mu      sync.Mutex // guards what follows
 	tls     []*tlsListener
@@ -221,7 +222,8 @@ func (s *Server) adopt(fd int32, peer *Peer, place *address, here *loop) {
 		}
 	}
 	// Whichever loop: a stale event must not find the same number again.
-	c := &Conn{loop: l, peer: peer, fd: fd, gen: s.nextGen.Add(1) & (1<<30 - 1), place: place, counted: place != nil, late: s.draining.Load()}
+	c := &Conn{loop: l, peer: peer, fd: fd, place: place, counted: place != nil, late: s.draining.Load()}
+	c.setKey(s.lastKey.Add(1))
 	s.conns.Add(1)
 	if !c.late {
 		s.awaited.Add(1)

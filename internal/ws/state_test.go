@@ -34,18 +34,25 @@ func (h *recorder) Restore(c *Conn, r *snapshot.Reader) ([]byte, error) {
 }
 
 // handOver moves a server's connections to another one, as an upgrade moves them
-// to another process, and ends the first. The connections' descriptors are copied,
-// since both are in this process.
+// to another process, and ends the first. The connections' descriptors are found by
+// key, as after a restart, and copied, since both are in this process.
 func handOver(s *testServer, h *recorder, opt Options) *testServer {
 	t := s.t
 	t.Helper()
 	b := export(s)
+	fds := map[uint64]int{}
+	s.table.each(func(c *Conn) { fds[c.key()] = int(c.fd) })
 	opt.Handler = h
 	next, err := NewServer(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := next.Import(snapshot.NewReader(b), func(fd int, _ uint64) int {
+	done, err := next.Import(snapshot.NewReader(b), func(_ int, key uint64) int {
+		fd, ok := fds[key]
+		if !ok {
+			return -1
+		}
+		delete(fds, key)
 		dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			t.Fatal(err)
@@ -220,6 +227,24 @@ func TestHandOverUnsent(t *testing.T) {
 			t.Error(n)
 		}
 	})
+}
+
+// Who comes after a billion others has another key than who has stayed since.
+func TestHandOverAfterManyConnections(t *testing.T) {
+	h := newRecorder(t).echo()
+	opened := h.capture()
+	s := serve(t, "unix", h, Options{Loops: 2})
+	peers := []*client{s.dial()}
+	first := receive(t, "it opens", opened).key()
+	for range 2 {
+		s.lastKey.Store(first - 1 + s.lastKey.Load()>>genBits<<genBits + 1<<genBits)
+		peers = append(peers, s.dial())
+		s = handOver(s, newRecorder(t).echo(), Options{Loops: 2})
+		for _, c := range peers {
+			c.send(OpText, "still")
+			c.expect(OpText, "still")
+		}
+	}
 }
 
 // Compression goes on with what both sides remember.

@@ -28,9 +28,8 @@ type parking struct {
 // broken its contract.
 const parkPatience = 5 * time.Second
 
-// Suspend stops the loops. TLS connections, which live in this process only, are
-// closed with 1012 before that. The error is ErrBusy, or says that a loop did not
-// stop; then all go on.
+// Suspend stops the loops, and what accepts TLS connections. The error is ErrBusy,
+// or says that a loop did not stop; then all go on.
 func (s *Server) Suspend() error {
 	s.mu.Lock()
 	if !s.running || s.parked != nil || s.draining.Load() {
@@ -40,7 +39,7 @@ func (s *Server) Suspend() error {
 	lots := make([]*parking, len(s.loops))
 	s.parked = lots
 	s.mu.Unlock()
-	s.endTLS()
+	s.eachTLS((*tlsListener).hold)
 	late := time.NewTimer(parkPatience)
 	defer late.Stop()
 	for i, l := range s.loops {
@@ -103,6 +102,10 @@ func (s *Server) Resume() {
 		}
 		s.held = nil
 	}
+	for _, fd := range s.farewells {
+		closeFD(fd)
+	}
+	s.farewells = nil
 	for i, p := range lots {
 		if p == nil {
 			continue
@@ -113,6 +116,7 @@ func (s *Server) Resume() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, t := range s.tls {
+		t.release()
 		if t.from == nil || t.ctx.Err() == nil {
 			continue
 		}
@@ -135,17 +139,22 @@ func (l *loop) park() {
 	l.stood.Add(int64(now - l.now))
 }
 
-// Hold takes the connections' locks.
+// Hold takes the connections' locks, but not those of TLS connections: of these
+// nothing is written down that sending changes.
 func (s *Server) Hold() {
 	s.table.each(func(c *Conn) {
+		if c.peer.tls != nil {
+			return
+		}
 		c.mu.Lock()
 		s.held = append(s.held, c)
 	})
 }
 
-// endTLS closes the TLS connections and their listeners, and waits until they are
-// gone, or for CloseTimeout.
-func (s *Server) endTLS() {
+// EndTLS closes the TLS connections, which live in this process only, with 1012, and
+// their listeners, and waits until they are gone, or for CloseTimeout. It is for a
+// process that is about to end, and comes before Suspend.
+func (s *Server) EndTLS() {
 	s.mu.Lock()
 	list := slices.Clone(s.tls)
 	s.mu.Unlock()
@@ -158,7 +167,7 @@ func (s *Server) endTLS() {
 	s.post(func(l *loop) {
 		s.table.each(func(c *Conn) {
 			if c.loop == l && c.peer.tls != nil {
-				_ = l.batch.Close(c, CloseServiceRestart, "service restart")
+				_ = l.batch.Close(c, CloseServiceRestart, serviceRestart)
 			}
 		})
 	})

@@ -1,13 +1,16 @@
 package ws
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,7 +24,7 @@ import (
 
 type tlsListener struct {
 	srv  *Server
-	ln   net.Listener
+	ln   tlsAcceptor
 	from *Listener
 	cfg  *tls.Config
 	wg   sync.WaitGroup
@@ -32,6 +35,18 @@ type tlsListener struct {
 
 	mu    sync.Mutex        // guards what follows
 	conns map[net.Conn]bool // whether it came while the server drained; nil: cut
+	held  chan struct{}     // closed when connections are accepted again; nil: they are
+}
+
+type tlsAcceptor interface {
+	net.Listener
+	SetDeadline(time.Time) error
+}
+
+// A tlsConn is the socket that the goroutines of a TLS connection pump from and to.
+type tlsConn struct {
+	net.Conn
+	told chan struct{} // closed when they pass on no more of what the loop writes
 }
 
 func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
@@ -45,7 +60,7 @@ func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tlsListener{srv: s, ln: nl, from: ln, cfg: ln.TLS, whileDraining: ln.WhileDraining, conns: make(map[net.Conn]bool)}
+	t := &tlsListener{srv: s, ln: nl.(tlsAcceptor), from: ln, cfg: ln.TLS, whileDraining: ln.WhileDraining, conns: make(map[net.Conn]bool)}
 	t.ctx, t.end = context.WithCancel(context.Background())
 	s.wg.Go(t.run)
 	return t, nil
@@ -56,6 +71,30 @@ func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
 func (t *tlsListener) stop() {
 	_ = t.ln.Close()
 	t.end()
+}
+
+// hold leaves those who connect in the backlog, until release.
+func (t *tlsListener) hold() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.held = make(chan struct{})
+	_ = t.ln.SetDeadline(time.Unix(1, 0))
+}
+
+func (t *tlsListener) release() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.held != nil {
+		_ = t.ln.SetDeadline(time.Time{})
+		close(t.held)
+		t.held = nil
+	}
+}
+
+func (t *tlsListener) holds() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.held
 }
 
 // cut ends what the loops are through with and the peers are not.
@@ -105,10 +144,19 @@ func (t *tlsListener) run() {
 			}
 			continue
 		}
+		if held := t.holds(); held != nil {
+			select {
+			case <-held:
+			case <-t.ctx.Done():
+			}
+		}
 		nc, err := t.ln.Accept()
 		if err != nil {
 			if t.ctx.Err() != nil {
 				return
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) { // see hold
+				continue
 			}
 			if t.srv.acceptFailed() {
 				t.srv.log.Error("cannot accept TLS connections; retrying until there is room", zap.Error(err))
@@ -120,7 +168,7 @@ func (t *tlsListener) run() {
 		}
 		t.srv.pace.spend(t.srv.clock())
 		addr, _ := netip.ParseAddrPort(nc.RemoteAddr().String())
-		peer := &Peer{Network: "tcp", Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), tls: nc}
+		peer := &Peer{Network: "tcp", Addr: netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()), tls: &tlsConn{nc, make(chan struct{})}}
 		place, ok := t.srv.connect(peer)
 		if !ok {
 			if tc, ok := nc.(*net.TCPConn); ok {
@@ -147,7 +195,7 @@ func (t *tlsListener) sleep(d time.Duration) bool {
 
 // serve serves the connection of peer, which connect has counted at place.
 func (t *tlsListener) serve(peer *Peer, place *address) {
-	nc := peer.tls
+	nc := peer.tls.Conn
 	defer nc.Close()
 	mine := true // place; later it is the loop's
 	defer func() {
@@ -203,5 +251,90 @@ func (t *tlsListener) serve(peer *Peer, place *address) {
 	} else {
 		_ = tc.CloseWrite()
 	}
+	close(peer.tls.told)
 	wg.Wait()
 }
+
+// farewellPatience is how long TellTLS waits for peers that are slow to take what
+// they are sent: everything stands still.
+const farewellPatience = 500 * time.Millisecond
+
+// farewell is what the next process gets of a TLS connection, with which it cannot
+// go on: a session, whose end it tells, and a descriptor, from which it throws away
+// what the peer still sends. Without that, closing would reset the connection, and
+// might destroy the close frame. Nil: it ends with this process, without a word.
+func (c *Conn) farewell() *Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if st := c.state(); st < stateOpen || st == stateClosed {
+		return nil
+	}
+	fd, err := copyOf(c.peer.tls.Conn)
+	if err != nil {
+		return nil
+	}
+	x := &Conn{
+		loop: c.loop, peer: &Peer{Network: c.peer.Network, Addr: c.peer.Addr}, gen: c.gen, lap: c.lap, fd: fd,
+		opened: c.opened, protocol: c.protocol, sentMsg: c.sentMsg, sentB: c.sentB, dropped: c.dropped,
+		end: &CloseInfo{Code: CloseServiceRestart, Reason: serviceRestart},
+	}
+	if c.end != nil {
+		*x.end = *c.end
+	}
+	x.lastRead.Store(c.lastRead.Load())
+	x.messages.Store(c.messages.Load())
+	x.bytes.Store(c.bytes.Load())
+	x.setStateLocked(stateFailing)
+	return x
+}
+
+// copyOf is another descriptor of a connection: it may be closed meanwhile.
+func copyOf(nc net.Conn) (fd int32, err error) {
+	raw, err := nc.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	failed := raw.Control(func(p uintptr) {
+		var n int
+		n, err = unix.FcntlInt(p, unix.F_DUPFD_CLOEXEC, 0)
+		fd = int32(n)
+	})
+	return fd, cmp.Or(failed, err)
+}
+
+// TellTLS tells those of TLS connections, which live in this process only, that it
+// is being replaced: the last thing before that, for it cannot be taken back. Export
+// came before; their sessions end in the next process.
+func (s *Server) TellTLS() {
+	var telling []*tlsConn
+	s.table.each(func(c *Conn) {
+		if c.peer.tls == nil {
+			return
+		}
+		c.mu.Lock()
+		err := c.startCloseLocked(CloseServiceRestart, serviceRestart)
+		if err == nil && !c.armed {
+			c.writeLocked()
+		}
+		if st := c.state(); st > stateOpen && st < stateClosed && c.out.empty() && !c.broken {
+			shutdownWrite(c.fd) // the goroutines see the end, and pass it on
+			telling = append(telling, c.peer.tls)
+		}
+		c.mu.Unlock()
+		if err == nil {
+			c.armClose(nil)
+			c.traceClose(CloseServiceRestart, serviceRestart)
+		}
+	})
+	late := time.NewTimer(farewellPatience)
+	defer late.Stop()
+	for _, t := range telling {
+		select {
+		case <-t.told:
+		case <-late.C:
+			return
+		}
+	}
+}
+
+const serviceRestart = "service restart"

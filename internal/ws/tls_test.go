@@ -15,6 +15,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/nvsess/nvsess/internal/snapshot"
 )
 
 // certificate makes a self-signed one, and what trusts it.
@@ -179,4 +183,75 @@ func TestTLSHandshakes(t *testing.T) {
 		t.Fatal(err)
 	}
 	slow.refused(408)
+}
+
+// A process that is to be replaced costs TLS connections nothing until the last
+// moment. Told then, their peers hear of it while everything stands still, and if
+// the process goes on after all they end as others do.
+func TestTLSSuspend(t *testing.T) {
+	h := newRecorder(t).echo()
+	s := serveTLS(t, h, Options{Loops: 2})
+	c := s.dial()
+	suspend := func() {
+		t.Helper()
+		export(s)
+	}
+	for range 2 {
+		suspend()
+		c.send(OpText, "waits")
+		s.Resume()
+		c.expect(OpText, "waits")
+		other := s.dial()
+		other.send(OpText, "accepted again")
+		other.expect(OpText, "accepted again")
+		other.Close()
+		h.end()
+	}
+	suspend()
+	s.TellTLS()
+	c.expectClose(CloseServiceRestart)
+	c.send(OpClose, closeBody(CloseServiceRestart, ""))
+	s.Resume()
+	c.expectEnd()
+	wantEnd(t, h, CloseInfo{Code: CloseServiceRestart, Reason: serviceRestart, Clean: true})
+}
+
+// The next process ends the sessions of TLS connections, and lets their peers finish
+// what they are saying.
+func TestTLSHandOver(t *testing.T) {
+	h := newRecorder(t).echo()
+	s := serveTLS(t, h, Options{Loops: 2})
+	c := s.dial()
+	b := export(s)
+	h2 := newRecorder(t)
+	next, err := NewServer(Options{Handler: h2, Loops: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := next.Import(snapshot.NewReader(b), func(fd int, _ uint64) int {
+		dup, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dup
+	})
+	if err != nil || done.Conns != 1 || done.Open != 0 || done.Closed != 1 || done.Err != errTLS {
+		t.Errorf("%+v, %v", done, err)
+	}
+	s.TellTLS()
+	c.expectClose(CloseServiceRestart)
+	if err := next.Start(nil); err != nil {
+		t.Fatal(err)
+	}
+	wantEnd(t, h2, CloseInfo{Code: CloseServiceRestart, Reason: serviceRestart})
+	c.send(OpText, strings.Repeat("and another thing", 1000))
+	c.Close()
+	eventually(t, "it is gone", func() bool { return next.Conns() == 0 })
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := next.Shutdown(ctx, CloseGoingAway, ""); err != nil {
+		t.Error(err)
+	}
+	s.Resume()
+	h.end()
 }

@@ -80,6 +80,10 @@ class Server {
   enable_forward() { native.forward(true); }
   disable_forward() { native.forward(false); }
 
+  // Whether the handler that asks is called again, for an event that was under way
+  // when the daemon was replaced: a part of it may be done.
+  get repeated_() { return native.repeated(); }
+
   // What a handler does to pass a message on: it is sent to every other session
   // than sess, encoded once, and the tally is returned. Sending it to each by its
   // conn_ encodes it for each.
