@@ -224,7 +224,7 @@ func (l *loop) handle(ev *unix.EpollEvent) {
 	}
 	if ev.Events&^unix.EPOLLOUT != 0 && !c.gone() {
 		if c.state() == stateDeciding {
-			l.destroy(c, nil) // the peer did not wait
+			l.waitingPeerLeft(c, ev.Events)
 			return
 		}
 		if c.flow.wait.held() {
