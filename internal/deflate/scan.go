@@ -50,26 +50,33 @@ const (
 const (
 	// maxScanned is how much is made at once.
 	maxScanned = 8 << 10
-	// minScan is the memory for it that a scanner begins with.
-	minScan = 512
-	// keptScan is the most of it that is used again.
-	keptScan = 4 << 10
+	// minScan is the memory for it that a scanner begins with, and smallScan the
+	// most that grows: beyond, it takes all there may be at once.
+	minScan   = 512
+	smallScan = 4 << 10
 )
 
-var scanners = sync.Pool{New: func() any { return new(Scanner) }}
+var (
+	scanners = sync.Pool{New: func() any { return new(Scanner) }}
+	// histories are those of scanners that have outgrown smallScan.
+	histories = sync.Pool{New: func() any { return new([maxHistory + maxScanned]byte) }}
+)
 
 // NewScanner returns a scanner for a message. w is the direction's window, or nil
 // without context takeover.
 func NewScanner(w *Window) *Scanner {
 	s := scanners.Get().(*Scanner)
-	*s = Scanner{out: append(s.out[:0], w.bytes()...), own: s.own}
+	*s = Scanner{out: s.out[:0], own: s.own}
+	s.reserve(len(w.bytes()))
+	s.out = append(s.out, w.bytes()...)
 	return s
 }
 
 // Free gives the scanner back.
 func (s *Scanner) Free() {
 	s.in = nil
-	if cap(s.out) > keptScan {
+	if cap(s.out) > smallScan {
+		histories.Put((*[maxHistory + maxScanned]byte)(s.out[:cap(s.out)]))
 		s.out = nil
 	}
 	scanners.Put(s)
@@ -396,11 +403,19 @@ func (s *Scanner) full() (more bool, err error) {
 // there is.
 func (s *Scanner) grow(n int) int {
 	n = int(min(int64(n), int64(maxHistory+maxScanned-len(s.out)), s.limit-s.made))
-	if len(s.out)+n > cap(s.out) {
-		size := min(max(2*cap(s.out), minScan, len(s.out)+n), maxHistory+maxScanned)
-		s.out = append(make([]byte, 0, size), s.out...)
-	}
+	s.reserve(n)
 	return n
+}
+
+// reserve makes room for n bytes, for which there may be.
+func (s *Scanner) reserve(n int) {
+	switch size := len(s.out) + n; {
+	case size <= cap(s.out):
+	case size <= smallScan:
+		s.out = append(make([]byte, 0, min(max(2*cap(s.out), minScan, size), smallScan)), s.out...)
+	default:
+		s.out = append(histories.Get().(*[maxHistory + maxScanned]byte)[:0], s.out...)
+	}
 }
 
 func (s *Scanner) append(b byte) {
