@@ -18,11 +18,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvsess/nvsess/internal/hostile"
 	"github.com/nvsess/nvsess/web"
 )
 
 // patience bounds the whole; none of it is expected to last.
-const patience = 3 * time.Minute
+const patience = 5 * time.Minute
 
 func chromium(t *testing.T) string {
 	t.Helper()
@@ -127,6 +128,11 @@ func TestChromium(t *testing.T) {
 	}
 	admin := filepath.Join(dir, "a")
 	site := pages(t, daemon(t, dir, admin))
+	breaker, err := hostile.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(breaker.Close)
 	files, err := filepath.Glob("*.test.mjs")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no tests", err)
@@ -135,8 +141,8 @@ func TestChromium(t *testing.T) {
 		t.Run(strings.TrimSuffix(file, ".test.mjs"), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
-			cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-timeout=60000", file)
-			cmd.Env = append(os.Environ(), "NVSESS_BIN="+dir, "NVSESS_ADMIN="+admin, "NVSESS_SITE="+site, "CHROMIUM="+browser)
+			cmd := exec.CommandContext(ctx, node, "--test", "--test-reporter=spec", "--test-timeout=240000", file)
+			cmd.Env = append(os.Environ(), "NVSESS_BIN="+dir, "NVSESS_ADMIN="+admin, "NVSESS_SITE="+site, "NVSESS_HOSTILE="+breaker.Control(), "CHROMIUM="+browser)
 			// Ended, it ends its Chromium first.
 			cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 			cmd.WaitDelay = 5 * time.Second
