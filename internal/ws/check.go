@@ -3,6 +3,7 @@ package ws
 import (
 	"bytes"
 	"encoding/base64"
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 )
 
 // check judges the handshake (RFC 6455, section 4.2.1). A request that is none
-// is given refusePlain if it is sound.
+// is given refusePlain if it is sound, or what answers it whatever there is.
 func (r *Request) check() *Response {
 	switch {
 	case r.old && r.upgrade:
@@ -19,6 +20,11 @@ func (r *Request) check() *Response {
 		return refuseHost
 	case !r.knownMethod():
 		return refuseUnknown
+	case string(r.Target) == "*" && string(r.Method) == http.MethodOptions: // RFC 9110, section 9.3.7
+		if resp := r.framing(); resp != refusePlain {
+			return resp
+		}
+		return answerOptions
 	case r.Target[0] != '/':
 		return refuseTarget
 	case r.dotted():

@@ -93,31 +93,46 @@ func (x *codecs) share(z *codec) *codec {
 	return z
 }
 
-// maxInflated is the largest scratch buffer that a loop keeps.
+// maxInflated is the largest scratch buffer that a loop keeps, and how much is
+// inflated of what was read at once before other connections have their turn: a
+// read may become a thousand times as much.
 const maxInflated = 1 << 20
 
 // inflate turns an event's DEFLATE data into the message. What it returns is
 // the loop's own, until the next call.
 func (l *loop) inflate(c *Conn, ev Event) ([]byte, error) {
-	limit := c.mount.now().Limits.Message
-	if limit <= 0 {
-		limit = 1 << 62
-	}
 	if cap(l.inflated) > maxInflated {
 		l.inflated = nil
 	}
-	b, err := deflate.Inflate(l.inflated[:0], ev.Payload, int(c.codec.params.ClientMaxWindowBits), limit, c.codec.in)
+	b, err := deflate.Inflate(l.inflated[:0], ev.Payload, int(c.codec.params.ClientMaxWindowBits), c.mount.now().inflatedLimit(), c.codec.in)
 	l.inflated = b
 	l.traffic.inflated.Add(1)
-	switch {
-	case errors.Is(err, deflate.ErrTooBig):
-		return nil, ErrMessageTooBig
-	case err != nil:
-		return nil, ErrCorrupt
-	case ev.Op == OpText && !utf8.Valid(b):
+	if err != nil {
+		// What comes first counts, as it does where the message is judged in pieces.
+		if _, ok := validPrefix(b); !ok && ev.Op == OpText {
+			return nil, ErrInvalidUTF8
+		}
+		return nil, inflateError(err)
+	}
+	if ev.Op == OpText && !utf8.Valid(b) {
 		return nil, ErrInvalidUTF8
 	}
 	return b, nil
+}
+
+// inflatedLimit is the limit of messages when they are inflated.
+func (m *Mount) inflatedLimit() int64 {
+	if m.Limits.Message <= 0 {
+		return 1 << 62
+	}
+	return m.Limits.Message
+}
+
+func inflateError(err error) *ProtocolError {
+	if errors.Is(err, deflate.ErrTooBig) {
+		return ErrMessageTooBig
+	}
+	return ErrCorrupt
 }
 
 // compresses reports whether a payload of n bytes is sent compressed.

@@ -67,10 +67,17 @@ func (d *Decoder) Size() int {
 	return d.p.message.len()
 }
 
+// unjudged reports whether more has come of a compressed message, which is not
+// whole, than has been looked at.
+func (d *Decoder) unjudged() bool {
+	p := d.p
+	return p != nil && p.deflated && p.messageOp != OpContinuation && p.message.len() > p.ahead.seen
+}
+
 // Reset gives back all that the decoder holds. What was incomplete is lost.
 func (d *Decoder) Reset() {
 	if d.p != nil {
-		d.p.message.free()
+		d.p.free()
 		putPartial(d.p)
 		d.p = nil
 	}

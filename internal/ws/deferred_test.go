@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // A handshake whose judgement takes time: nothing of it is lost, the frames
@@ -62,6 +64,74 @@ func TestDeferredPeerLeaves(t *testing.T) {
 	d.write([]byte(handshake))
 	receive(t, "Check", asked).Answer(nil)
 	d.upgraded()
+}
+
+// A peer that ends its side while it is decided about is answered as one that is
+// answered at once, and has what it sent before handled; one that ends both sides is
+// gone at once.
+func TestRFC6455_7_1_1_HalfClosedWhileItIsDecided(t *testing.T) {
+	each(t, func(t *testing.T, network string) {
+		h := newRecorder(t).echo()
+		asked := make(chan *Conn, 1)
+		h.check = func(c *Conn, _ *Request) *Response { asked <- c; return Deferred }
+		h.plain = h.check
+		s := serve(t, network, h, Options{Loops: 1, HandshakeTimeout: time.Hour})
+		l := s.loops[0]
+		// leaves has a peer end its side after a request, and waits until the loop has
+		// seen it and looks for it no more.
+		leaves := func(wire ...[]byte) (*client, *Conn) {
+			c := s.dialRaw()
+			c.write(join(wire...))
+			conn := receive(t, "Check or Plain", asked)
+			c.halfClose()
+			eventually(t, "its end is no event any more", func() bool {
+				seen := true
+				onLoop(t, l, func() {
+					events := make([]unix.EpollEvent, 8)
+					for _, ev := range events[:l.poll.ready(events)] {
+						seen = seen && ev.Fd != conn.fd
+					}
+				})
+				return seen
+			})
+			if conn.state() != stateDeciding {
+				t.Fatal("it was not waited for")
+			}
+			return c, conn
+		}
+		shut := &Response{Status: 403, Detail: "no"}
+
+		c, conn := leaves([]byte(handshake))
+		conn.Answer(shut)
+		if _, detail := c.refused(403); detail != "no\n" {
+			t.Errorf("%q", detail)
+		}
+		c, conn = leaves([]byte(handshake), text("with it"))
+		conn.Answer(nil)
+		c.upgraded()
+		c.expect(OpText, "with it")
+		c.expectEnd()
+		wantEnd(t, h, CloseInfo{Code: CloseAbnormal})
+		c, conn = leaves([]byte(handshake))
+		onLoop(t, l, func() { l.expire(conn) })
+		c.refused(503)
+		c, conn = leaves([]byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+		conn.Answer(shut)
+		c.refused(403)
+		c.Close()
+		eventually(t, "all are gone", func() bool { return s.Conns() == 0 })
+
+		// In the middle of it: the end of both sides is told, too.
+		c, conn = leaves([]byte(handshake))
+		c.reset()
+		eventually(t, "it is gone", func() bool { return conn.state() == stateClosed })
+		d := s.dialRaw()
+		d.write([]byte(handshake))
+		conn = receive(t, "Check", asked)
+		d.reset()
+		eventually(t, "it is gone", func() bool { return conn.state() == stateClosed })
+		conn.Answer(nil)
+	})
 }
 
 func TestDeferredTooLong(t *testing.T) {

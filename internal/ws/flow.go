@@ -10,7 +10,8 @@ import (
 
 // A connection that sends too fast is held: nothing is read from it, what has
 // been read and not decoded is kept, and the kernel's buffers make the peer
-// wait. Its loop has it in a heap by the time when it goes on; the wheel's timer
+// wait. So is one, until the next pass, of which much was inflated in this one.
+// Its loop has it in a heap by the time when it goes on; the wheel's timer
 // remains the handler's.
 
 // holdStep is how long a connection is held at least, if its bucket is not full
@@ -65,8 +66,15 @@ func (h waiting) next() time.Duration {
 // never is later than any time on the clock.
 const never = time.Duration(1<<63 - 1)
 
-// hold reads no more from c for d, and keeps b, which was.
+// hold reads no more from c for d, since it sends too fast, and keeps b, which was
+// read.
 func (l *loop) hold(c *Conn, b []byte, d time.Duration) {
+	l.srv.count.limited.hits[limitDelayed].Add(1)
+	l.putOff(c, b, d)
+}
+
+// putOff goes on with c after d, and with b first.
+func (l *loop) putOff(c *Conn, b []byte, d time.Duration) {
 	w := c.flow.wait
 	if w == nil {
 		w = &wait{c: c, index: -1}
@@ -81,7 +89,6 @@ func (l *loop) hold(c *Conn, b []byte, d time.Duration) {
 	w.since, w.until = l.now, l.now+d
 	heap.Push(&l.waiting, w)
 	c.lastRead.Store(int64(w.until)) // until then its silence is our doing
-	l.srv.count.limited.hits[limitDelayed].Add(1)
 	l.listen(c, false)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	gobwas "github.com/gobwas/ws"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 )
 
 // collect takes bytes of a handshake. When the head is whole it is answered,
@@ -160,13 +161,24 @@ func (l *loop) settle(c *Conn, r *Request, resp *Response) bool {
 
 // await leaves a connection alone until its request has been decided about. The
 // peer's going away is all that is looked for: what it sends meanwhile waits in
-// the kernel.
+// the kernel. One that only ends its side is answered all the same.
 func (l *loop) await(c *Conn) {
 	c.mu.Lock()
 	c.setStateLocked(stateDeciding)
 	c.mu.Unlock()
 	l.poll.modify(c.fd, c.gen, false, false)
 	l.arm(c, l.srv.now().HandshakeTimeout)
+}
+
+// waitingPeerLeft is called when the peer of a connection that waits for a decision
+// has ended its side, or the connection.
+func (l *loop) waitingPeerLeft(c *Conn, events uint32) {
+	switch {
+	case events&(unix.EPOLLHUP|unix.EPOLLERR) != 0:
+		l.destroy(c, nil)
+	case events&unix.EPOLLRDHUP != 0:
+		l.poll.ctl(unix.EPOLL_CTL_MOD, c.fd, c.gen, 0) // the end of both sides is told even so
+	}
 }
 
 // Answer decides about a request for which Deferred was returned: nil accepts

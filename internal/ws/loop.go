@@ -224,7 +224,7 @@ func (l *loop) handle(ev *unix.EpollEvent) {
 	}
 	if ev.Events&^unix.EPOLLOUT != 0 && !c.gone() {
 		if c.state() == stateDeciding {
-			l.destroy(c, nil) // the peer did not wait
+			l.waitingPeerLeft(c, ev.Events)
 			return
 		}
 		if c.flow.wait.held() {
@@ -306,13 +306,25 @@ func (l *loop) feed(c *Conn, b []byte) {
 	if c.codec != nil {
 		lim = &m.inflated
 	}
-	for {
+	for inflated := 0; ; {
 		if m.pace != nil && l.mustWait(c, m, b) {
 			return
 		}
+		if inflated >= maxInflated && len(b) > 0 && c.state() == stateOpen {
+			l.putOff(c, b, 1) // the others have their turn
+			return
+		}
 		ev, n, err := c.in.Next(b, lim)
-		if ev.Compressed && c.state() == stateOpen { // else it is thrown away
-			ev.Payload, err = l.inflate(c, ev)
+		if c.codec != nil && c.state() == stateOpen { // else it is thrown away
+			if ev.Compressed {
+				ev.Payload, err = l.inflate(c, ev)
+				inflated += len(ev.Payload)
+			} else if c.in.unjudged() {
+				// What is wrong with it came before what else there is.
+				if e := l.judgeAhead(c); e != nil {
+					err = e
+				}
+			}
 		}
 		if err != nil {
 			l.fail(c, err.(*ProtocolError))

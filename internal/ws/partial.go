@@ -23,7 +23,8 @@ type partial struct {
 	messageOp OpCode  // OpContinuation: no fragmented message is open
 	deflated  bool    // the message is compressed
 	fragments int
-	checked   int // bytes of message known to be UTF-8
+	checked   int   // bytes of message known to be UTF-8
+	ahead     ahead // of a compressed message
 
 	control [125]byte // payload of the current control frame
 	done    bool      // message was handed out; its buffer is free at the next call
@@ -163,8 +164,14 @@ func (p *partial) endFrame() (Event, error) {
 }
 
 func (p *partial) endMessage() {
-	p.message.free()
+	p.free()
 	p.message, p.fragments, p.checked, p.done = nil, 0, 0, false
+}
+
+// free gives back what the message holds.
+func (p *partial) free() {
+	p.message.free()
+	p.ahead.stop()
 }
 
 // validPrefix returns how many bytes of b are whole valid characters; ok is

@@ -339,17 +339,7 @@ func BenchmarkReceive(b *testing.B) {
 	} {
 		b.Run(x.name, func(b *testing.B) {
 			got := 0
-			s, err := NewServer(Options{Handler: plainHandler{func() { got++ }}, Loops: 1, Mounts: []*Mount{{Rates: x.r}}})
-			if err != nil {
-				b.Fatal(err)
-			}
-			l, err := newLoop(s)
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer l.closeFDs()
-			c := &Conn{loop: l, mount: s.opt.Mounts[0], fd: -1}
-			c.life.Store(uint32(stateOpen))
+			l, c := unconnected(b, plainHandler{func() { got++ }}, &Mount{Rates: x.r}, nil)
 			one := clientFrame(true, OpBinary, []byte(strings.Repeat("x", 64)))
 			var chunk []byte
 			for range 64 {
@@ -357,12 +347,30 @@ func BenchmarkReceive(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				l.now = s.clock()
+				l.now = l.srv.clock()
 				l.receive(c, chunk)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(got), "ns/message")
 		})
 	}
+}
+
+// unconnected is an open connection without a socket, and its loop, which does not
+// run: it is given what it reads.
+func unconnected(t testing.TB, h Handler, m *Mount, z *codec) (*loop, *Conn) {
+	t.Helper()
+	s, err := NewServer(Options{Handler: h, Loops: 1, Mounts: []*Mount{m}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLoop(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.closeFDs)
+	c := &Conn{loop: l, mount: s.opt.Mounts[0], fd: -1, codec: z}
+	c.life.Store(uint32(stateOpen))
+	return l, c
 }
 
 // plainHandler only counts messages.

@@ -443,6 +443,40 @@ func TestDrain(t *testing.T) {
 	})
 }
 
+// A request for the server as a whole (RFC 9110, section 9.3.7) is answered, if it
+// is sound.
+func TestOptionsOfTheServer(t *testing.T) {
+	s := serve(t, "tcp", newRecorder(t), Options{Mounts: []*Mount{{Paths: []string{"/ws"}}}})
+	for _, tt := range []struct {
+		request string
+		status  int
+	}{
+		{"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 204},
+		{"OPTIONS * HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nno", 204},
+		{"OPTIONS * HTTP/1.0\r\n\r\n", 204},
+		{"OPTIONS * HTTP/1.1\r\n\r\n", 400},
+		{"OPTIONS * HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 400},
+		{"OPTIONS * HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501},
+		{"OPTIONS *? HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{"options * HTTP/1.1\r\nHost: x\r\n\r\n", 501},
+		{"GET * HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+		{requestWith("GET /", "GET *"), 400},
+	} {
+		c := s.dialRaw()
+		c.write([]byte(tt.request))
+		if tt.status != 204 {
+			c.refused(tt.status)
+			continue
+		}
+		answer := c.head()
+		c.expectEnd()
+		if !strings.HasPrefix(answer, "HTTP/1.1 204 ") || strings.Contains(answer, "Content-Length") ||
+			strings.Contains(answer, "Content-Type:") || len(fieldOf(answer, "Allow")) != 1 {
+			t.Errorf("%q: %q", tt.request, answer)
+		}
+	}
+}
+
 // parseAndCheck judges a head as the loop does.
 func parseAndCheck(head []byte) (*Request, *Response) {
 	var r Request

@@ -55,6 +55,10 @@ var (
 	refuseInternal   = &Response{http.StatusInternalServerError, "handshake failed", "", nil}
 )
 
+// answerOptions answers an OPTIONS request for the server as a whole: these are the
+// methods that some path of it may take.
+var answerOptions = &Response{http.StatusNoContent, "", "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n", []byte{}}
+
 const upgradeHeader = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 
 // append encodes the response, without its body in answer to a HEAD request.

@@ -167,6 +167,7 @@ func TestForgedTokens(t *testing.T) {
 		} {
 			p := d.raw("unix")
 			p.write([]byte(first))
+			_ = p.halfClose()
 			got := bare.ReplaceAllString(p.rest(), "")
 			p.Close()
 			if !strings.HasPrefix(got, "HTTP/1.1 401 ") {

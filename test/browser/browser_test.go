@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nvsess/nvsess/internal/hostile"
 	"github.com/nvsess/nvsess/test/node"
 	"github.com/nvsess/nvsess/test/nvsessd"
 	"github.com/nvsess/nvsess/web"
@@ -53,13 +54,18 @@ func TestChromium(t *testing.T) {
 	// It compresses all it can: browsers always offer to.
 	d := nvsessd.Start(t, nvsessd.Options{Config: "compression = \"on\"\n[deflate]\nthreshold_bytes = 0\n", Args: []string{"-mode", "forward"}})
 	site := pages(t, &url.URL{Scheme: "http", Host: d.TCP})
+	breaker, err := hostile.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(breaker.Close)
 	files, err := filepath.Glob("*.test.mjs")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no tests", err)
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(file, ".test.mjs"), func(t *testing.T) {
-			node.Test(t, file, "NVSESS_BIN="+nvsessd.Programs(t), "NVSESS_ADMIN="+d.Admin, "NVSESS_SITE="+site, "CHROMIUM="+chromium)
+			node.Test(t, file, "NVSESS_BIN="+nvsessd.Programs(t), "NVSESS_ADMIN="+d.Admin, "NVSESS_SITE="+site, "NVSESS_HOSTILE="+breaker.Control(), "CHROMIUM="+chromium)
 		})
 	}
 }
