@@ -129,6 +129,9 @@ func (d *daemon) passState() *passedState {
 
 // execute writes the state and becomes the new binary.
 func (d *daemon) execute(binary string, own *passedState, signals chan os.Signal) error {
+	// The timer of a profile, and its signal, outlive execve(2), and would end the next
+	// process before it has a handler. One that did not end in time is stopped here.
+	runtime.SetCPUProfileRate(0)
 	var fds []int
 	f, err := writeState(own, func(w *snapshot.Writer) { fds = d.sessions.Export(w) })
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/pprof/profile"
 
 	"github.com/nvsess/nvsess/internal/admin"
 )
@@ -73,6 +76,36 @@ func TestUpgradeWithoutWhatCannotBeHad(t *testing.T) {
 				t.Errorf("another session: %v", err)
 			}
 		})
+	}
+}
+
+// A profile of the processor ends with the process that it is of, and not the next
+// one: its timer would outlive execve(2).
+func TestUpgradeWhileProfiling(t *testing.T) {
+	t.Parallel()
+	p := launch(t, []string{"-mode", "forward"})
+	p.logged("ready")
+	a, b := visit(t, "ws+unix://"+p.socket("nvsess.sock")), visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	for i := range 5 {
+		var got bytes.Buffer
+		over := make(chan error, 1)
+		go func() {
+			over <- admin.NewClient(p.socket("admin.sock")).Profile(t.Context(), "profile", 500, &got)
+		}()
+		p.until("a profile is being made", func() bool { return strings.Count(p.said(), `"profile":"profile"`) == i+1 })
+		if err := p.upgrade(successor(t, ":")); err != nil {
+			t.Fatal(err)
+		}
+		talk(t, a, b, "still here")
+		if err := <-over; err != nil {
+			t.Fatalf("the profile: %v", err)
+		}
+		if _, err := profile.ParseData(got.Bytes()); err != nil {
+			t.Errorf("the profile: %v", err)
+		}
+	}
+	if strings.Contains(p.said(), "upgrading all the same") {
+		t.Error("the upgrade had to cut the profile off")
 	}
 }
 

@@ -64,6 +64,15 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request, peer Peer) erro
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
+	// When the daemon is replaced it is of the time until then: the timer that profiles the processor outlives execve(2), and its signal
+	// would end the next process before that has a handler.
+	leave, ok := s.gate.enter(ctx, true, false)
+	defer leave()
+	if !ok {
+		cutOff(w)
+		return nil
+	}
+	defer context.AfterFunc(s.gate.holding(), cancel)()
 	r = r.WithContext(ctx)
 	s.options.Log.Info("profile", zap.String("profile", clip(Escape(name), 40)), zap.Uint32("uid", peer.UID), zap.Uint32("gid", peer.GID), zap.Int32("pid", peer.PID))
 	switch name {

@@ -232,7 +232,7 @@ func (s *Server) call(ctx context.Context, w http.ResponseWriter, cmd *Command, 
 		return nil
 	}
 	if cmd.Suspends || cmd.Endless {
-		defer context.AfterFunc(s.gate.suspend, func() { cancel(session.ErrSuspend) })()
+		defer context.AfterFunc(s.gate.suspending(), func() { cancel(session.ErrSuspend) })()
 	}
 	begin := time.Now()
 	result, err := cmd.Run(ctx, c)
