@@ -138,6 +138,22 @@ func TestDebugEnds(t *testing.T) {
 	}
 }
 
+// Whatever comes between two steps of its beginning, what has ended shows nothing
+// any more.
+func TestDebugEndsAsItBegins(t *testing.T) {
+	h := start(t, withDebugLog(new(logBuffer)))
+	p := h.dial(t)
+	for range 20_000 {
+		if _, err := h.Debug(p.sess, time.Nanosecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "the end", func() bool { return len(h.Debugged()) == 0 })
+	if p.sess.conn.Traced() {
+		t.Error("nobody debugs it, and it is traced still")
+	}
+}
+
 // A session that floods does not take the log from others: what is too much is
 // counted.
 func TestDebugFlood(t *testing.T) {
