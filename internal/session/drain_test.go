@@ -303,6 +303,7 @@ func TestDrainOptions(t *testing.T) {
 	for _, o := range []DrainOptions{
 		{Rate: -1}, {Rate: MinDrainRate / 2}, {Rate: MaxDrainRate + 1}, {Rate: math.NaN()}, {Rate: math.Inf(1)},
 		{Deadline: -1}, {Deadline: MaxDrainDeadline + 1}, {Delay: -1}, {Delay: MaxDrainDeadline}, {Delay: 2, Deadline: 1},
+		{Deadline: time.Millisecond - 1}, {Delay: 1200 * time.Microsecond, Deadline: 1900 * time.Microsecond}, // which DrainState cannot tell
 		{BackIn: -1}, {BackIn: MaxDrainBackIn + 1},
 	} {
 		if began, err := h.StartDrain(o); began || !errors.Is(err, ErrDrainOptions) {
@@ -436,7 +437,7 @@ func TestRetryAfter(t *testing.T) {
 		want   float64
 	}{
 		{0, 0, 5 * time.Minute, 100}, {0, 24_000, 5 * time.Minute, 100}, {0, 48_000, 5 * time.Minute, 200}, {0, 1000, time.Second, 1250},
-		{7, 1e6, time.Second, 7},
+		{7, 1e6, time.Second, 7}, {0, 1e6, drainTick, MaxDrainRate},
 	} {
 		if got := drainRate(tt.asked, tt.n, tt.window); got != tt.want {
 			t.Errorf("%+v: %v", tt, got)
