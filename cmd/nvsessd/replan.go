@@ -156,6 +156,7 @@ func (p *replan) setWebhook(old *config.Config) {
 	}
 	if p.hook != nil {
 		d.webhook = p.hook
+		d.telling.webhook.Store(p.hook)
 	}
 	for _, event := range before {
 		if slices.Contains(after, event) {
