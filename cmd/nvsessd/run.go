@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer keeping.close()
 
 	d := &daemon{
-		flags: f, log: log, lines: lines, level: level, configuredLevel: level.String(), sockets: socks,
+		flags: f, log: log, lines: lines, level: level, configuredLevel: zap.NewAtomicLevelAt(level.Level()), sockets: socks,
 		keeping: keeping,
 		byHand:  term.IsTerminal(int(os.Stdin.Fd())), started: time.Now(), upgrades: make(chan upgradeRequest),
 	}
@@ -137,8 +137,8 @@ type daemon struct {
 	byHand   bool              // started from a terminal
 	keeping  *keeping          // nil: sessions end with the process
 
-	configuredLevel string    // of the log
-	started         time.Time // the first of the processes
+	configuredLevel zap.AtomicLevel // of the log
+	started         time.Time       // the first of the processes
 	upgrades        chan upgradeRequest
 	upgradeCount    uint64 // so far
 	outcome         atomic.Pointer[upgradeOutcome]

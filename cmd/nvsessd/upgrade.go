@@ -43,6 +43,7 @@ type upgradeRequest struct {
 // upgrade replaces this process. It returns only if it could not, with the
 // reason; then all is as it was.
 func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
+	defer d.upgradesFailed.Add(1)
 	began := time.Now()
 	if binary == "" {
 		var err error
@@ -89,7 +90,6 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 		d.keeping.store.Thaw()
 	}
 	d.outcome.Store(&upgradeOutcome{err: err})
-	d.upgradesFailed.Add(1)
 	d.sessions.Resume()
 	d.admin.Resume()
 	for _, c := range own.Calls {
@@ -114,7 +114,7 @@ func (d *daemon) standStill(ctx context.Context, own *passedState) (err error) {
 func (d *daemon) passState() *passedState {
 	own := &passedState{
 		Version: versionString(), Started: d.started, Upgrades: d.upgradeCount,
-		LogLevel: d.level.String(), Configured: d.configuredLevel, Scripts: d.script.Sources(), SettingsFD: -1,
+		LogLevel: d.level.String(), Configured: d.configuredLevel.String(), Scripts: d.script.Sources(), SettingsFD: -1,
 	}
 	d.sockets.mu.Lock()
 	defer d.sockets.mu.Unlock()

@@ -79,6 +79,50 @@ func TestUpgradeWithoutWhatCannotBeHad(t *testing.T) {
 	}
 }
 
+// An upgrade that fails is counted wherever it does: most are refused by the new
+// binary.
+func TestFailedUpgradesAreCounted(t *testing.T) {
+	t.Parallel()
+	p := launch(t, nil)
+	p.logged("ready")
+	for i, binary := range []string{"/bin/true", successor(t, "rm \"$0\"")} {
+		if err := p.upgrade(binary); err == nil {
+			t.Fatalf("%s is a daemon", binary)
+		}
+		want := fmt.Sprintf("nvsess_upgrades_total{result=\"failed\"} %d\n", i+1)
+		if _, text := fetch(t, overSocket(p), "GET", "http://nvsessd/metrics", nil); !strings.Contains(string(text), want) {
+			t.Errorf("after %s there is no %s", binary, want)
+		}
+	}
+}
+
+// The level that the configuration says is the one that a reload has brought: what
+// was set by hand, and only that, goes along to the next process.
+func TestUpgradeAfterTheLevelWasReloaded(t *testing.T) {
+	t.Parallel()
+	c := changing(t, "")
+	level := func(want string) {
+		t.Helper()
+		var got struct{ Level string }
+		c.call("loglevel", nil, &got)
+		if got.Level != want {
+			t.Errorf("the level is %s, not %s", got.Level, want)
+		}
+	}
+	c.becomes("[log]\nlevel = \"debug\"\n", "log.level live")
+	c.write("[log]\nlevel = \"warn\"\n")
+	if err := c.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	level("warn") // debug was the configuration's
+	c.becomes("[log]\nlevel = \"error\"\n", "log.level live")
+	c.call("loglevel", map[string]any{"level": "warn"}, nil)
+	if err := c.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	level("warn") // by hand, though it is what the process began with
+}
+
 // A profile of the processor ends with the process that it is of, and not the next
 // one: its timer would outlive execve(2).
 func TestUpgradeWhileProfiling(t *testing.T) {
