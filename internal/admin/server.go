@@ -76,6 +76,7 @@ type Server struct {
 	stop    context.CancelCauseFunc
 
 	gate      *gate
+	waits     waits
 	continued sync.WaitGroup // calls that other processes began
 }
 
