@@ -79,6 +79,32 @@ func TestUpgradeWithoutWhatCannotBeHad(t *testing.T) {
 	}
 }
 
+// What a reload has said to need a restart is in effect after an upgrade, too, of
+// which no reload tells then.
+func TestUpgradeSetsModesOfSockets(t *testing.T) {
+	t.Parallel()
+	const conf = "mode = \"forward\"\n[socket]\nmode = \"0600\"\n[admin]\nmode = \"0660\"\n"
+	c := changing(t, "mode = \"forward\"\n")
+	a, b := visit(t, c.url("/")), visit(t, c.url("/"))
+	modes := func(public, admin os.FileMode) {
+		t.Helper()
+		for name, want := range map[string]os.FileMode{"nvsess.sock": public, "admin.sock": admin} {
+			if fi, err := os.Stat(c.socket(name)); err != nil || fi.Mode().Perm() != want {
+				t.Errorf("%s: %v, %v; want %v", name, fi.Mode(), err, want)
+			}
+		}
+	}
+	c.becomes(conf, "socket.mode restart", "admin.mode restart")
+	modes(0o660, 0o600)
+	if err := c.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	modes(0o600, 0o660)
+	c.becomes(conf)
+	talk(t, a, b, "still here")
+	visit(t, c.url("/"))
+}
+
 // An upgrade that fails is counted wherever it does: most are refused by the new
 // binary.
 func TestFailedUpgradesAreCounted(t *testing.T) {
