@@ -23,8 +23,8 @@ var pprofKinds = []struct{ name, path, what string }{
 	{"allocs", "allocs", "what memory was ever taken for"},
 	{"goroutine", "goroutine", "what every goroutine is doing"},
 	{"trace", "trace", "what happened when, for go tool trace; 1 s unless --seconds says otherwise"},
-	{"block", "block", "where goroutines wait"},
-	{"mutex", "mutex", "who holds locks that others wait for"},
+	{"block", "block", "where goroutines wait; for 10 s unless --seconds says otherwise"},
+	{"mutex", "mutex", "who holds locks that others wait for; as long"},
 	{"threadcreate", "threadcreate", "what made threads"},
 }
 
@@ -82,6 +82,9 @@ func runPprof(ctx context.Context, opts options, args []string, std streams) err
 		return &admin.UsageError{Reason: fmt.Sprintf("--seconds is at most %d", int(admin.MaxProfile.Seconds()))}
 	case *output == "" && isTerminal(std.out), *output == "-" && isTerminal(std.out):
 		return &admin.UsageError{Reason: "a profile is not for a terminal: -o FILE names where it is to go"}
+	}
+	if (what == "block" || what == "mutex") && *seconds == 0 {
+		*seconds = 10
 	}
 	c, err := dial(opts.socket)
 	if err != nil {

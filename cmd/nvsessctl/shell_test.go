@@ -53,6 +53,10 @@ func TestShellWordsOffered(t *testing.T) {
 		{"nvsessctl gen ", "words", "external-client", "bw"},
 		{"nvsessctl gen nginx --external_ssl_", "words", "--external_ssl_key", ""},
 		{"nvsessctl gen nginx -o ", "files", "", ""},
+		{"nvsessctl pp", "words", "pprof", ""},
+		{"nvsessctl pprof ", "words", "goroutine", "profile"},
+		{"nvsessctl pprof heap --", "words", "--seconds", "--json"},
+		{"nvsessctl pprof heap -o ", "files", "", ""},
 		{"nvsessctl completion ", "words", "fish", "csh"},
 		{"nvsessctl no_such_command ", "words", "", "fst"},
 	} {

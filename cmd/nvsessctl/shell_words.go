@@ -90,10 +90,11 @@ func ended(words []admin.Candidate) []admin.Candidate {
 	return words
 }
 
-// ownCommands are those that need no daemon.
+// ownCommands are those that are not the daemon's.
 func ownCommands() []admin.Candidate {
 	found := []admin.Candidate{
 		{Text: "connect", Note: "be a client", Space: true}, {Text: "tst", Note: "be thousands of clients, and measure", Space: true},
+		{Text: "pprof", Note: "take a profile of the daemon", Space: true},
 		{Text: "gen", Note: "make nginx's part, configuration, handlers, clients", Space: true},
 		{Text: "completion", Note: "the script for a shell's completion", Space: true},
 	}
@@ -112,6 +113,8 @@ func ownUsage(words []string) (string, bool) {
 		return connectUsage, true
 	case "tst":
 		return tstUsage, true
+	case "pprof":
+		return pprofUsage(), true
 	case "completion":
 		return completionUsage, true
 	}
@@ -124,6 +127,9 @@ func ownUsage(words []string) (string, bool) {
 func completeOwn(text string, before []string, partial string) (kind string, found []admin.Candidate) {
 	options := usageOptions(text)
 	last := before[len(before)-1]
+	if before[0] == "pprof" && (last == "-o" || last == "--output") {
+		return shellIsFiles, nil
+	}
 	if i := slices.IndexFunc(options, func(c admin.Candidate) bool { return c.Text == last && !c.Space }); i >= 0 && strings.HasPrefix(last, "-") {
 		return shellIsWords, nil // its value
 	}
@@ -133,6 +139,11 @@ func completeOwn(text string, before []string, partial string) (kind string, fou
 	case before[0] == "completion" && len(before) == 1:
 		for _, s := range shells {
 			found = append(found, admin.Candidate{Text: s, Space: true})
+		}
+		return startingWith(partial, found)
+	case before[0] == "pprof" && len(before) == 1:
+		for _, k := range pprofKinds {
+			found = append(found, admin.Candidate{Text: k.name, Note: k.what, Space: true})
 		}
 		return startingWith(partial, found)
 	case before[0] == "gen" && len(before) == 1:

@@ -183,7 +183,7 @@ func TestPprof(t *testing.T) {
 		_ = cmd.Run()
 		return o.String(), e.String(), cmd.ProcessState.ExitCode()
 	}
-	for _, args := range [][]string{{"cpu", "--seconds", "1"}, {"heap"}, {"--seconds", "0", "goroutine"}} {
+	for _, args := range [][]string{{"cpu", "--seconds", "1"}, {"mutex", "--seconds", "1"}, {"heap"}, {"--seconds", "0", "goroutine"}} {
 		file := filepath.Join(dir, "p")
 		if _, errs, code := run(append(args, "-o", file)...); code != 0 || !strings.Contains(errs, "bytes in "+file) {
 			t.Fatalf("%v: %d %s", args, code, errs)

@@ -37,8 +37,8 @@ type daemon struct {
 	byHand   bool              // started from a terminal
 	keeping  *keeping          // nil: sessions end with the process
 
-	configuredLevel string    // of the log
-	started         time.Time // the first of the processes
+	configuredLevel zap.AtomicLevel // of the log
+	started         time.Time       // the first of the processes
 	upgrades        chan upgradeRequest
 	upgradeCount    uint64 // so far
 	outcome         atomic.Pointer[upgradeOutcome]

@@ -121,7 +121,7 @@ type keptSettings struct {
 
 func (d *daemon) settings() keptSettings {
 	set := keptSettings{Started: d.started, Sessions: d.sessions.Settings(), Scripts: d.script.Sources()}
-	if level := d.level.String(); level != d.configuredLevel {
+	if level := d.level.String(); level != d.configuredLevel.String() {
 		set.LogLevel = level
 	}
 	return set

@@ -6,26 +6,30 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
 	"github.com/nvsess/nvsess/internal/config"
 	"github.com/nvsess/nvsess/internal/listen"
 	"github.com/nvsess/nvsess/internal/metrics"
+	"github.com/nvsess/nvsess/internal/webhook"
 )
 
 // telling is what tells programs how the daemon does: on the admin socket, and at
 // an address of its own if the configuration names one.
 type telling struct {
 	handler http.Handler
-	server  *metrics.Server // nil: no address
-	ended   chan struct{}   // closed when server does not serve any more
+	webhook atomic.Pointer[webhook.Hook] // the daemon's; nil: none so far
+	server  *metrics.Server              // nil: no address
+	ended   chan struct{}                // closed when server does not serve any more
 }
 
 // startMetrics comes after everything that there is to tell of.
 func (d *daemon) startMetrics() error {
+	d.telling.webhook.Store(d.webhook)
 	reg := metrics.New(metrics.Options{
-		Sessions: d.sessions, Script: d.script, Webhook: d.webhook, Version: versionString(),
+		Sessions: d.sessions, Script: d.script, Webhook: d.telling.webhook.Load, Version: versionString(),
 		LogLost:     d.lines.Lost,
 		MemoryLimit: func() int64 { return int64(d.config().Limits.MemoryBytes) },
 		More:        d.handedOver,

@@ -126,10 +126,10 @@ func TestProfiles(t *testing.T) {
 	p := launch(t, nil)
 	p.Logged("ready")
 	client := admin.NewClient(p.socket("admin.sock"))
-	for _, name := range []string{"profile", "heap", "goroutine", "allocs"} {
+	for _, name := range []string{"profile", "heap", "goroutine", "allocs", "block", "mutex"} {
 		var b bytes.Buffer
 		seconds := 0
-		if name == "profile" {
+		if name == "profile" || name == "block" || name == "mutex" {
 			seconds = 1
 		}
 		if err := client.Profile(t.Context(), name, seconds, &b); err != nil {
@@ -139,7 +139,7 @@ func TestProfiles(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if err := prof.CheckValid(); err != nil || len(prof.SampleType) == 0 || name == "goroutine" && len(prof.Sample) == 0 {
+		if err := prof.CheckValid(); err != nil || len(prof.SampleType) == 0 || (name == "goroutine" || name == "block") && len(prof.Sample) == 0 {
 			t.Errorf("%s: %v %v", name, err, prof)
 		}
 	}
@@ -152,6 +152,7 @@ func TestProfiles(t *testing.T) {
 	}
 	for path, status := range map[string]int{
 		"/debug/pprof/": 200, "/debug/pprof/profile?seconds=0": 400, "/debug/pprof/profile?seconds=1e9": 400, "/debug/pprof/heap?seconds=-1": 400,
+		"/debug/pprof/block": 400, "/debug/pprof/mutex?debug=1": 400,
 		"/debug/pprof": 404, "/debug/pprof/symbol": 200, "/debug/pprof/cmdline": 200,
 	} {
 		if resp, text := fetch(t, overSocket(p), "GET", "http://nvsessd"+path, nil); resp.StatusCode != status {

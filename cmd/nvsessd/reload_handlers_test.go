@@ -79,6 +79,10 @@ func TestReloadOfTheWebhook(t *testing.T) {
 	g.hears(t, "{}")
 	c.becomes(echoing+a+fmt.Sprintf(events, `"string"`), "webhook live", "webhooks.events live")
 	hears("from a")
+	// Of a webhook that was not there at the start the metrics tell, too.
+	if _, text := fetch(t, overSocket(c.process), "GET", "http://nvsessd/metrics", nil); !strings.Contains(string(text), `nvsess_webhook_events_total{outcome="handled"} 4`) {
+		t.Errorf("the metrics tell nothing of the webhook: %s", text)
+	}
 	if strings.Contains(c.Said(), "hush") {
 		t.Error("the query's value is in the log")
 	}

@@ -99,7 +99,9 @@ func (p *replan) carryOut() error {
 		return err
 	}
 	if p.has("log.level") {
-		_ = d.level.UnmarshalText([]byte(p.cfg.Log.Level)) // valid
+		_ = d.configuredLevel.UnmarshalText([]byte(p.cfg.Log.Level)) // valid
+		d.level.SetLevel(d.configuredLevel.Level())
+		d.keeping.note()
 	}
 	d.cfg.Store(p.cfg)
 	if p.cert != nil {
@@ -156,6 +158,7 @@ func (p *replan) setWebhook(old *config.Config) {
 	}
 	if p.hook != nil {
 		d.webhook = p.hook
+		d.telling.webhook.Store(p.hook)
 	}
 	for _, event := range before {
 		if slices.Contains(after, event) {

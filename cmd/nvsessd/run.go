@@ -14,6 +14,8 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 	"golang.org/x/term"
+
+	"github.com/nvsess/nvsess/internal/admin"
 )
 
 // run is the daemon from its command line to its end. It returns when ctx is
@@ -83,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	defer keeping.close()
 
 	d := &daemon{
-		flags: f, log: log, lines: lines, level: level, configuredLevel: level.String(), sockets: socks,
+		flags: f, log: log, lines: lines, level: level, configuredLevel: zap.NewAtomicLevelAt(level.Level()), sockets: socks,
 		keeping: keeping,
 		byHand:  term.IsTerminal(int(os.Stdin.Fd())), started: time.Now(), upgrades: make(chan upgradeRequest),
 	}

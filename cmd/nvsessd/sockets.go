@@ -80,7 +80,25 @@ func openSockets(c *config.Config, log *zap.Logger, from *takenState) (_ *socket
 		s.close(log)
 		return nil, nil, err
 	}
+	if from != nil {
+		s.become(log)
+	}
 	return s, kept, nil
+}
+
+// become gives sockets that the process before has made the mode and owner that the
+// configuration says now: cfg and reload tell of them as in effect.
+func (s *sockets) become(log *zap.Logger) {
+	for _, list := range []struct {
+		socks []*listen.Socket
+		as    listen.Options
+	}{{s.public, s.publicAs}, {s.admin, s.adminAs}} {
+		for _, sock := range list.socks {
+			if err := sock.Become(list.as); err != nil {
+				log.Error("a socket is not as the configuration says", zap.Error(err))
+			}
+		}
+	}
 }
 
 // take takes what the process before passed: what it had from systemd, which is

@@ -110,7 +110,7 @@ func (d *daemon) standStill(ctx context.Context, own *passedState) (err error) {
 func (d *daemon) passState() *passedState {
 	own := &passedState{
 		Version: versionString(), Started: d.started, Upgrades: d.upgradeCount,
-		LogLevel: d.level.String(), Configured: d.configuredLevel, Scripts: d.script.Sources(), SettingsFD: -1,
+		LogLevel: d.level.String(), Configured: d.configuredLevel.String(), Scripts: d.script.Sources(), SettingsFD: -1,
 	}
 	d.sockets.mu.Lock()
 	defer d.sockets.mu.Unlock()
@@ -125,6 +125,9 @@ func (d *daemon) passState() *passedState {
 
 // execute writes the state and becomes the new binary.
 func (d *daemon) execute(to *candidate, own *passedState, signals chan os.Signal) error {
+	// The timer of a profile, and its signal, outlive execve(2), and would end the next
+	// process before it has a handler. One that did not end in time is stopped here.
+	runtime.SetCPUProfileRate(0)
 	var fds []int
 	f, err := writeState(own, func(w *snapshot.Writer) { fds = d.sessions.Export(w) })
 	if err != nil {

@@ -15,10 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/pprof/profile"
 	"golang.org/x/sys/unix"
 
 	"github.com/nvsess/nvsess/client"
 	"github.com/nvsess/nvsess/internal/admin"
+	"github.com/nvsess/nvsess/internal/selfsigned"
 )
 
 // successor writes a program that is the daemon again. after is run, in a shell,
@@ -103,6 +105,106 @@ func TestUpgradeWithoutWhatCannotBeHad(t *testing.T) {
 	}
 }
 
+// What a reload has said to need a restart is in effect after an upgrade, too, of
+// which no reload tells then.
+func TestUpgradeSetsModesOfSockets(t *testing.T) {
+	t.Parallel()
+	const conf = "mode = \"forward\"\n[socket]\nmode = \"0600\"\n[admin]\nmode = \"0660\"\n"
+	c := changing(t, "mode = \"forward\"\n")
+	a, b := visit(t, c.url("/")), visit(t, c.url("/"))
+	modes := func(public, admin os.FileMode) {
+		t.Helper()
+		for name, want := range map[string]os.FileMode{"nvsess.sock": public, "admin.sock": admin} {
+			if fi, err := os.Stat(c.socket(name)); err != nil || fi.Mode().Perm() != want {
+				t.Errorf("%s: %v, %v; want %v", name, fi.Mode(), err, want)
+			}
+		}
+	}
+	c.becomes(conf, "socket.mode restart", "admin.mode restart")
+	modes(0o660, 0o600)
+	if err := c.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	modes(0o600, 0o660)
+	c.becomes(conf)
+	talk(t, a, b, "still here")
+	visit(t, c.url("/"))
+}
+
+// An upgrade that fails is counted wherever it does: most are refused by the new
+// binary.
+func TestFailedUpgradesAreCounted(t *testing.T) {
+	t.Parallel()
+	p := launch(t, nil)
+	p.Logged("ready")
+	for i, binary := range []string{"/bin/true", successor(t, "rm \"$0\"")} {
+		if err := p.upgrade(binary); err == nil {
+			t.Fatalf("%s is a daemon", binary)
+		}
+		want := fmt.Sprintf("nvsess_upgrades_total{result=\"failed\"} %d\n", i+1)
+		if _, text := fetch(t, overSocket(p), "GET", "http://nvsessd/metrics", nil); !strings.Contains(string(text), want) {
+			t.Errorf("after %s there is no %s", binary, want)
+		}
+	}
+}
+
+// The level that the configuration says is the one that a reload has brought: what
+// was set by hand, and only that, goes along to the next process.
+func TestUpgradeAfterTheLevelWasReloaded(t *testing.T) {
+	t.Parallel()
+	c := changing(t, "")
+	level := func(want string) {
+		t.Helper()
+		var got struct{ Level string }
+		c.call("loglevel", nil, &got)
+		if got.Level != want {
+			t.Errorf("the level is %s, not %s", got.Level, want)
+		}
+	}
+	c.becomes("[log]\nlevel = \"debug\"\n", "log.level live")
+	c.write("[log]\nlevel = \"warn\"\n")
+	if err := c.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	level("warn") // debug was the configuration's
+	c.becomes("[log]\nlevel = \"error\"\n", "log.level live")
+	c.call("loglevel", map[string]any{"level": "warn"}, nil)
+	if err := c.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	level("warn") // by hand, though it is what the process began with
+}
+
+// A profile of the processor ends with the process that it is of, and not the next
+// one: its timer would outlive execve(2).
+func TestUpgradeWhileProfiling(t *testing.T) {
+	t.Parallel()
+	p := launch(t, []string{"-mode", "forward"})
+	p.Logged("ready")
+	a, b := visit(t, "ws+unix://"+p.socket("nvsess.sock")), visit(t, "ws+unix://"+p.socket("nvsess.sock"))
+	for i := range 5 {
+		var got bytes.Buffer
+		over := make(chan error, 1)
+		go func() {
+			over <- admin.NewClient(p.socket("admin.sock")).Profile(t.Context(), "profile", 500, &got)
+		}()
+		p.Until("a profile is being made", func() bool { return strings.Count(p.Said(), `"profile":"profile"`) == i+1 })
+		if err := p.upgrade(successor(t, ":")); err != nil {
+			t.Fatal(err)
+		}
+		talk(t, a, b, "still here")
+		if err := <-over; err != nil {
+			t.Fatalf("the profile: %v", err)
+		}
+		if _, err := profile.ParseData(got.Bytes()); err != nil {
+			t.Errorf("the profile: %v", err)
+		}
+	}
+	if strings.Contains(p.Said(), "upgrading all the same") {
+		t.Error("the upgrade had to cut the profile off")
+	}
+}
+
 // When execve itself fails, all is as it was: so is the limit of open files.
 func TestFailedExecChangesNothing(t *testing.T) {
 	t.Parallel()
@@ -154,7 +256,7 @@ func TestUpgradeRepeatsWhatJavaScriptIsAt(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := launch(t, configured(t, fmt.Sprintf("mode = \"handlers\"\nhandlers = %q\nscript.timeout = \"1h\"\n", handlers)))
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	g.say(t, "slow")
 	g.hears(t, "begun slow false")
@@ -228,7 +330,7 @@ func TestUpgradeRepeatsWhatTheWebhookIsTold(t *testing.T) {
 	t.Parallel()
 	config, told := slowWebhook(t)
 	p := launch(t, configured(t, config))
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	g.say(t, "slow")
 	g.say(t, "next")
@@ -254,7 +356,7 @@ func TestUpgradeAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	config, told := slowWebhook(t)
 	p := launch(t, configured(t, config))
-	p.logged("ready")
+	p.Logged("ready")
 	g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 	g.say(t, "slow")
 	g.say(t, "next")
@@ -264,7 +366,7 @@ func TestUpgradeAfterTheEnd(t *testing.T) {
 	}
 	<-g.Done()
 	c := admin.NewClient(p.socket("admin.sock"))
-	p.until("the session has ended", func() bool {
+	p.Until("the session has ended", func() bool {
 		a, err := c.Call(t.Context(), "sesses", nil)
 		return err == nil && !strings.Contains(string(a.Result), g.SessionID())
 	})
@@ -292,7 +394,7 @@ func TestBinaryThatSaysNothing(t *testing.T) {
 		t.Run(unix.SignalName(sig), func(t *testing.T) {
 			t.Parallel()
 			p := launch(t, configured(t, ""))
-			p.logged("ready")
+			p.Logged("ready")
 			g := visit(t, "ws+unix://"+p.socket("nvsess.sock"))
 			dir := t.TempDir()
 			binary, pids := filepath.Join(dir, "nvsessd"), filepath.Join(dir, "pids")
@@ -302,14 +404,14 @@ func TestBinaryThatSaysNothing(t *testing.T) {
 			}
 			failed, other := make(chan error, 1), make(chan error, 1)
 			go func() { failed <- p.upgrade(binary) }()
-			p.until("it is asked", func() bool { _, err := os.Stat(pids); return err == nil })
+			p.Until("it is asked", func() bool { _, err := os.Stat(pids); return err == nil })
 			go func() { other <- p.upgrade(binary) }() // waits for its turn, or comes too late
 			if _, err := admin.NewClient(p.socket("admin.sock")).Call(t.Context(), "reload", nil); err != nil {
 				t.Errorf("reload: %v", err)
 			}
-			p.signal(syscall.SIGUSR2)
-			p.signal(syscall.SIGHUP)
-			p.signal(sig)
+			p.Signal(syscall.SIGUSR2)
+			p.Signal(syscall.SIGHUP)
+			p.Signal(sig)
 			g.isClosed(t, 1001, goodbye)
 			var refused *admin.Error
 			if err := <-failed; !errors.As(err, &refused) || refused.Code != admin.CodeShuttingDown {
@@ -318,7 +420,7 @@ func TestBinaryThatSaysNothing(t *testing.T) {
 			if err := <-other; err == nil {
 				t.Error("another upgrade is carried out")
 			}
-			p.ends(0)
+			p.Ends(0)
 			list, err := os.ReadFile(pids)
 			if err != nil {
 				t.Fatal(err)
@@ -343,9 +445,9 @@ func TestUpgradeAndTLS(t *testing.T) {
 	if err := os.WriteFile(handlers, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cert, key := certificate(t)
+	cert, key := selfsigned.Files(t, t.TempDir(), "localhost")
 	p := launch(t, configured(t, fmt.Sprintf("listen = [\"unix:%%t/nvsess.sock\", \"tcp:127.0.0.1:0\"]\ntls_cert = %q\ntls_key = %q\nhandlers = %q\n", cert, key, handlers)))
-	tcp := strings.TrimPrefix(p.logged("ready").Listen[1], "tcp:")
+	tcp := strings.TrimPrefix(p.Logged("ready").Listen[1], "tcp:")
 	secure := func() *guest {
 		t.Helper()
 		return visit(t, "wss://"+tcp, client.WithTLS(&tls.Config{InsecureSkipVerify: true}))

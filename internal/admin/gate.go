@@ -29,12 +29,21 @@ type gate struct {
 
 	suspend context.Context // done, with session.ErrSuspend as its cause, when calls are to be suspended
 	begin   context.CancelCauseFunc
+
+	hold      context.Context // done when calls are held
+	beginHold context.CancelFunc
 }
 
 func newGate() *gate {
 	g := &gate{changed: make(chan struct{}), conns: map[*peerConn]http.ConnState{}, accept: map[*peerListener]bool{}}
-	g.suspend, g.begin = context.WithCancelCause(context.Background())
+	g.anewLocked()
 	return g
+}
+
+// anewLocked makes what tells calls to end.
+func (g *gate) anewLocked() {
+	g.suspend, g.begin = context.WithCancelCause(context.Background())
+	g.hold, g.beginHold = context.WithCancel(context.Background())
 }
 
 func (g *gate) changeLocked() {
@@ -84,6 +93,20 @@ func (g *gate) enter(ctx context.Context, quick, foreign bool) (leave func(), ok
 	}
 	count(n, 1)
 	return leaving(n), true
+}
+
+// suspending is done, with session.ErrSuspend as its cause, when the calls that are under way now are to be suspended.
+func (g *gate) suspending() context.Context {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.suspend
+}
+
+// holding is done when calls are held, and those that could be quick are to be.
+func (g *gate) holding() context.Context {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.hold
 }
 
 // note keeps track of a caller's connection.
@@ -184,6 +207,7 @@ func (s *Server) Hold(ctx context.Context) error {
 	g := s.gate
 	g.mu.Lock()
 	g.held = true
+	g.beginHold()
 	for c := range g.conns {
 		if g.standsLocked(c) {
 			c.kick()
@@ -241,7 +265,7 @@ func (s *Server) Resume() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held = false
-	g.suspend, g.begin = context.WithCancelCause(context.Background())
+	g.anewLocked()
 	g.changeLocked()
 }
 

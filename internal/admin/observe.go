@@ -7,8 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/pprof"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -54,6 +56,8 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request, peer Peer) erro
 		if n, err := strconv.ParseFloat(v, 64); err != nil || !(n > 0 && n <= MaxProfile.Seconds()) {
 			return badArg("seconds", "a profile is of more than 0 and at most %d seconds", int(MaxProfile.Seconds()))
 		}
+	} else if name == "block" || name == "mutex" {
+		return badArg("seconds", "nothing is noted for this profile until somebody asks: say for how many seconds it is to be")
 	}
 	select {
 	case s.streams <- struct{}{}:
@@ -64,6 +68,15 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request, peer Peer) erro
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.ctx, cancel)()
+	// When the daemon is replaced it is of the time until then: the timer that profiles the processor outlives execve(2), and its signal
+	// would end the next process before that has a handler.
+	leave, ok := s.gate.enter(ctx, true, false)
+	defer leave()
+	if !ok {
+		cutOff(w)
+		return nil
+	}
+	defer context.AfterFunc(s.gate.holding(), cancel)()
 	r = r.WithContext(ctx)
 	s.options.Log.Info("profile", zap.String("profile", clip(Escape(name), 40)), zap.Uint32("uid", peer.UID), zap.Uint32("gid", peer.GID), zap.Int32("pid", peer.PID))
 	switch name {
@@ -75,10 +88,36 @@ func (s *Server) profile(w http.ResponseWriter, r *http.Request, peer Peer) erro
 		pprof.Symbol(w, r)
 	case "trace":
 		pprof.Trace(w, r)
+	case "block", "mutex":
+		defer s.waits.note()()
+		pprof.Index(w, r)
 	default:
 		pprof.Index(w, r)
 	}
 	return nil
+}
+
+// waits has the runtime note where goroutines wait, for as long as somebody wants to know: all pay for it.
+type waits struct {
+	mu sync.Mutex // guards n
+	n  int        // who want to know
+}
+
+func (x *waits) note() (done func()) {
+	set := func(by int) {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		switch x.n += by; {
+		case x.n == 0:
+			runtime.SetBlockProfileRate(0)
+			runtime.SetMutexProfileFraction(0)
+		case x.n == 1 && by > 0:
+			runtime.SetBlockProfileRate(int(10 * time.Microsecond)) // one sample for so much waiting
+			runtime.SetMutexProfileFraction(10)
+		}
+	}
+	set(1)
+	return func() { set(-1) }
 }
 
 // Profile writes a profile of the daemon: "profile" (of the processor), "heap", "goroutine", "trace" and what else GET /debug/pprof/ lists.

@@ -76,6 +76,7 @@ type Server struct {
 	stop    context.CancelCauseFunc
 
 	gate      *gate
+	waits     waits
 	continued sync.WaitGroup // calls that other processes began
 }
 
@@ -232,7 +233,7 @@ func (s *Server) call(ctx context.Context, w http.ResponseWriter, cmd *Command, 
 		return nil
 	}
 	if cmd.Suspends || cmd.Endless {
-		defer context.AfterFunc(s.gate.suspend, func() { cancel(session.ErrSuspend) })()
+		defer context.AfterFunc(s.gate.suspending(), func() { cancel(session.ErrSuspend) })()
 	}
 	begin := time.Now()
 	result, err := cmd.Run(ctx, c)

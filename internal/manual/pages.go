@@ -13,7 +13,7 @@ type Source struct {
 	Version string
 	Date    time.Time
 	// What the programs print for "-help", and nvsessctl for the commands that need no daemon.
-	Daemon, Control, Connect, Test, Gen, Completion string
+	Daemon, Control, Connect, Test, Profile, Gen, Completion string
 	// Config is configs/nvsess.toml.
 	Config string
 }
@@ -83,7 +83,8 @@ func (s *Source) control() string {
 		}
 	}
 	for _, own := range []struct{ title, text string }{
-		{"A client: connect", s.Connect}, {"Thousands of clients: tst", s.Test}, {"Files: gen", s.Gen}, {"Shells: completion", s.Completion},
+		{"A client: connect", s.Connect}, {"Thousands of clients: tst", s.Test}, {"Profiles: pprof", s.Profile},
+		{"Files: gen", s.Gen}, {"Shells: completion", s.Completion},
 	} {
 		p.section(own.title)
 		p.code(synopsis(own.text))

@@ -68,7 +68,7 @@ func TestPages(t *testing.T) {
 	}
 	for page, texts := range map[string][]string{
 		"nvsessd.8":     {"NVSESSD(8)", "2023-11-14", "nvsess 1.2.3", "-config FILE", "-handlers FILE", "SIGHUP reads", `"*" (repeatable)`},
-		"nvsessctl.1":   {"WHO MAY", "THE CONSOLE", "-k, --keep-going", "--fail-on-loss", "nvsessctl completion bash|zsh|fish", `srv.regis_$json_handle$(`},
+		"nvsessctl.1":   {"WHO MAY", "THE CONSOLE", "-k, --keep-going", "--fail-on-loss", "--seconds N", "nvsessctl completion bash|zsh|fish", `srv.regis_$json_handle$(`},
 		"nvsess.toml.5": {"[handshake]", "[[mount]]", `origins = ["same"]`, `listen = ["unix:%t/nvsess.sock"]`},
 	} {
 		for _, text := range texts {

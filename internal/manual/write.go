@@ -24,6 +24,7 @@ func Write(programs, config, version string, date time.Time, to string) error {
 		{&s.Control, []string{"nvsessctl", "--help"}},
 		{&s.Connect, []string{"nvsessctl", "connect", "--help"}},
 		{&s.Test, []string{"nvsessctl", "tst", "--help"}},
+		{&s.Profile, []string{"nvsessctl", "pprof", "--help"}},
 		{&s.Gen, []string{"nvsessctl", "gen", "--help"}},
 		{&s.Completion, []string{"nvsessctl", "completion", "--help"}},
 	} {

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"maps"
 	"runtime"
 	"strconv"
 	"time"
@@ -19,7 +20,7 @@ import (
 type Options struct {
 	Sessions *session.Server
 	Script   *script.Engine
-	Webhook  *webhook.Hook
+	Webhook  func() *webhook.Hook // nil, or it returns nil: there is none; a reload may bring one
 	Version  string
 
 	LogLost     func() uint64 // lines of the log that could not be written
@@ -161,7 +162,12 @@ func (c *collector) sessions(p put, s session.Stats) {
 	p.by("nvsess_handshakes_refused_total", bounded(s.Refused, httpStatus))
 	p.by("nvsess_auth_refused_total", s.AuthRefused)
 	p.by("nvsess_limited_total", s.Limited)
-	p.by("nvsess_http_requests_total", s.HTTP)
+	ended := maps.Clone(s.HTTP)
+	if n, routed := ended[session.RequestsUnderWay]; routed {
+		delete(ended, session.RequestsUnderWay) // they become fewer, too
+		p.value("nvsess_http_requests_underway", float64(n))
+	}
+	p.by("nvsess_http_requests_total", ended)
 	p.by("nvsess_handler_calls_total", s.Calls)
 	p.by("nvsess_requests_total", s.Requests)
 	for name, m := range s.Mounts {
@@ -214,7 +220,10 @@ func (c *collector) backends(p put) {
 		}
 		p.value("nvsess_script_restarts_total", float64(s.Anew))
 	}
-	h := c.o.Webhook
+	if c.o.Webhook == nil {
+		return
+	}
+	h := c.o.Webhook()
 	if h == nil {
 		return
 	}

@@ -110,7 +110,7 @@ func TestValues(t *testing.T) {
 	if err := wsutil.WriteClientText(a, []byte("told")); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the webhook to fail", func() bool { return h.Webhook.Stats().Failed == 1 })
+	eventually(t, "the webhook to fail", func() bool { return h.hook.Stats().Failed == 1 })
 	if _, err := h.Script.Eval(t.Context(), "1", script.EvalOptions{}); err != nil {
 		t.Fatal(err)
 	}
@@ -176,6 +176,33 @@ var told = map[string]bool{
 	"nvsess_resumed_pause_seconds": true, "nvsess_kept_connections": true, "nvsess_kept_not": true,
 }
 
+// What is under way becomes less again, which a counter does not.
+func TestRequestsUnderWay(t *testing.T) {
+	to := make(chan prometheus.Metric, 1000)
+	(&collector{Options{Sessions: start(t).Sessions}}).sessions(put{to}, session.Stats{HTTP: map[string]uint64{"2xx": 3, session.RequestsUnderWay: 2}})
+	close(to)
+	var ended []string
+	for m := range to {
+		var x dto.Metric
+		if err := m.Write(&x); err != nil {
+			t.Fatal(err)
+		}
+		switch m.Desc() {
+		case byName["nvsess_http_requests_total"].desc:
+			ended = append(ended, x.GetLabel()[0].GetValue())
+		case byName["nvsess_http_requests_underway"].desc:
+			if x.GetGauge().GetValue() != 2 {
+				t.Errorf("under way: %v", &x)
+			}
+			ended = append(ended, "under way, as a gauge")
+		}
+	}
+	slices.Sort(ended)
+	if !slices.Equal(ended, []string{"2xx", "under way, as a gauge"}) {
+		t.Errorf("%q", ended)
+	}
+}
+
 // Every row of the table is told when there is something to tell, whatever it
 // is; and what a linter has to say of names, types and helps is nothing.
 func TestAllAreTold(t *testing.T) {
@@ -186,7 +213,7 @@ func TestAllAreTold(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		c := &collector{h.Options}
-		c.sessions(put{to}, session.Stats{Closes: one, Violations: one, Refused: one, AuthRefused: one, Limited: one, HTTP: one, Calls: one, Requests: one,
+		c.sessions(put{to}, session.Stats{Closes: one, Violations: one, Refused: one, AuthRefused: one, Limited: one, HTTP: map[string]uint64{"2xx": 1, session.RequestsUnderWay: 1}, Calls: one, Requests: one,
 			Mounts: map[string]session.MountStats{"default": {}}})
 		c.queues(put{to}, h.Sessions)
 		c.backends(put{to})

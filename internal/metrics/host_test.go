@@ -23,6 +23,7 @@ var eventually = await.That
 // host is all that there is to tell of, at work.
 type host struct {
 	Options
+	hook   *webhook.Hook
 	socket string
 }
 
@@ -39,10 +40,11 @@ func start(t *testing.T) *host {
 		t.Fatal(err)
 	}
 	h.Script = script.New(script.Options{Sessions: h.Sessions})
-	if h.Webhook, err = webhook.New(webhook.Options{URL: "http+unix://" + filepath.Join(dir, "none") + ":/", Sessions: h.Sessions, OpenAfter: 1, OpenFor: patience}); err != nil {
+	if h.hook, err = webhook.New(webhook.Options{URL: "http+unix://" + filepath.Join(dir, "none") + ":/", Sessions: h.Sessions, OpenAfter: 1, OpenFor: patience}); err != nil {
 		t.Fatal(err)
 	}
-	h.Sessions.AddBackend(h.Webhook)
+	h.Webhook = func() *webhook.Hook { return h.hook }
+	h.Sessions.AddBackend(h.hook)
 	h.Version = "1.2.3"
 	h.LogLost = func() uint64 { return 7 }
 	h.MemoryLimit = func() int64 { return 1 << 20 }
@@ -66,7 +68,7 @@ func start(t *testing.T) *host {
 		if err := h.Script.Close(ctx); err != nil {
 			t.Error(err)
 		}
-		if err := h.Webhook.Close(ctx); err != nil {
+		if err := h.hook.Close(ctx); err != nil {
 			t.Error(err)
 		}
 		f.Close()

@@ -43,6 +43,7 @@ var table = []*metric{
 	{"nvsess_addresses", gauge, "Addresses of clients that are kept in mind for limits.", nil, nil},
 	{"nvsess_accept_failures_total", counter, "Times that a connection could not be accepted.", nil, nil},
 	{"nvsess_http_requests_total", counter, "Requests to routes, by what became of them.", []string{"result"}, nil},
+	{"nvsess_http_requests_underway", gauge, "Requests to routes that are not over.", nil, nil},
 
 	{"nvsess_messages_total", counter, "Messages, by direction and kind.", []string{"direction", "kind"}, nil},
 	{"nvsess_message_bytes_total", counter, "Bytes of messages: payload in, frames out.", []string{"direction", "kind"}, nil},

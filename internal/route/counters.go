@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/nvsess/nvsess/internal/session"
 )
 
 // counters are the server's totals.
@@ -21,7 +23,7 @@ type counters struct {
 // of a backend's.
 func (s *Server) Totals() map[string]uint64 {
 	m := map[string]uint64{
-		"aborted": s.count.aborted.Load(), "proxy_failures": s.count.failed.Load(), "under_way": uint64(max(0, s.busy.Load())),
+		"aborted": s.count.aborted.Load(), "proxy_failures": s.count.failed.Load(), session.RequestsUnderWay: uint64(max(0, s.busy.Load())),
 	}
 	for class := 2; class < len(s.count.answered); class++ {
 		m[strconv.Itoa(class)+"xx"] = s.count.answered[class].Load()

@@ -85,11 +85,11 @@ func (srv *Server) Debug(s *Session, d time.Duration) (time.Time, error) {
 	timer := time.AfterFunc(d, func() { <-armed; srv.endDebug(s, x, "its time is over") })
 	x.stop = timer.Stop
 	close(armed)
+	s.conn.Trace(x.traced) // with the lock: who ends it ends this, too
 	all.mu.Unlock()
 	if old != nil {
 		old.stop()
 	}
-	s.conn.Trace(func(t ws.Traced) { x.traced(t) })
 	s.mu.Lock()
 	gone := s.gone
 	s.mu.Unlock()

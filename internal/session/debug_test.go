@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -135,6 +136,29 @@ func TestDebugEnds(t *testing.T) {
 	}
 	if _, err := h.Debug(all[0], time.Hour); err != nil { // it is one already
 		t.Error(err)
+	}
+}
+
+// Whatever comes between two steps of its beginning, what has ended shows nothing
+// any more.
+func TestDebugEndsAsItBegins(t *testing.T) {
+	h := start(t, withDebugLog(new(logBuffer)))
+	p := h.dial(t)
+	for range 2000 {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			for !h.StopDebug(p.sess) {
+				runtime.Gosched()
+			}
+		}()
+		if _, err := h.Debug(p.sess, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		if p.sess.conn.Traced() {
+			t.Fatal("nobody debugs it, and it is traced still")
+		}
 	}
 }
 

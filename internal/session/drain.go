@@ -52,9 +52,9 @@ func (o DrainOptions) check() error {
 	switch {
 	case o.Rate != 0 && !(o.Rate >= MinDrainRate && o.Rate <= MaxDrainRate):
 		return bad("rate is %v a second; from 1 a minute to %d a second", o.Rate, int(MaxDrainRate))
-	case o.Deadline < 0 || o.Deadline > MaxDrainDeadline:
-		return bad("deadline is %v; at most %v", o.Deadline, MaxDrainDeadline)
-	case o.Delay < 0 || o.Delay >= o.Deadline:
+	case o.Deadline < time.Millisecond || o.Deadline > MaxDrainDeadline:
+		return bad("deadline is %v; from 1ms to %v", o.Deadline, MaxDrainDeadline)
+	case o.Delay < 0 || o.Delay.Milliseconds() >= o.Deadline.Milliseconds(): // as the next process sees them
 		return bad("delay is %v; it must be below the deadline, %v", o.Delay, o.Deadline)
 	case o.BackIn < 0 || o.BackIn > MaxDrainBackIn:
 		return bad("back-in is %v; at most %v", o.BackIn, MaxDrainBackIn)

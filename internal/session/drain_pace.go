@@ -30,7 +30,7 @@ func drainRate(asked float64, n int, window time.Duration) float64 {
 	if asked > 0 {
 		return asked
 	}
-	return max(DefaultDrainRate, math.Ceil(float64(n)/(0.8*window.Seconds())))
+	return min(max(DefaultDrainRate, math.Ceil(float64(n)/(0.8*window.Seconds()))), MaxDrainRate)
 }
 
 func atRate(n int, rate float64) time.Duration {

@@ -39,7 +39,7 @@ func TestRetryAfter(t *testing.T) {
 		want   float64
 	}{
 		{0, 0, 5 * time.Minute, 100}, {0, 24_000, 5 * time.Minute, 100}, {0, 48_000, 5 * time.Minute, 200}, {0, 1000, time.Second, 1250},
-		{7, 1e6, time.Second, 7},
+		{7, 1e6, time.Second, 7}, {0, 1e6, drainTick, MaxDrainRate},
 	} {
 		if got := drainRate(tt.asked, tt.n, tt.window); got != tt.want {
 			t.Errorf("%+v: %v", tt, got)

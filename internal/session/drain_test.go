@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvsess/nvsess/internal/snapshot"
 	"github.com/nvsess/nvsess/internal/ws"
 )
 
@@ -303,6 +305,7 @@ func TestDrainOptions(t *testing.T) {
 	for _, o := range []DrainOptions{
 		{Rate: -1}, {Rate: MinDrainRate / 2}, {Rate: MaxDrainRate + 1}, {Rate: math.NaN()}, {Rate: math.Inf(1)},
 		{Deadline: -1}, {Deadline: MaxDrainDeadline + 1}, {Delay: -1}, {Delay: MaxDrainDeadline}, {Delay: 2, Deadline: 1},
+		{Deadline: time.Millisecond - 1}, {Delay: 1200 * time.Microsecond, Deadline: 1900 * time.Microsecond}, // which DrainState cannot tell
 		{BackIn: -1}, {BackIn: MaxDrainBackIn + 1},
 	} {
 		if began, err := h.StartDrain(o); began || !errors.Is(err, ErrDrainOptions) {
@@ -367,6 +370,26 @@ func TestRestoreDrain(t *testing.T) {
 	c.takes(t, false)
 	c.undrains(t, true)
 	c.healthy(t, true)
+}
+
+// What drains have closed is counted on, like all else.
+func TestDrainedSessionsAreCountedOn(t *testing.T) {
+	a, b := start(t), start(t)
+	p := a.dial(t)
+	a.drains(t, DrainOptions{})
+	p.isSentAway()
+	a.reaches(t, Drained)
+	var state bytes.Buffer
+	w := snapshot.NewWriter(&state)
+	a.exportServer(w)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	r := snapshot.NewReader(state.Bytes())
+	b.importServer(r)
+	if was, is := a.Stats(), b.Stats(); r.Err() != nil || was.Drained != 1 || is.Drained != 1 || is.DrainCut != was.DrainCut {
+		t.Errorf("%d, %d cut; then %d, %d; %v", was.Drained, was.DrainCut, is.Drained, is.DrainCut, r.Err())
+	}
 }
 
 // Whoever calls what, and when: afterwards the server serves, or is drained.

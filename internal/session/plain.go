@@ -96,6 +96,9 @@ type Router interface {
 	Totals() map[string]uint64
 }
 
+// RequestsUnderWay is the name, in Router.Totals, of those that are not over.
+const RequestsUnderWay = "under_way"
+
 // Client is what is known of the client of a request that a Router has taken:
 // its ws.Loan's Data.
 type Client struct {

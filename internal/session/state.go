@@ -82,6 +82,7 @@ func (s *Server) totals() map[string]interface {
 	m := map[string]counter{
 		"wrong_way": &s.wrongWay, "unknown_id": &s.unknownID, "timed_out": &s.timedOut, "pending": &s.limited.requests,
 		"inbox_dropped": &s.inboxes.dropped, "inbox_closed": &s.inboxes.closed,
+		"drained": &s.drain.closed, "drained_cut": &s.drain.unanswered,
 	}
 	for i := range s.requests.fates {
 		m["requests."+fateNames[i]] = &s.requests.fates[i]

@@ -215,7 +215,7 @@ func TestDeb(t *testing.T) {
 	if got := output(t, "dpkg-deb", "-I", deb, "conffiles"); got != "/etc/nvsess/nvsess.toml\n" {
 		t.Errorf("conffiles are %q", got)
 	}
-	for _, name := range []string{"postinst", "prerm", "postrm"} {
+	for _, name := range []string{"preinst", "postinst", "prerm", "postrm"} {
 		check := exec.Command("sh", "-n")
 		check.Stdin = strings.NewReader(output(t, "dpkg-deb", "-I", deb, name))
 		if out, err := check.CombinedOutput(); err != nil {

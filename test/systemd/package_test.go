@@ -212,20 +212,34 @@ func TestPackage(t *testing.T) {
 	b.roundTrip(t)
 	b.Write(t, "/etc/nvsess/nvsess.toml", "", 0o644)
 
-	// What the operator switched off stays off over remove and install.
-	b.Run(t, "systemctl", "disable", "nvsessd.service")
+	// Removed and installed again it runs as after the first time.
 	b.apt(t, "remove", "nvsess")
 	if code := closedWith(t, c); code != lasting.CloseGoingAway {
 		t.Errorf("removing closed the session with %d", code)
 	}
-	if out, _ := b.Try("systemctl", "is-active", "nvsessd.service", "nvsessd.socket", "nvsessd-admin.socket"); out != "inactive\ninactive\ninactive" {
+	active := func() string {
+		out, _ := b.Try("systemctl", "is-active", "nvsessd.service", "nvsessd.socket", "nvsessd-admin.socket")
+		return out
+	}
+	if out := active(); out != "inactive\ninactive\ninactive" {
 		t.Errorf("after remove: %s", out)
 	}
 	b.Run(t, "test", "-e", "/etc/nvsess/nvsess.toml")
 	b.Run(t, "test", "!", "-e", "/run/nvsess/admin.sock", "-a", "!", "-e", "/usr/bin/nvsessd")
 	b.apt(t, "-o", "Dpkg::Options::=--force-confold", "install", "/opt/first.deb")
+	if out := active(); out != "active\nactive\nactive" {
+		t.Errorf("removed and installed again: %s", out)
+	}
+
+	// What the operator switched off stays off over remove and install.
+	b.Run(t, "systemctl", "disable", "nvsessd.service")
+	b.apt(t, "remove", "nvsess")
+	b.apt(t, "-o", "Dpkg::Options::=--force-confold", "install", "/opt/first.deb")
 	if out, _ := b.Try("systemctl", "is-enabled", "nvsessd.service"); out != "disabled" {
 		t.Errorf("disabled, removed and installed again it is %s", out)
+	}
+	if out := active(); out != "inactive\ninactive\ninactive" {
+		t.Errorf("disabled, removed and installed again: %s", out)
 	}
 
 	// Everything goes, running or not, with what the operator put beside the configuration.
