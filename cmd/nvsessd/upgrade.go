@@ -90,11 +90,10 @@ func (d *daemon) upgrade(binary string, signals chan os.Signal) error {
 	}
 	d.outcome.Store(&upgradeOutcome{err: err})
 	d.upgradesFailed.Add(1)
+	d.readyCalls(own.Calls)
 	d.sessions.Resume()
 	d.admin.Resume()
-	for _, c := range own.Calls {
-		d.admin.Continue(c)
-	}
+	d.goOnWithCalls(own.Calls)
 	d.log.Error("the upgrade failed; everything goes on as before", zap.String("binary", binary), zap.Error(err), zap.Duration("took", time.Since(began)))
 	return err
 }
