@@ -40,6 +40,7 @@ var allowed = map[string][]string{
 	"internal/ws":             {"internal/deflate", "internal/fdstore", "internal/snapshot", "internal/timing"},
 	"test/soak":               {"client", "internal/admin", "internal/session"},      // the operators' API is called too often for a process each
 	"test/continuity/swarm":   {"bench/wire", "internal/admin", "internal/loadtest"}, // as test/soak
+	"test/clock":              {"client", "internal/admin"},                          // as test/soak: there are no other programs in its machine
 	"internal/timing":         {},
 	"web":                     {},
 }
