@@ -192,7 +192,11 @@ func (o *options) phase(ctx context.Context, s *setting, number int, began time.
 		}
 		begun := time.Now()
 		shown := time.Now()
-		for rounds := 0; rounds < 2 || time.Since(begun) < o.duration/time.Duration(laps*len(o.settings)); rounds++ {
+		least := 2 // in the second slow readers are flooded
+		if p.upgrading {
+			least = 1
+		}
+		for rounds := 0; rounds < least || time.Since(begun) < o.duration/time.Duration(laps*len(o.settings)); rounds++ {
 			if ctx.Err() != nil || o.faults() > 20 {
 				break
 			}

@@ -258,8 +258,11 @@ func (h *webhook) check(ctx context.Context) {
 }
 
 // over compares what the webhook was told with what happened. What waits for it of
-// a session that is gone does not outlive the process.
+// a session that is gone does not outlive the process. The daemon's connections
+// are ended, for it would keep them for seconds.
 func (h *webhook) over() {
+	h.end()
+	h.serve()
 	cut, _ := h.run.d.sum(cutOff)
 	h.told.check(h.run, cut)
 }
