@@ -14,6 +14,7 @@ FUZZ        ?= .
 DURATION    ?= 10m
 SESSIONS    ?= 2000
 SEED        ?= 1
+ONLY        ?=
 TIMEOUT     ?= 40m
 
 .DEFAULT_GOAL := help
@@ -50,9 +51,9 @@ unit: ## all tests, with the race detector
 fuzz: ## each fuzz target for FUZZTIME
 	@sh test/fuzz.sh '$(FUZZTIME)' '$(FUZZ)'
 
-# DURATION, SESSIONS and SEED change it.
+# DURATION, SESSIONS and SEED change it; ONLY=webhook is a part of it.
 soak: ## ten minutes of thousands of sessions, and what nobody may notice of it
-	$(GO) run ./test/soak -duration '$(DURATION)' -sessions '$(SESSIONS)' -seed '$(SEED)'
+	$(GO) run ./test/soak -duration '$(DURATION)' -sessions '$(SESSIONS)' -seed '$(SEED)' -only '$(ONLY)'
 
 # SESSIONS, KILLS and PAUSE (ms) change it.
 restart-load: SESSIONS = 15000

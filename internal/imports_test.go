@@ -27,6 +27,7 @@ func allowed(t *testing.T) map[string][]string {
 	all := map[string][]string{
 		"test/soak":             {"client", "internal/admin", "internal/session"},      // the operators' API is called too often for a process each
 		"test/continuity/swarm": {"bench/wire", "internal/admin", "internal/loadtest"}, // as test/soak
+		"test/clock":            {"client", "internal/admin"},                          // as test/soak: there are no other programs in its machine
 	}
 	const everything = "everything below"
 	var whole []string // packages that may import all others

@@ -329,11 +329,10 @@ func (d *daemon) leave() bool {
 	defer cancelWaiting()
 	own.Calls, own.Callers = d.admin.Suspend(waiting)
 	if err := d.handToStore(own); err != nil {
+		d.readyCalls(own.Calls)
 		d.sessions.Resume()
 		d.admin.Resume()
-		for _, c := range own.Calls {
-			d.admin.Continue(c)
-		}
+		d.goOnWithCalls(own.Calls)
 		d.log.Error("the sessions cannot be handed over; they are closed", zap.Error(err))
 		return false
 	}

@@ -22,7 +22,7 @@ func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, []int, error
 			return nil, nil, err
 		}
 		defer state.close()
-		return state.Calls, state.Callers, nil
+		return d.adoptCalls(state.Calls), state.Callers, nil
 	}
 	d.started, d.upgradeCount = from.Started, from.Upgrades+1
 	if from.SettingsFD >= 0 {
@@ -46,7 +46,7 @@ func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, []int, error
 		d.keeping.store.Adopted()
 	}
 	d.resumed(&from.passedState, done)
-	return from.Calls, from.Callers, nil
+	return d.adoptCalls(from.Calls), from.Callers, nil
 }
 
 // without lets a process that takes over go on without what cannot be had: by ending
@@ -69,15 +69,32 @@ func (d *daemon) goOnWithCallers(fds []int) {
 	}
 }
 
-// goOnWithCalls goes on with what operators were waiting for.
-func (d *daemon) goOnWithCalls(calls []admin.SuspendedCall) {
-	for i := range calls {
-		unix.CloseOnExec(calls[i].FD)
-		if err := calls[i].Adopt(); err != nil {
+// adoptCalls makes the calls that wait this process's, before anything happens that
+// they must not miss.
+func (d *daemon) adoptCalls(calls []admin.SuspendedCall) (ours []admin.SuspendedCall) {
+	for _, c := range calls {
+		unix.CloseOnExec(c.FD)
+		if err := c.Adopt(); err != nil {
 			d.log.Warn("an operator's call is lost", zap.Error(err))
 			continue
 		}
-		d.admin.Continue(calls[i])
+		d.admin.Ready(&c)
+		ours = append(ours, c)
+	}
+	return ours
+}
+
+// readyCalls does the same where the process goes on after all.
+func (d *daemon) readyCalls(calls []admin.SuspendedCall) {
+	for i := range calls {
+		d.admin.Ready(&calls[i])
+	}
+}
+
+// goOnWithCalls goes on with what operators were waiting for.
+func (d *daemon) goOnWithCalls(calls []admin.SuspendedCall) {
+	for _, c := range calls {
+		d.admin.Continue(c)
 	}
 }
 

@@ -87,11 +87,10 @@ func (d *daemon) upgrade(to *candidate, signals chan os.Signal) error {
 		d.keeping.store.Thaw()
 	}
 	d.outcome.Store(&upgradeOutcome{err: err})
+	d.readyCalls(own.Calls)
 	d.sessions.Resume()
 	d.admin.Resume()
-	for _, c := range own.Calls {
-		d.admin.Continue(c)
-	}
+	d.goOnWithCalls(own.Calls)
 	return err
 }
 

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/nvsess/nvsess/internal/session"
 )
 
 // Command is one row of the table. Everything an operator can ask the daemon is one of these.
@@ -23,6 +25,8 @@ type Command struct {
 	ReadOnly bool
 	// Suspends: it may wait for long, and goes on in the process that replaces this one. Run returns a suspension then, or starts anew.
 	Suspends bool
+	// Ready begins what a call that goes on must not miss anything of: see Server.Ready.
+	Ready func(s *session.Server, args Args, call *SuspendedCall) error
 	// Endless: it goes on until its caller leaves, and has nothing to go on from in another process: its caller is cut off, and calls again.
 	Endless bool
 	// Hidden: part of the API, but not of the help.

@@ -3,6 +3,8 @@ package admin
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -29,6 +31,7 @@ func watchCommand(group string) *Command {
 		},
 		Examples:  []Example{{"watch", ""}, {"watch --type open,close", ""}, {"watch --session fst --kind json", ""}},
 		Run:       runWatch,
+		Ready:     readyWatch,
 		PrintLine: printEvent,
 	}
 }
@@ -49,40 +52,68 @@ type Event struct {
 	Reason    string    `json:"reason,omitempty"`
 }
 
-func runWatch(ctx context.Context, c *Call) (any, error) {
-	o := session.WatchOptions{Types: c.Args.List("type"), Kinds: c.Args.List("kind"), MaxData: 256, Buffer: watchBuffer}
-	if c.Args.Has("max-data") {
-		o.MaxData = c.Args.Int("max-data")
+func watchOptions(args Args) session.WatchOptions {
+	o := session.WatchOptions{Types: args.List("type"), Kinds: args.List("kind"), MaxData: 256, Buffer: watchBuffer}
+	if args.Has("max-data") {
+		o.MaxData = args.Int("max-data")
 	}
 	o.Buffer = min(o.Buffer, watchBytes/max(1, o.MaxData))
-	if c.Args.Has("session") {
-		s, err := c.find()
-		if err != nil {
-			return nil, err
-		}
-		o.Session = s.ID()
+	return o
+}
+
+// watching is what a suspended watch goes on from.
+type watching struct {
+	Session string `json:"session,omitempty"` // its id: who is first, say, changes
+}
+
+// readyWatch begins to watch again.
+func readyWatch(s *session.Server, args Args, call *SuspendedCall) error {
+	var was watching
+	if len(call.State) == 0 {
+		return nil // it has not begun
 	}
-	w := c.Sessions.Watch(o)
+	if err := json.Unmarshal(call.State, &was); err != nil {
+		return err
+	}
+	o := watchOptions(args)
+	o.Session = was.Session
+	call.watch = s.Watch(o)
+	return nil
+}
+
+func runWatch(ctx context.Context, c *Call) (any, error) {
+	w, err := c.watch()
+	if err != nil {
+		return nil, err
+	}
 	defer w.Stop()
 	if err := c.flush(); err != nil {
 		return nil, err
 	}
 	var told uint64
+	show := func(e session.Event) error {
+		if lost := w.Dropped(); lost > told {
+			if err := c.send(&Line{Dropped: lost - told}); err != nil {
+				return err
+			}
+			told = lost
+		}
+		return c.send(&Line{Event: eventOf(e)})
+	}
 	for {
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
-		case e, ok := <-w.Events():
-			if !ok {
-				return struct{}{}, nil
+			if !errors.Is(context.Cause(ctx), session.ErrSuspend) {
+				return nil, ctx.Err()
 			}
-			if lost := w.Dropped(); lost > told {
-				if err := c.send(&Line{Dropped: lost - told}); err != nil {
+			for len(w.Events()) > 0 { // no more come, for all stands still
+				if err := show(<-w.Events()); err != nil {
 					return nil, err
 				}
-				told = lost
 			}
-			if err := c.send(&Line{Event: eventOf(e)}); err != nil {
+			return nil, &suspension{state: watching{w.Session()}}
+		case e := <-w.Events():
+			if err := show(e); err != nil {
 				return nil, err
 			}
 			if len(w.Events()) == 0 {
@@ -92,6 +123,27 @@ func runWatch(ctx context.Context, c *Call) (any, error) {
 			}
 		}
 	}
+}
+
+// watch begins to watch, or goes on.
+func (c *Call) watch() (*session.Watch, error) {
+	if c.resumed != nil && c.resumed.watch != nil {
+		return c.resumed.watch, nil
+	}
+	o := watchOptions(c.Args)
+	var was watching
+	if again, err := c.resumeInto(&was); err != nil {
+		return nil, err
+	} else if again {
+		o.Session = was.Session
+	} else if c.Args.Has("session") {
+		s, err := c.find()
+		if err != nil {
+			return nil, err
+		}
+		o.Session = s.ID()
+	}
+	return c.Sessions.Watch(o), nil
 }
 
 func eventOf(e session.Event) *Event {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"time"
 
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 
 	"github.com/nvsess/nvsess/internal/session"
@@ -30,7 +31,8 @@ type SuspendedCall struct {
 	Since   time.Time       `json:"since"`           // when it began
 	Left    time.Duration   `json:"left,omitempty"`  // until its deadline
 
-	conn net.Conn
+	conn  net.Conn
+	watch *session.Watch // of a call that watches, once it is ready
 }
 
 // suspension is what a Command.Run returns when its context ended with session.ErrSuspend: where to go on.
@@ -108,6 +110,29 @@ func (c *SuspendedCall) Adopt() error {
 	return err
 }
 
+// Ready prepares a suspended call, before sessions go on: what happens to them until Continue is told to who watches.
+func (s *Server) Ready(call *SuspendedCall) {
+	cmd := Lookup(call.Command)
+	if cmd == nil || cmd.Ready == nil {
+		return
+	}
+	args, err := call.args(cmd)
+	if err == nil {
+		err = cmd.Ready(s.options.Sessions, args, call)
+	}
+	if err != nil {
+		s.options.Log.Warn("an operator's call may miss something", zap.String("command", cmd.Name), zap.Error(err))
+	}
+}
+
+func (c *SuspendedCall) args(cmd *Command) (Args, error) {
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(c.Args, &given); err != nil {
+		return Args{}, err
+	}
+	return cmd.decodeArgs(given)
+}
+
 // Continue goes on with a suspended call, whose connection is this process's.
 func (s *Server) Continue(call SuspendedCall) {
 	cmd := Lookup(call.Command)
@@ -122,15 +147,15 @@ func (s *Server) Continue(call SuspendedCall) {
 		err = errorf(CodeNotPermitted, "user %d may not command this daemon", peer.UID)
 	}
 	if err == nil {
-		var given map[string]json.RawMessage
-		if err = json.Unmarshal(call.Args, &given); err == nil {
-			args, err = cmd.decodeArgs(given)
-		}
+		args, err = call.args(cmd)
 	}
 	w := &endlessWriter{conn: conn, buf: bufio.NewWriterSize(conn, 4<<10), begun: call.Begun, header: http.Header{}}
 	w.header.Set(startedHeader, strconv.FormatInt(s.options.started.UnixNano(), 10))
 	w.header.Set("Connection", "close")
 	s.continued.Go(func() {
+		if call.watch != nil {
+			defer call.watch.Stop()
+		}
 		ctx, cancel := context.WithCancelCause(context.Background())
 		defer cancel(nil)
 		defer context.AfterFunc(s.ctx, func() { cancel(context.Cause(s.ctx)) })()

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/nvsess/nvsess/internal/session"
 )
@@ -112,4 +114,65 @@ func TestHalfARequestIsNotHandedOver(t *testing.T) {
 	}
 	d.server.Resume()
 	d.must("version")
+}
+
+// Who watches is told of what happens while he is handed over: what he has not been
+// told yet before, and what happens until his call goes on after it.
+func TestWatchMissesNothing(t *testing.T) {
+	d := startDaemon(t, nil)
+	begun, told := make(chan struct{}), make(chan string, 200)
+	watching, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = d.client.Stream(watching, "watch", map[string]any{"type": []string{"open"}}, func() { close(begun) }, func(l *Line) error {
+			if l.Event != nil {
+				told <- l.Event.Session
+			}
+			return nil
+		})
+	}()
+	<-begun
+	if err := d.server.Hold(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	calls, _ := d.server.Suspend(t.Context())
+	if len(calls) != 1 {
+		t.Fatalf("%d calls are handed over", len(calls))
+	}
+	d.server.Ready(&calls[0])
+	d.connect("/", nil) // it is there already when the call goes on
+	d.server.Resume()
+	d.server.Continue(calls[0])
+	select {
+	case <-told:
+	case <-time.After(patience):
+		t.Error("it is not told of a session that was opened meanwhile")
+	}
+	cancel()
+	<-over
+}
+
+func TestWatchTellsWhatItHasBeforeItIsSuspended(t *testing.T) {
+	d := startDaemon(t, nil)
+	const sessions = 50
+	call := &SuspendedCall{watch: d.sessions.Watch(session.WatchOptions{Types: []string{session.EventOpen}, Buffer: sessions})}
+	for range sessions {
+		d.connect("/", nil)
+	}
+	eventually(t, "all are open", func() bool { return len(call.watch.Events()) == sessions })
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(session.ErrSuspend)
+	out := httptest.NewRecorder()
+	c := &Call{Sessions: d.sessions, resumed: call, stream: newStreamWriter(out)}
+	_, err := runWatch(ctx, c)
+	var halted *suspension
+	if !errors.As(err, &halted) {
+		t.Fatalf("it ended with %v", err)
+	}
+	_ = c.flush()
+	if n := strings.Count(out.Body.String(), `"type":"open"`); n != sessions {
+		t.Errorf("of %d sessions %d were told", sessions, n)
+	}
 }

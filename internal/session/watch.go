@@ -63,6 +63,9 @@ func (s *Server) Watch(o WatchOptions) *Watch {
 // Events is where the events arrive. It is never closed.
 func (w *Watch) Events() <-chan Event { return w.events }
 
+// Session is the session that is watched; "": all are.
+func (w *Watch) Session() string { return w.opt.Session }
+
 // Dropped counts the events lost because the reader did not keep up.
 func (w *Watch) Dropped() uint64 { return w.dropped.Load() }
 

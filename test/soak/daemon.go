@@ -29,28 +29,13 @@ const patience = time.Minute
 // than it sends to those that do not read.
 const queueBytes = 512 << 10
 
-// configuration is the daemons', less the policy. Messages of more than 100
-// bytes are compressed, with context takeover where that is allowed. A peer has
-// long to take its close frame, for on a busy machine nobody is quick.
-const configuration = `
-mode = "forward"
-compression = "on"
-listen = ["unix:%s/s", "tcp:127.0.0.1:0"]
-admin.listen = "unix:%s/a"
-outbound = {queue_bytes = %d, policy = %q}
-deflate = {threshold_bytes = 100, server_context_takeover = %t, client_context_takeover = %t}
-log = {level = "info", format = "json"}
-keepalive = {interval = "30s", grace = "30s"}
-requests.timeout = "60s"
-close.timeout = "1m"
-`
-
 // A daemon is a running nvsessd.
 type daemon struct {
 	dir      string
 	unix     string // URL for clients
 	tcp      string // HOST:PORT for clients
 	ctl      *admin.Client
+	handlers handlers // nil: it forwards itself
 	cmd      *exec.Cmd
 	goneWith error         // how it ended
 	ended    chan struct{} // closed when it has
@@ -62,18 +47,17 @@ type daemon struct {
 }
 
 // launch starts a daemon and waits until it listens.
-func launch(binary, policy string) (*daemon, error) {
+func launch(binary string, s *setting) (*daemon, error) {
 	dir, err := os.MkdirTemp("", "soak") // short enough for sockets
 	if err != nil {
 		return nil, err
 	}
 	d := &daemon{dir: dir, unix: "ws+unix://" + dir + "/s", ended: make(chan struct{})}
-	takeover := policy == "close"
-	config := fmt.Sprintf(configuration, dir, dir, queueBytes, policy, takeover, takeover)
-	if err := os.WriteFile(filepath.Join(dir, "c.toml"), []byte(config), 0o600); err != nil {
+	var config string
+	if config, d.handlers, err = s.write(dir); err != nil {
 		return nil, err
 	}
-	d.cmd = exec.Command(binary, "-config", filepath.Join(dir, "c.toml"))
+	d.cmd = exec.Command(binary, "-config", config)
 	d.cmd.Env = append(os.Environ(), "GOTRACEBACK=all", "GORACE=atexit_sleep_ms=0")
 	d.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	stderr, err := d.cmd.StderrPipe()
@@ -91,6 +75,9 @@ func launch(binary, policy string) (*daemon, error) {
 	if err := d.listens(); err != nil {
 		d.kill()
 		return nil, err
+	}
+	if d.handlers != nil {
+		return d, nil
 	}
 	_, err = d.call(context.Background(), "handlers", map[string]any{"kind": "creq", "name": "echo"})
 	return d, err
@@ -145,6 +132,18 @@ func (d *daemon) call(ctx context.Context, name string, args any) (json.RawMessa
 	return a.Result, err
 }
 
+// stream is call for a command that streams.
+func (d *daemon) stream(ctx context.Context, name string, args any, line func(*admin.Line) error) (json.RawMessage, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	defer cancel()
+	d.calls.Add(1)
+	a, err := d.ctl.Stream(ctx, name, args, nil, line)
+	if wasLost(err) {
+		d.lost.Add(1)
+	}
+	return a.Result, err
+}
+
 // wasLost tells a call whose connection the daemon, or its client, gave up: on a
 // machine with other things to do nobody is served within their patience.
 func wasLost(err error) bool {
@@ -172,6 +171,16 @@ func callFor[T any](ctx context.Context, d *daemon, name string, args any) (out 
 
 func (d *daemon) stats(ctx context.Context) (session.Stats, error) {
 	return ask[session.Stats](ctx, d, "stats", nil)
+}
+
+// failures is how often handlers failed, and took too long, by the daemon's count.
+func (d *daemon) failures(ctx context.Context) (errs, timeouts uint64, err error) {
+	list, err := ask[struct{ Handlers []admin.HandlerInfo }](ctx, d, "handlers", nil)
+	for _, h := range list.Handlers {
+		errs += h.Errors
+		timeouts += h.Timeouts
+	}
+	return errs, timeouts, err
 }
 
 // droppedBySession is what each session has lost so far, by its id. While
@@ -263,7 +272,33 @@ func goroutines(said string) int {
 	return strings.Count(said, "\ngoroutine ")
 }
 
+var (
+	resumed = regexp.MustCompile(`"msg":"resumed".*"closed":([0-9]+)`)
+	cutOff  = regexp.MustCompile(`"msg":"handlers did not end in time[^"]*","calls":([0-9]+)`)
+)
+
+// sum adds up the numbers in lines of the log, and counts the lines.
+func (d *daemon) sum(line *regexp.Regexp) (sum, lines int) {
+	for _, m := range line.FindAllStringSubmatch(d.said(), -1) {
+		n, _ := strconv.Atoi(m[1]) // they are digits
+		sum += n
+		lines++
+	}
+	return sum, lines
+}
+
 var trouble = regexp.MustCompile(`(?m)^.*(DATA RACE|^panic:|fatal error:|"level":"(error|dpanic|panic|fatal)").*$`)
 
 // complaints are the lines of a log that should not be there.
-func complaints(said string) []string { return trouble.FindAllString(said, 10) }
+func (d *daemon) complaints(said string) (lines []string) {
+	lines = trouble.FindAllString(said, 10)
+	if d.handlers == nil {
+		return lines
+	}
+	for line := range strings.Lines(said) {
+		if len(lines) < 10 && d.handlers.complaint(line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}

@@ -17,6 +17,8 @@ type sending struct {
 	at       uint64       // the moment before it was handed over
 	to       map[int]bool // the members it is for; nil: all but the sender
 	accepted bool         // the daemon has dealt with it, for certain
+	again    bool         // what brings it was told by two processes: it may come twice
+	torn     bool         // what brings it was cut off: it may be lost, too
 }
 
 // A memberHistory is what a member has seen of a round.
@@ -36,12 +38,15 @@ type history struct {
 	sent    map[key]*sending
 	members []*memberHistory
 	dropped int // by the daemon, for all sessions
+	// cut are the events that handlers had not done with when the process was
+	// replaced; retold, whether they are told of them again, if the session is open.
+	cut    int
+	retold bool
 }
 
 // check returns what is wrong, the worst first as far as it can be told.
 func (h *history) check() (problems []string) {
 	for _, m := range h.members {
-		problems = append(problems, h.checkGot(m)...)
 		for _, k := range m.got {
 			if s := h.sent[k]; s != nil {
 				s.accepted = true // one has it, so it was taken for all
@@ -54,10 +59,16 @@ func (h *history) check() (problems []string) {
 		}
 		return int(a.seq) - int(b.seq)
 	})
+	h.forgive(order)
 	left := h.dropped
 	var gaps []string
 	for _, m := range h.members {
-		missing, optional := h.missing(m, order)
+		problems = append(problems, h.checkGot(m)...)
+		lost, optional := h.missing(m, order)
+		missing := make([]string, len(lost))
+		for i, k := range lost {
+			missing[i] = fmt.Sprintf("message %d of %d to member %d", k.seq, k.from, m.id)
+		}
 		if m.left {
 			gaps = append(gaps, missing...)
 			continue
@@ -88,6 +99,7 @@ func (h *history) checkGot(m *memberHistory) (problems []string) {
 			problems = append(problems, fmt.Sprintf("member %d got message %d of %d, which nobody sent in this round", m.id, k.seq, k.from))
 		case s.to == nil && k.from == m.id, s.to != nil && !s.to[m.id]:
 			problems = append(problems, fmt.Sprintf("member %d got message %d of %d, which is not for it", m.id, k.seq, k.from))
+		case seen[k] && (s.again || s.torn):
 		case seen[k]:
 			problems = append(problems, fmt.Sprintf("member %d got message %d of %d twice", m.id, k.seq, k.from))
 		case k.seq < last[k.from]:
@@ -102,7 +114,7 @@ func (h *history) checkGot(m *memberHistory) (problems []string) {
 // missing is what a member should have and has not: of one that left, only what
 // came before something of the same sender that it has. optional counts what it
 // does not have and need not.
-func (h *history) missing(m *memberHistory, order []key) (missing []string, optional int) {
+func (h *history) missing(m *memberHistory, order []key) (missing []key, optional int) {
 	got := make(map[key]bool, len(m.got))
 	until := map[int]uint64{}
 	for _, k := range m.got {
@@ -113,14 +125,49 @@ func (h *history) missing(m *memberHistory, order []key) (missing []string, opti
 		s := h.sent[k]
 		switch {
 		case got[k], s.to == nil && k.from == m.id, s.to != nil && !s.to[m.id]:
-		case !s.accepted || s.at < m.opened:
+		case !s.accepted || s.torn || s.at < m.opened:
 			optional++
 		case m.left && k.seq > until[k.from]:
 		default:
-			missing = append(missing, fmt.Sprintf("message %d of %d to member %d", k.seq, k.from, m.id))
+			missing = append(missing, k)
 		}
 	}
 	return missing, optional
+}
+
+// forgive finds the messages that are lost, or came twice, because handlers were
+// cut off: not more of them than of those.
+func (h *history) forgive(order []key) {
+	if h.cut == 0 {
+		return
+	}
+	left := map[int]bool{}
+	for _, m := range h.members {
+		left[m.id] = m.left
+	}
+	torn := map[key]bool{}
+	for _, m := range h.members {
+		seen := make(map[key]bool, len(m.got))
+		for _, k := range m.got {
+			if s := h.sent[k]; s != nil && seen[k] && !s.again {
+				torn[k] = true
+			}
+			seen[k] = true
+		}
+		if m.left || m.dropped > 0 {
+			continue
+		}
+		missing, _ := h.missing(m, order)
+		for _, k := range missing {
+			torn[k] = !h.retold || left[k.from]
+		}
+	}
+	if len(torn) > h.cut {
+		return
+	}
+	for k, may := range torn {
+		h.sent[k].torn = may
+	}
 }
 
 // first is the beginning of a list, for people.

@@ -73,6 +73,19 @@ func TestCheckFindsFaults(t *testing.T) {
 		"never sent":           {"which nobody sent", func(h *history) { h.members[0].got = append(h.members[0].got, key{2, 5}) }},
 		"of nobody":            {"which nobody sent", func(h *history) { h.members[0].got = append(h.members[0].got, key{77, 1}) }},
 		"dropped, not counted": {"lost 2 messages, and 1 are counted", func(h *history) { h.members[3].dropped, h.dropped = 1, 1 }},
+		"duplicate of what is told again": {"lost 1 messages", func(h *history) { // no reason to lose another
+			h.sent[key{1, 1}].again = true
+			h.members[1].got = slices.Delete(h.members[1].got, 1, 2)
+		}},
+		"more is lost than was cut off": {"lost 2 messages", func(h *history) { h.cut, h.members[1].got = 1, h.members[1].got[2:] }},
+		"more comes twice than was cut off": {"twice", func(h *history) {
+			h.cut = 1
+			h.members[1].got = append(slices.Clone(h.members[1].got[:3]), h.members[1].got[1:]...)
+		}},
+		"lost, though it is told again": {"lost 1 messages", func(h *history) {
+			h.cut, h.retold = 1, true
+			h.members[0].got = slices.Delete(h.members[0].got, 2, 3)
+		}},
 		"counted, not dropped": {"3 are counted as dropped", func(h *history) { h.members[3].dropped, h.dropped = 3, 3 }},
 	}
 	for name, f := range faults {
@@ -93,6 +106,25 @@ func TestCheckAllows(t *testing.T) {
 		"a gap of one that left, by the policy": func(h *history) {
 			h.members[4].got = slices.Delete(h.members[4].got, 1, 2)
 			h.dropped++
+		},
+		"a message twice, of what is told again": func(h *history) {
+			h.sent[key{1, 1}].again = true
+			h.members[1].got = slices.Insert(h.members[1].got, 0, key{1, 1})
+		},
+		"a message of what was cut off is lost": func(h *history) {
+			h.cut = 1
+			for _, m := range h.members {
+				m.got = slices.DeleteFunc(m.got, func(k key) bool { return k == key{2, 1} })
+			}
+		},
+		"a message of what was cut off is lost, of one that left": func(h *history) {
+			h.cut, h.retold = 1, true
+			h.sent[key{5, 1}] = &sending{at: 30}
+			h.members[0].got = append(h.members[0].got, key{5, 1})
+		},
+		"a message of what was cut off comes twice": func(h *history) {
+			h.cut = 1
+			h.members[1].got = slices.Insert(h.members[1].got, 0, key{1, 1})
 		},
 		"an envelope was dropped": func(h *history) {
 			h.members[3].envelopes = 1

@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -25,8 +27,6 @@ func main() {
 	}
 }
 
-var policies = []string{"close", "drop_newest", "drop_oldest"}
-
 // options are what a soak is told, and what it found.
 type options struct {
 	duration time.Duration
@@ -35,6 +35,7 @@ type options struct {
 	seed     uint64
 	binary   string
 	race     bool
+	settings []setting
 	out      io.Writer
 	stopped  <-chan struct{} // closed when there is to be an end; what fails then is no fault
 
@@ -71,11 +72,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.Uint64Var(&o.seed, "seed", 1, "what happens is drawn from it")
 	flags.StringVar(&o.binary, "nvsessd", "", "the daemon; empty: it is built")
 	flags.BoolVar(&o.race, "race", false, "build the daemon with the race detector")
+	only := flags.String("only", "", "a part of the names of the phases that there are to be: "+strings.Join(names(), ", "))
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if flags.NArg() > 0 || o.sessions < 50 || o.duration <= 0 {
 		return fmt.Errorf("there are no arguments, at least 50 sessions and a positive duration")
+	}
+	o.settings = slices.DeleteFunc(slices.Clone(settings), func(s setting) bool { return !strings.Contains(s.name, *only) })
+	if len(o.settings) == 0 {
+		return fmt.Errorf("there is no phase %q", *only)
 	}
 	o.slow = max(4, o.sessions/100)
 	if o.binary == "" {
@@ -89,13 +95,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	fmt.Fprintf(out, "soak: %v, %d sessions, seed %d\n", o.duration, o.sessions, o.seed)
-	base, err := o.baseline()
-	if err != nil {
-		return err
-	}
 	began := time.Now()
-	for i, policy := range policies {
-		if err := o.phase(ctx, policy, i, began, base); err != nil {
+	for i := range o.settings {
+		if err := o.phase(ctx, &o.settings[i], i, began); err != nil {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -122,9 +124,16 @@ func build(ctx context.Context, dir string, race bool) (string, error) {
 	return binary, nil
 }
 
+func names() (list []string) {
+	for _, s := range settings {
+		list = append(list, s.name)
+	}
+	return list
+}
+
 // baseline is how many goroutines a daemon has that nobody has used.
-func (o *options) baseline() (int, error) {
-	d, err := launch(o.binary, "close")
+func (o *options) baseline(s *setting) (int, error) {
+	d, err := launch(o.binary, s)
 	if err != nil {
 		return 0, err
 	}
@@ -143,26 +152,51 @@ const (
 	spareShare      = 0.25 // of the memory after the first lap
 )
 
+// laps of a phase. In the last the daemon is replaced again and again, which hides
+// what processes that live long gather.
+const laps = 3
+
 // phase keeps a daemon busy for its share of the time.
-func (o *options) phase(ctx context.Context, policy string, number int, began time.Time, goroutinesBefore int) error {
-	d, err := launch(o.binary, policy)
+func (o *options) phase(ctx context.Context, s *setting, number int, began time.Time) error {
+	// The end by SIGQUIT, which counts goroutines, is for the last of those that
+	// forward by themselves, and for those that do not.
+	quit := s.handled != nil || number == len(o.settings)-1 || o.settings[number+1].handled != nil
+	base := 0
+	if quit {
+		var err error
+		if base, err = o.baseline(s); err != nil {
+			return err
+		}
+	}
+	d, err := launch(o.binary, s)
 	if err != nil {
 		return err
 	}
 	defer d.kill()
-	p := &phase{o: o, policy: policy, d: d, began: began, rng: rand.New(rand.NewPCG(o.seed, uint64(number))), pace: 1,
+	p := &phase{o: o, name: s.name, policy: s.policy, d: d, began: began, rng: rand.New(rand.NewPCG(o.seed, uint64(number))), pace: 1,
 		ends: map[string]int{}, broken: map[int]uint64{}}
 	p.watch.start(ctx, p)
+	if d.handlers != nil {
+		d.handlers.attach(p)
+		defer d.handlers.end()
+	}
 	before, err := d.idleUsage()
 	if err != nil {
 		return err
 	}
-	var after [2]usage
+	var after [laps]usage
 	top := usage{}
 	for lap := range after {
+		if p.upgrading = lap == laps-1; p.upgrading && d.handlers != nil {
+			d.handlers.disturb(ctx) // they may have to know
+		}
 		begun := time.Now()
 		shown := time.Now()
-		for rounds := 0; rounds < 2 || time.Since(begun) < o.duration/6; rounds++ {
+		least := 2 // in the second slow readers are flooded
+		if p.upgrading {
+			least = 1
+		}
+		for rounds := 0; rounds < least || time.Since(begun) < o.duration/time.Duration(laps*len(o.settings)); rounds++ {
 			if ctx.Err() != nil || o.faults() > 20 {
 				break
 			}
@@ -182,8 +216,10 @@ func (o *options) phase(ctx context.Context, policy string, number int, began ti
 		})
 		fprogress(o.out, p, lap+1, began)
 	}
-	if most := after[0].rss + int(spareShare*float64(after[0].rss)) + spareBytes; after[1].rss > most {
-		p.fault("%d MiB are in use after the second lap, and after the first it was %d MiB", after[1].rss>>20, after[0].rss>>20)
+	for lap, u := range after[1:] {
+		if most := after[0].rss + int(spareShare*float64(after[0].rss)) + spareBytes; u.rss > most {
+			p.fault("%d MiB are in use after lap %d, and after the first it was %d MiB", u.rss>>20, lap+2, after[0].rss>>20)
+		}
 	}
 	p.watch.check(p)
 	p.watch.stop()
@@ -194,7 +230,7 @@ func (o *options) phase(ctx context.Context, policy string, number int, began ti
 	if calls, lost := d.calls.Load(), d.lost.Load(); lost > 3+calls/50 {
 		p.fault("of %d calls of operators %d were lost", calls, lost)
 	}
-	p.finish(goroutinesBefore, number == len(policies)-1)
+	p.finish(base, quit)
 	p.report(before, after, top)
 	return nil
 }
@@ -213,17 +249,23 @@ func (p *phase) finish(goroutinesBefore int, quit bool) {
 	if n := goroutines(said); quit && n > goroutinesBefore+spareGoroutines {
 		p.fault("%d goroutines are left, and a daemon that was not used has %d", n, goroutinesBefore)
 	}
-	for _, line := range complaints(said) {
+	for _, line := range p.d.complaints(said) {
 		p.fault("the daemon said: %.1000s", line)
 	}
 }
 
-func (p *phase) report(before usage, after [2]usage, top usage) {
+func (p *phase) report(before usage, after [laps]usage, top usage) {
 	c := &p.count
 	fmt.Fprintf(p.o.out, "%s: %d rounds; %d sessions opened and closed (%d compressed, %d killed, %d slow closed), %d hostile clients; %d messages delivered, half within %v, 99%% within %v, all within %v; "+
-		"%d questions of members, %d of operators answered; %d calls of operators, %d lost; %d messages dropped, counted and accounted for; memory %d MiB at first, at most %d, after the laps %d and %d; descriptors %d, then %d\n",
-		p.policy, c.rounds.Load(), c.joined.Load(), c.compressed.Load(), c.killed.Load(), c.seenSlow.Load(), c.hostile.Load(), c.delivered.Load(), p.quantile(0.5), p.quantile(0.99), p.quantile(1),
-		c.asked.Load(), c.answered.Load(), p.d.calls.Load(), p.d.lost.Load(), p.before.Dropped, before.rss>>20, top.rss>>20, after[0].rss>>20, after[1].rss>>20, before.files, after[1].files)
+		"%d questions of members, %d of operators answered; %d calls of operators, %d lost; %d messages dropped, counted and accounted for; memory %d MiB at first, at most %d, after the laps %d, %d and %d; descriptors %d, then %d; "+
+		"%d upgrades, which cut off %d events",
+		p.name, c.rounds.Load(), c.joined.Load(), c.compressed.Load(), c.killed.Load(), c.seenSlow.Load(), c.hostile.Load(), c.delivered.Load(), p.quantile(0.5), p.quantile(0.99), p.quantile(1),
+		c.asked.Load(), c.answered.Load(), p.d.calls.Load(), p.d.lost.Load(), p.before.Dropped, before.rss>>20, top.rss>>20, after[0].rss>>20, after[1].rss>>20, after[2].rss>>20, before.files, after[2].files,
+		p.ended.Load(), p.cut)
+	if p.d.handlers != nil {
+		fmt.Fprintf(p.o.out, "; %s", p.d.handlers.report())
+	}
+	fmt.Fprintln(p.o.out)
 }
 
 func (p *phase) derive(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(p.o.seed, seed)) }

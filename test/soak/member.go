@@ -159,7 +159,11 @@ func (m *member) say(ctx context.Context, n int, sizes func() int, vanish bool) 
 		m.seq++
 		msg := message{from: m.id, seq: m.seq, sent: m.run.now(), size: sizes()}
 		k := key{m.id, m.seq}
-		m.run.sending(k, nil)
+		var to map[int]bool // all
+		if m.run.d.handlers != nil && msg.spoilt() {
+			to = map[int]bool{} // nobody
+		}
+		m.run.sending(k, to)
 		var err error
 		switch b := msg.encode(); msg.kind() {
 		case kindJSON:

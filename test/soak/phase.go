@@ -18,6 +18,7 @@ import (
 const (
 	crier  = -1 // broadcasts; also says when a round is over
 	postie = -2 // sends to single members, and to those that do not read
+	hook   = -3 // the web server, which replies to members
 )
 
 // counts is for the report.
@@ -28,6 +29,7 @@ type counts struct {
 // A phase is a daemon and all that is done to it.
 type phase struct {
 	o      *options
+	name   string
 	policy string
 	d      *daemon
 	rng    *rand.Rand // the director's only
@@ -37,9 +39,14 @@ type phase struct {
 
 	members []*member // the director's only
 	nextID  int
-	lastSeq [3]uint64     // of the operators; each is one goroutine at a time
+	lastSeq [4]uint64     // of the operators; each is one goroutine at a time
 	pace    float64       // how much is done in a round, up to 1
 	unasked atomic.Uint64 // answers that may come when the question was lost
+	cut     int           // events that handlers had not done with at upgrades
+
+	upgrading    bool          // in this lap; the director's only
+	changing     sync.Mutex    // held by who loads handlers, or upgrades: either keeps the other off
+	begun, ended atomic.Uint64 // upgrades
 
 	mu      sync.Mutex // guards what follows
 	sent    map[key]*sending
@@ -56,7 +63,7 @@ func (p *phase) tick() uint64 { return p.clock.Add(1) }
 func (p *phase) now() int64   { return int64(time.Since(p.began)) }
 
 func (p *phase) fault(format string, args ...any) {
-	p.o.fault(p.policy+": "+format, args...)
+	p.o.fault(p.name+": "+format, args...)
 }
 
 // sending notes that a message is about to be handed over.
@@ -72,6 +79,15 @@ func (p *phase) accepted(keys ...key) {
 	defer p.mu.Unlock()
 	for _, k := range keys {
 		p.sent[k].accepted = true
+	}
+}
+
+// mayRepeat notes that messages may come twice.
+func (p *phase) mayRepeat(keys []key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, k := range keys {
+		p.sent[k].again = true
 	}
 }
 
@@ -139,29 +155,25 @@ func (p *phase) cry(ctx context.Context, size int) uint64 {
 
 // A watcher sees sessions open and close, as the daemon tells.
 type watcher struct {
-	mu     sync.Mutex // guards what follows
-	opens  map[string]int
-	closes map[string][]int // codes
-	lost   uint64
-	stop   context.CancelFunc
-	done   chan struct{}
+	told ledger
+	lost atomic.Uint64
+	stop context.CancelFunc
+	done chan struct{}
 }
 
 // start returns when the daemon has begun to tell.
 func (w *watcher) start(ctx context.Context, p *phase) {
-	w.opens, w.closes, w.done = map[string]int{}, map[string][]int{}, make(chan struct{})
+	w.told, w.done = newLedger("watch"), make(chan struct{})
 	ctx, w.stop = context.WithCancel(ctx)
 	begun := make(chan struct{})
 	go func() {
 		defer close(w.done)
 		_, err := p.d.ctl.Stream(ctx, "watch", map[string]any{"type": []string{"open", "close"}}, func() { close(begun) }, func(l *admin.Line) error {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			w.lost += l.Dropped
+			w.lost.Add(l.Dropped)
 			if e := l.Event; e != nil && e.Type == session.EventOpen {
-				w.opens[e.Session]++
+				w.told.opened(e.Session)
 			} else if e != nil {
-				w.closes[e.Session] = append(w.closes[e.Session], e.Code)
+				w.told.closed(e.Session, e.Code)
 			}
 			return nil
 		})
@@ -175,34 +187,12 @@ func (w *watcher) start(ctx context.Context, p *phase) {
 	}
 }
 
-// check compares what was told with how sessions were made to end.
 func (w *watcher) check(p *phase) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.lost > 0 {
-		fmt.Fprintf(p.o.out, "%s: watch left out %d events, so openings and closings are compared by their counts only\n", p.policy, w.lost)
+	if n := w.lost.Load(); n > 0 {
+		fmt.Fprintf(p.o.out, "%s: watch left out %d events, so openings and closings are compared by their counts only\n", p.name, n)
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for id, n := range w.opens {
-		if n != 1 || len(w.closes[id]) != 1 {
-			p.fault("session %s was opened %d times and closed with %v", id, n, w.closes[id])
-		}
-	}
-	for id, codes := range w.closes {
-		if w.opens[id] == 0 {
-			p.fault("session %s was closed and never opened", id)
-		}
-		if want, told := p.ends[id]; told && codes[0] != want && codes[0] != 1013 {
-			p.fault("session %s was made to end with %d and closed with %d", id, want, codes[0])
-		}
-	}
-	for id := range p.ends {
-		if w.opens[id] == 0 {
-			p.fault("session %s was never told to be open", id)
-		}
-	}
+	w.told.check(p, 0)
 }
 
 // together runs functions at the same time and waits for all.
@@ -222,6 +212,6 @@ func (t *together) spread(n, atOnce int, f func(i int)) {
 
 func fprogress(w io.Writer, p *phase, lap int, began time.Time) {
 	u, _ := p.d.usage() // of a daemon that is gone: nothing
-	fmt.Fprintf(w, "%7s  %-11s lap %d  %5d rounds  %8d deliveries  %6d joined  %4d MiB  %d faults\n", time.Since(began).Round(time.Second), p.policy, lap,
+	fmt.Fprintf(w, "%7s  %-11s lap %d  %5d rounds  %8d deliveries  %6d joined  %4d MiB  %d faults\n", time.Since(began).Round(time.Second), p.name, lap,
 		p.count.rounds.Load(), p.count.delivered.Load(), p.count.joined.Load(), u.rss>>20, p.o.faults())
 }

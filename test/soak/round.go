@@ -89,6 +89,9 @@ func (p *phase) round(ctx context.Context) {
 	}
 	joining := p.enlist(len(leavers)+len(vanishing)+len(condemned), false)
 	all.spread(len(joining), 16, func(i int) { joining[i].m = p.admit(ctx, joining[i]) })
+	moments := [2]time.Duration{time.Duration(p.rng.IntN(300)) * time.Millisecond, time.Duration(p.rng.IntN(300)) * time.Millisecond}
+	signal := p.rng.IntN(2) == 0
+	all.Go(func() { p.disturb(ctx, moments, signal) })
 	what := p.rng.IntN(1000)
 	all.spread(max(3, churn/2), 4, func(i int) { p.misbehave(ctx, what+i, i%2 == 0) })
 	all.Wait()
@@ -284,9 +287,7 @@ func (p *phase) checkAnswer(sess, question string, envelope json.RawMessage) {
 func (p *phase) poll(ctx context.Context) {
 	q := fmt.Sprintf(`{"question":%d}`, p.tick())
 	seen := map[string]bool{}
-	ctx, cancel := context.WithTimeout(ctx, 2*patience)
-	defer cancel()
-	a, err := p.d.ctl.Stream(ctx, "jbroadcast_until_all_client_reply", map[string]any{"data": json.RawMessage(q), "timeout": patience.String()}, nil, func(l *admin.Line) error {
+	raw, err := p.d.stream(ctx, "jbroadcast_until_all_client_reply", map[string]any{"data": json.RawMessage(q), "timeout": patience.String()}, func(l *admin.Line) error {
 		if r := l.Reply; r != nil {
 			if seen[r.Session] {
 				p.fault("session %s answered twice", r.Session)
@@ -299,14 +300,12 @@ func (p *phase) poll(ctx context.Context) {
 		return nil
 	})
 	var out admin.Outcome
-	p.d.calls.Add(1)
 	if wasLost(err) {
-		p.d.lost.Add(1)
 		p.unasked.Add(2 * uint64(p.o.sessions))
 		return
 	}
 	if err == nil {
-		err = json.Unmarshal(a.Result, &out)
+		err = json.Unmarshal(raw, &out)
 	}
 	if err != nil {
 		p.fault("asking all: %v", err)

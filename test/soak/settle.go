@@ -46,10 +46,10 @@ func (p *phase) settle(ctx context.Context) {
 	var stayed []*member
 	open := func(s *session.Stats) bool {
 		stayed = slices.DeleteFunc(slices.Clone(p.members), func(m *member) bool { return !m.here() })
-		return s.Sessions == len(stayed)
+		return s.Sessions == len(stayed) && s.HandlerWaiting == 0
 	}
 	// What those that vanished have sent is dealt with when their sessions are gone.
-	s := p.untilStats(ctx, "as many sessions as members", open)
+	s := p.untilStats(ctx, "as many sessions as members, and nothing for handlers to do", open)
 	if s.Sessions != len(stayed) {
 		p.fault("%d sessions, %d members", s.Sessions, len(stayed))
 	}
@@ -67,6 +67,9 @@ func (p *phase) settle(ctx context.Context) {
 		return !slices.ContainsFunc(stayed, func(m *member) bool { return !m.hears(last) })
 	})
 	s = p.untilStats(ctx, "as many sessions as members, nothing pending", func(s *session.Stats) bool { return open(s) && s.Pending == 0 })
+	if p.d.handlers != nil {
+		p.d.handlers.check(ctx)
+	}
 	p.checkHistory(ctx, &s, stayed)
 	p.checkStats(&s)
 	p.before = s
@@ -85,6 +88,9 @@ func (p *phase) checkHistory(ctx context.Context, s *session.Stats, stayed []*me
 	p.mu.Lock()
 	h := &history{sent: p.sent, dropped: int(s.Dropped - p.before.Dropped)}
 	p.mu.Unlock()
+	cut, _ := p.d.sum(cutOff)
+	h.cut, p.cut = cut-p.cut, cut
+	h.retold = p.d.handlers != nil && p.d.handlers.toldAgain()
 	for _, m := range p.members {
 		m.mu.Lock()
 		v := &memberHistory{id: m.id, opened: m.opened, left: !slices.Contains(stayed, m), got: m.got, envelopes: m.envelopes}
@@ -176,17 +182,13 @@ func (p *phase) depart(ctx context.Context, sent bool) {
 		m.mu.Unlock()
 	}
 	s := p.untilStats(ctx, "no session, no connection, nothing pending", func(s *session.Stats) bool {
-		return s.Sessions == 0 && s.Connections == 0 && s.Pending == 0
+		return s.Sessions == 0 && s.Connections == 0 && s.Pending == 0 && s.HandlerWaiting == 0
 	})
 	p.checkStats(&s)
+	if p.d.handlers != nil {
+		p.d.handlers.check(ctx)
+		p.d.handlers.over()
+	}
 	p.before = s
-	p.until("watch has told all", func() bool {
-		p.watch.mu.Lock()
-		defer p.watch.mu.Unlock()
-		n := 0
-		for _, codes := range p.watch.closes {
-			n += len(codes)
-		}
-		return p.watch.lost > 0 || n >= int(s.Opens)
-	})
+	p.until("watch has told all", func() bool { return p.watch.lost.Load() > 0 || p.watch.told.closings() >= int(s.Opens) })
 }
