@@ -338,3 +338,18 @@ func BenchmarkInflate(b *testing.B) {
 		}
 	}
 }
+
+// A block whose codes are empty makes nothing, whatever was inflated before: not by
+// the codes of that.
+func TestEmptyCodesAfterOthers(t *testing.T) {
+	const other = "\x04\xc0\x81\x00\x00\x00\x00\x83\xb0\x17B\xfe\xb0\x1fK\x02\xa6\xbaLr\xcd\xd9\x165\x8c*f(\xc9(R\x85L\xb1YVV\x94e\vb)I\xadT\xd8JqUP\x11\x03\x96Qf" +
+		"\xbab+Y\xe5\x16\xb9\x19\xad\xb9PQL\xaa\x96Y%67ds[\x922X\xb8U\x9a\x91YN&\xae\xda\x1a\v\x03!D@\x0f"
+	for range 100 { // the pool need not give the same inflater
+		if _, err := Inflate(nil, []byte(other), 15, 1<<20, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Inflate(nil, []byte("$\x01\x00\x80\xa5_\xe7"), 15, 1000, nil); len(got) > 0 || err != ErrCorrupt {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+}
