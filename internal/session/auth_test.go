@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/nvsess/nvsess/internal/await"
 	"github.com/nvsess/nvsess/internal/ws"
 )
 
@@ -69,7 +70,7 @@ func TestAuthModes(t *testing.T) {
 
 // All refusals look alike to the client, and are told apart for the operator.
 func TestAuthRefusals(t *testing.T) {
-	logged := new(logBuffer)
+	logged := new(await.Buffer)
 	h := start(t, func(o *Options) {
 		o.Auth, o.AuthMode = badges{}, AuthRequired
 		o.Log = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), logged, zap.DebugLevel))

@@ -11,18 +11,20 @@ import (
 	gobwas "github.com/gobwas/ws"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/nvsess/nvsess/internal/await"
 )
 
 // withDebugLog gives a host a log for debugging beside its own, which is for
 // info and above.
-func withDebugLog(to *logBuffer) func(*Options) {
+func withDebugLog(to *await.Buffer) func(*Options) {
 	return func(o *Options) {
 		o.DebugLog = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), to, zap.DebugLevel))
 	}
 }
 
 // lines are those of a log that say so.
-func lines(b *logBuffer, parts ...string) (n int) {
+func lines(b *await.Buffer, parts ...string) (n int) {
 next:
 	for line := range strings.SplitSeq(b.String(), "\n") {
 		for _, p := range parts {
@@ -40,7 +42,7 @@ next:
 // One session is logged, with all that comes and goes, though the log is for
 // info; no other is; and what a peer sent is shown in part, and escaped.
 func TestDebug(t *testing.T) {
-	var log logBuffer
+	var log await.Buffer
 	h := start(t, withDebugLog(&log), func(o *Options) {
 		o.Mode = ModeForward
 		o.Keepalive, o.Interval = true, 60*time.Millisecond
@@ -96,7 +98,7 @@ func TestDebug(t *testing.T) {
 // It ends when its time is over or an operator says so; twice is once; and there
 // are so many at most.
 func TestDebugEnds(t *testing.T) {
-	var log logBuffer
+	var log await.Buffer
 	h := start(t, withDebugLog(&log))
 	p := h.dial(t)
 	for _, d := range []time.Duration{0, -1, MaxDebugFor + 1} {
@@ -142,7 +144,7 @@ func TestDebugEnds(t *testing.T) {
 // Whatever comes between two steps of its beginning, what has ended shows nothing
 // any more.
 func TestDebugEndsAsItBegins(t *testing.T) {
-	h := start(t, withDebugLog(new(logBuffer)))
+	h := start(t, withDebugLog(new(await.Buffer)))
 	p := h.dial(t)
 	for range 2000 {
 		ended := make(chan struct{})
@@ -165,7 +167,7 @@ func TestDebugEndsAsItBegins(t *testing.T) {
 // A session that floods does not take the log from others: what is too much is
 // counted.
 func TestDebugFlood(t *testing.T) {
-	var log logBuffer
+	var log await.Buffer
 	h := start(t, withDebugLog(&log))
 	p := h.dial(t)
 	if _, err := h.Debug(p.sess, time.Hour); err != nil {
@@ -188,7 +190,7 @@ func TestDebugFlood(t *testing.T) {
 
 // Debugging changes, and sessions end, while messages come.
 func TestDebugWhileClosing(t *testing.T) {
-	h := start(t, withDebugLog(new(logBuffer)), func(o *Options) { o.Mode = ModeEcho })
+	h := start(t, withDebugLog(new(await.Buffer)), func(o *Options) { o.Mode = ModeEcho })
 	for range 20 {
 		p := h.dial(t)
 		ctx, cancel := context.WithCancel(context.Background())

@@ -1,18 +1,17 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/nvsess/nvsess/internal/await"
 	"github.com/nvsess/nvsess/internal/ws"
 )
 
@@ -23,14 +22,14 @@ const patience = time.Minute
 type host struct {
 	*Server
 	unix, tcp string
-	log       *logBuffer
+	log       *await.Buffer
 }
 
 // start runs a server with two loops that ends with the test. Keepalive is off
 // unless change turns it on.
 func start(t testing.TB, change ...func(*Options)) *host {
 	t.Helper()
-	h := &host{log: new(logBuffer), unix: filepath.Join(t.TempDir(), "s")}
+	h := &host{log: new(await.Buffer), unix: filepath.Join(t.TempDir(), "s")}
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), h.log, zap.InfoLevel)
 	opt := Options{
 		WS: ws.Options{
@@ -90,36 +89,5 @@ func keepalive(interval, grace time.Duration) func(*Options) {
 	return func(o *Options) { o.Keepalive, o.Interval, o.Grace = true, interval, grace }
 }
 
-// eventually waits until a condition holds. It is for what the server tells
-// nobody about, such as a counter.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); {
-		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
-		}
-		wait, stop := context.WithTimeout(t.Context(), time.Millisecond)
-		<-wait.Done()
-		stop()
-	}
-}
-
-// logBuffer is a log that can be read while it is written.
-type logBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *logBuffer) Sync() error { return nil }
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+// eventually is for what the server tells nobody about, such as a counter.
+var eventually = await.That
