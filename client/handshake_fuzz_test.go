@@ -78,10 +78,7 @@ func FuzzAnswer(f *testing.F) {
 			checkRefusal(t, answer, err)
 			return
 		}
-		head, frames, whole := strings.Cut(answer, "\r\n\r\n")
-		if bare, after, ok := strings.Cut(answer, "\n\n"); ok && (!whole || len(bare) < len(head)) {
-			head, frames = bare, after // net/http takes it
-		}
+		head, frames := cutHead(answer)
 		resp, httpErr := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
 		if httpErr != nil || resp.StatusCode != 101 || resp.ProtoMajor*10+resp.ProtoMinor < 11 || strings.Count(answer, resp.Header.Get("Sec-WebSocket-Accept")) < 1 ||
 			len(resp.Header["Sec-Websocket-Accept"]) != 1 || !strings.EqualFold(strings.Join(resp.Header["Upgrade"], ","), "websocket") ||
@@ -98,6 +95,19 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// cutHead splits an answer after its first empty line. Any line may end with a
+// bare LF (RFC 9112, section 2.2), whatever the others end with.
+func cutHead(answer string) (head, rest string) {
+	rest = answer
+	for {
+		line, after, _ := strings.Cut(rest, "\n")
+		rest = after
+		if line == "" || line == "\r" {
+			return answer[:len(answer)-len(rest)], rest
+		}
+	}
 }
 
 // final is what follows informational answers.
