@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -182,9 +183,12 @@ func TestLogThatIsNotTaken(t *testing.T) {
 // listens waits until the daemon does, of which its log may not tell.
 func (p *process) listens() {
 	p.t.Helper()
-	p.Until("it listens", func() bool {
-		_, err := os.Stat(p.socket("admin.sock"))
-		return err == nil
+	p.Until("it listens", func() bool { // a socket is there a moment before that
+		c, err := net.Dial("unix", p.socket("admin.sock"))
+		if err != nil {
+			return false
+		}
+		return c.Close() == nil
 	})
 	p.call("version", nil, nil)
 }
