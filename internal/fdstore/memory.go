@@ -261,14 +261,14 @@ func (m *memory) write(ref, key uint64, data []byte) {
 	binary.NativeEndian.PutUint32(b[len(data):], sum(key, data))
 }
 
-// read gives a copy of a slot's record, and keeps its place from being given away. It reports false when the record is not whole.
-func (m *memory) read(sl *slot) ([]byte, bool) {
+// claim is a slot's record, where it is, and keeps its place from being given away. It reports false when the record is not whole.
+func (m *memory) claim(sl *slot) ([]byte, bool) {
 	ref, key := atomic.LoadUint64(&sl.ref), sl.key
 	at, n := int(ref>>32), int(uint32(ref))
 	if n > MaxData || at/unitsPerChunk >= len(m.space.chunks) || at%unitsPerChunk+unitsFor(n) > unitsPerChunk {
 		return nil, false
 	}
-	b := append([]byte(nil), m.bytes(ref)...)
+	b := m.bytes(ref)
 	if sum(key, b[:n]) != binary.NativeEndian.Uint32(b[n:]) {
 		return nil, false
 	}

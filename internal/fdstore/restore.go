@@ -162,7 +162,7 @@ func (s *Store) restoreEntry(m *message, i uint32, id uint64, fd int, res *Resto
 		res.Lost++
 		return false
 	}
-	data, ok := s.mem.read(sl)
+	data, ok := s.mem.claim(sl)
 	if !ok {
 		res.Lost++
 		return false
@@ -171,7 +171,7 @@ func (s *Store) restoreEntry(m *message, i uint32, id uint64, fd int, res *Resto
 	m.live++
 	if fd >= 0 {
 		atomic.StoreUint32(&s.byFD[fd], i)
-		res.Conns = append(res.Conns, Conn{FD: fd, Key: sl.key, Data: data, In: sl.in != 0, Out: sl.out != 0, Queued: sl.queued})
+		res.Conns = append(res.Conns, Conn{FD: fd, Key: sl.key, Data: append([]byte(nil), data...), In: sl.in != 0, Out: sl.out != 0, Queued: sl.queued})
 	}
 	return true
 }
