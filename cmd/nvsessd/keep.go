@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -46,6 +48,7 @@ func openKeeping(files []*os.File, from *takenState, log *zap.Logger) *keeping {
 	if !fdstore.Enabled() {
 		return nil
 	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // it is all to stay
 	o := fdstore.Options{Log: log, Files: files}
 	if from != nil && len(from.Store) > 0 {
 		o.Carried = true
@@ -253,7 +256,10 @@ func (d *daemon) restored(state *takenState, conns []fdstore.Conn, calls map[uin
 		_ = d.level.UnmarshalText([]byte(state.LogLevel))
 	}
 	d.script.Restore(state.Scripts)
+	var mu sync.Mutex
 	done, err := d.sessions.Import(state.sessions, func(_ int, key uint64) int {
+		mu.Lock()
+		defer mu.Unlock()
 		fd, ok := fds[key]
 		if !ok {
 			return -1

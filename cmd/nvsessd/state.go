@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -23,7 +24,9 @@ import (
 
 // The state of the daemon, on its way from one process to the next, is a file in
 // memory (memfd_create(2)) that no name leads to: a header, a record of JSON with
-// what is the daemon's own, and the sessions' state.
+// what is the daemon's own, and the sessions' state. Large messages that wait stand
+// far behind all that (bulkAt; between them is nothing, and takes no memory): the
+// next process sends them from there.
 
 // passedState is the JSON part.
 type passedState struct {
@@ -44,7 +47,8 @@ type passedState struct {
 
 const (
 	stateMagic  = "nvsessd state\n\x00\x00"
-	stateHeader = len(stateMagic) + 4 + 4 + 8 // version, checksum, length of what follows
+	stateHeader = len(stateMagic) + 4 + 4 + 8 + 8 // version, checksum and length of what follows, length of what is at bulkAt
+	bulkAt      = 1 << 40
 )
 
 // writeState writes a state file. sessions writes the sessions' part.
@@ -67,7 +71,7 @@ func writeState(own *passedState, sessions func(*snapshot.Writer)) (f *os.File, 
 		return nil, err
 	}
 	sum := crc32.NewIEEE()
-	w := snapshot.NewWriter(io.MultiWriter(f, sum))
+	w := snapshot.NewWriterApart(io.MultiWriter(f, sum), io.NewOffsetWriter(f, bulkAt))
 	w.Bytes(blob)
 	sessions(w)
 	if err := w.Flush(); err != nil {
@@ -81,6 +85,7 @@ func writeState(own *passedState, sessions func(*snapshot.Writer)) (f *os.File, 
 	head = binary.BigEndian.AppendUint32(head, ws.StateVersion)
 	head = binary.BigEndian.AppendUint32(head, sum.Sum32())
 	head = binary.BigEndian.AppendUint64(head, uint64(size)-uint64(stateHeader))
+	head = binary.BigEndian.AppendUint64(head, uint64(w.Apart()))
 	_, err = f.WriteAt(head, 0)
 	return f, err
 }
@@ -93,53 +98,65 @@ type takenState struct {
 	passedState
 	sessions *snapshot.Reader
 	mem      []byte
+	bulk     *snapshot.Bulk
 }
 
-// readState reads a state file and closes it.
-func readState(f *os.File) (*takenState, error) {
-	defer f.Close()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return nil, err
-	}
-	if size < int64(stateHeader) {
+// readState reads a state file, which is the state's then.
+func readState(f *os.File) (s *takenState, err error) {
+	defer func() {
+		if err != nil {
+			s.close()
+			_ = f.Close()
+		}
+	}()
+	head := make([]byte, stateHeader)
+	if _, err := f.ReadAt(head, 0); err == io.EOF || err == nil && string(head[:len(stateMagic)]) != stateMagic {
 		return nil, errNoState
-	}
-	mem, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE)
-	if err != nil {
-		return nil, fmt.Errorf("mmap: %w", err)
-	}
-	s := &takenState{mem: mem}
-	if err := s.read(); err != nil {
-		s.close()
+	} else if err != nil {
 		return nil, err
 	}
-	return s, nil
+	b := head[len(stateMagic):]
+	version, sum := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+	size, apart := binary.BigEndian.Uint64(b[8:]), binary.BigEndian.Uint64(b[16:])
+	if int(version) != readableState() {
+		return nil, fmt.Errorf("it is of version %d; this daemon reads %d", version, readableState())
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if size > uint64(info.Size())-uint64(stateHeader) || apart > math.MaxInt64 {
+		return nil, snapshot.ErrCorrupt
+	}
+	s = new(takenState)
+	if s.mem, err = unix.Mmap(int(f.Fd()), 0, stateHeader+int(size), unix.PROT_READ, unix.MAP_SHARED|unix.MAP_POPULATE); err != nil {
+		return s, fmt.Errorf("mmap: %w", err)
+	}
+	b = s.mem[stateHeader:]
+	if crc32.ChecksumIEEE(b) != sum {
+		return s, snapshot.ErrCorrupt
+	}
+	bulk, err := snapshot.OpenBulk(f, bulkAt, int64(apart))
+	if err != nil {
+		return s, err
+	}
+	s.bulk = bulk
+	s.sessions = snapshot.NewReaderApart(b, bulk)
+	return s, json.Unmarshal(s.sessions.Bytes(), &s.passedState)
 }
 
-func (s *takenState) read() error {
-	b := s.mem
-	if string(b[:len(stateMagic)]) != stateMagic {
-		return errNoState
-	}
-	b = b[len(stateMagic):]
-	version, sum, size := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:]), binary.BigEndian.Uint64(b[8:])
-	b = b[16:]
-	switch {
-	case int(version) != readableState():
-		return fmt.Errorf("it is of version %d; this daemon reads %d", version, readableState())
-	case size != uint64(len(b)), crc32.ChecksumIEEE(b) != sum:
-		return snapshot.ErrCorrupt
-	}
-	s.sessions = snapshot.NewReader(b)
-	return json.Unmarshal(s.sessions.Bytes(), &s.passedState)
-}
-
-// close ends the use of what was read.
+// close ends the use of what was read, but for messages that have still to be sent.
 func (s *takenState) close() {
-	if s != nil && s.mem != nil {
+	if s == nil {
+		return
+	}
+	if s.mem != nil {
 		_ = unix.Munmap(s.mem)
 		s.mem, s.sessions = nil, nil
+	}
+	if s.bulk != nil {
+		s.bulk.Close()
+		s.bulk = nil
 	}
 }
 

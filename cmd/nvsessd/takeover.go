@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"runtime/debug"
 	"time"
 
@@ -35,8 +36,12 @@ func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, []int, error
 		_ = d.level.UnmarshalText([]byte(from.LogLevel))
 	}
 	d.script.Restore(from.Scripts)
+	closeOnExec := func(int) {}
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil { // before Linux 5.11, or filtered
+		closeOnExec = unix.CloseOnExec
+	}
 	done, err := d.sessions.Import(from.sessions, func(fd int, _ uint64) int {
-		unix.CloseOnExec(fd)
+		closeOnExec(fd)
 		return fd
 	})
 	if err != nil {

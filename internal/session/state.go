@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -188,9 +189,15 @@ func (s *Server) importServer(r *snapshot.Reader) {
 // arriving is the sessions that are being imported, and where they stood in the
 // order.
 type arriving struct {
-	req  ws.Request // of the one at hand
-	list []*Session
-	at   map[*Session]uint64
+	requests sync.Pool // of *ws.Request, to be used again
+
+	mu   sync.Mutex
+	list []arrived
+}
+
+type arrived struct {
+	*Session
+	at uint64
 }
 
 // Save writes a session of an open connection down.
@@ -268,7 +275,11 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 	}
 	head := in.Bytes()
 	s.head = string(head)
-	req := &r.arriving.req
+	req, _ := r.arriving.requests.Get().(*ws.Request)
+	if req == nil {
+		req = new(ws.Request)
+	}
+	defer r.arriving.requests.Put(req)
 	if resp := req.Parse(head, 0); resp != nil {
 		return nil, fmt.Errorf("%w: its request: %s", errNoSession, resp.Detail)
 	}
@@ -340,11 +351,9 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 	}
 	c.SetData(s)
 	if at > 0 {
-		r.arriving.list = append(r.arriving.list, s)
-		if r.arriving.at == nil {
-			r.arriving.at = map[*Session]uint64{}
-		}
-		r.arriving.at[s] = at
+		r.arriving.mu.Lock()
+		r.arriving.list = append(r.arriving.list, arrived{s, at})
+		r.arriving.mu.Unlock()
 	}
 	return path, nil
 }
@@ -354,12 +363,12 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 func (s *Server) settleArriving() {
 	a := s.arriving
 	s.arriving = nil
-	slices.SortStableFunc(a.list, func(x, y *Session) int {
-		return cmp.Or(cmp.Compare(a.at[x], a.at[y]), cmp.Compare(x.openedAt, y.openedAt))
+	slices.SortFunc(a.list, func(x, y arrived) int {
+		return cmp.Or(cmp.Compare(x.at, y.at), cmp.Compare(x.openedAt, y.openedAt), cmp.Compare(x.conn.Key(), y.conn.Key()))
 	})
 	for _, x := range a.list {
 		if !x.isGone() {
-			s.registry.readmit(x)
+			s.registry.readmit(x.Session)
 		}
 	}
 }

@@ -7,4 +7,7 @@
 // knows more fields than a record has reads zero values for them, and what it
 // does not know it skips, so that a version may add fields at a record's end;
 // any other change is a new version.
+//
+// Large byte strings may stand apart from that, in a part of a file that the reader
+// maps ([Bulk]): to hand them over takes no copy of them but the writer's.
 package snapshot

@@ -13,12 +13,17 @@ var ErrCorrupt = errors.New("snapshot: the state is damaged")
 // values. The first error sticks, and all fields after it are zero; Err returns
 // it. It is not safe for concurrent use.
 type Reader struct {
-	b   []byte
-	err error
+	b    []byte
+	bulk *Bulk // nil: large strings are in b, too
+	err  error
 }
 
 // NewReader reads from b. What Bytes returns points into it.
 func NewReader(b []byte) *Reader { return &Reader{b: b} }
+
+// NewReaderApart reads from b, and large byte strings from bulk: until that is
+// closed, or, of those that are kept, released.
+func NewReaderApart(b []byte, bulk *Bulk) *Reader { return &Reader{b: b, bulk: bulk} }
 
 // Err is the first error that was met.
 func (r *Reader) Err() error { return r.err }
@@ -81,6 +86,27 @@ func (r *Reader) Bool() bool {
 // be changed. It is nil when empty.
 func (r *Reader) Bytes() []byte {
 	n := r.Uint()
+	if r.bulk == nil || n < largeAt {
+		return r.take(n)
+	}
+	v := r.bulk.find(r.Uint(), n)
+	if v == nil {
+		r.Fail(ErrCorrupt)
+	}
+	return v
+}
+
+// Keep lets a string that Bytes has returned be used until release is called, once.
+// Nil: it cannot be; what is wanted of it has to be copied.
+func (r *Reader) Keep(v []byte) (release func()) {
+	if r.bulk == nil {
+		return nil
+	}
+	return r.bulk.keep(v)
+}
+
+// take reads n bytes.
+func (r *Reader) take(n uint64) []byte {
 	if n == 0 {
 		return nil
 	}
@@ -107,4 +133,4 @@ func (r *Reader) Count() int {
 }
 
 // Record reads a record.
-func (r *Reader) Record() *Reader { return NewReader(r.Bytes()) }
+func (r *Reader) Record() *Reader { return &Reader{b: r.take(r.Uint()), bulk: r.bulk} }

@@ -3,8 +3,6 @@ package snapshot
 import (
 	"bytes"
 	"errors"
-	"io"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -47,69 +45,6 @@ func TestRoundTrip(t *testing.T) {
 	}
 	if d := r.Duration(); d != -time.Hour || r.More() || r.Err() != nil {
 		t.Error(d, r.Err())
-	}
-}
-
-// Large strings stand where they were written, whatever is around them, and are
-// not copied: a state may be as large as all that waits to be sent.
-func TestLargeStrings(t *testing.T) {
-	var out bytes.Buffer
-	w := NewWriter(&out)
-	list := [][]byte{bytes.Repeat([]byte("a"), largeAt), nil, bytes.Repeat([]byte("b"), 3*flushAt), []byte("c"), bytes.Repeat([]byte("d"), largeAt-1)}
-	write := func(w *Writer) {
-		for _, b := range list {
-			w.Bytes(b)
-		}
-	}
-	read := func(what string, r *Reader) {
-		t.Helper()
-		for i, b := range list {
-			if got := r.Bytes(); !bytes.Equal(got, b) {
-				t.Errorf("%s, string %d: %d bytes, not %d", what, i, len(got), len(b))
-			}
-		}
-	}
-	write(w)
-	w.Record(func() {
-		write(w)
-		w.Record(func() { write(w) })
-		w.Uint(7)
-		w.Record(func() { w.Record(func() { write(w) }); w.Uint(8) })
-		write(w)
-	})
-	w.Uint(9)
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	r := NewReader(out.Bytes())
-	read("before", r)
-	x := r.Record()
-	read("in a record", x)
-	read("in one in it", x.Record())
-	if n := x.Uint(); n != 7 {
-		t.Error(n)
-	}
-	y := x.Record()
-	read("in one in one in it", y.Record())
-	if n := y.Uint(); n != 8 {
-		t.Error(n)
-	}
-	read("after that", x)
-	if n := r.Uint(); n != 9 || x.More() || y.More() || r.More() || r.Err() != nil || x.Err() != nil || y.Err() != nil {
-		t.Error(n, r.Err())
-	}
-
-	big := make([]byte, 64<<20)
-	w = NewWriter(io.Discard)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	w.Record(func() { w.Record(func() { w.Bytes(big) }) })
-	if err := w.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > flushAt {
-		t.Errorf("to write %d bytes took %d", len(big), n)
 	}
 }
 

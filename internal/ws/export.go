@@ -11,7 +11,7 @@ import (
 
 // StateVersion is that of what Export writes. It changes when a process of the
 // version before could not read it.
-const StateVersion = 1
+const StateVersion = 2
 
 // wheelDuration is a tick on the loop's clock.
 func wheelDuration(tick int64) time.Duration { return time.Duration(tick) * wheelTick }
@@ -26,7 +26,7 @@ type Keeper interface {
 
 	// Restore reads that, for a connection of which all else is restored, and
 	// returns the path of its request, by which its mount is found. The loops do
-	// not run yet.
+	// not run yet, but it is called for several at once.
 	Restore(c *Conn, r *snapshot.Reader) (path []byte, err error)
 }
 
@@ -153,7 +153,7 @@ func (x *exporter) conn(c *Conn) {
 	data := note(c.opened, hasData)
 
 	w.Int(int64(c.fd))
-	w.Uint(c.key())
+	w.Uint(c.Key())
 	w.Uint(uint64(state))
 	w.Uint(has)
 	w.String(c.peer.Network)

@@ -226,6 +226,7 @@ type testServer struct {
 	tls           *tls.Config // of its clients; nil: plain
 	down          bool        // the test has shut it down
 	next          *testServer // that its connections were handed over to; nil: none
+	state         *os.File    // that it came from; nil: none
 }
 
 var networks = []string{"unix", "tcp"}

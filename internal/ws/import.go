@@ -2,6 +2,7 @@ package ws
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,9 +20,10 @@ type Imported struct {
 
 // Import takes over the connections that another process has exported, between
 // NewServer and Start. descriptor translates that process's descriptors, and the
-// keys that they are kept under, to ours; below 0: it is not there. What cannot go on is closed with 1012. The error says
-// that the state cannot be read at all; then nothing is closed, and the
-// descriptors are the caller's.
+// keys that they are kept under, to ours; below 0: it is not there. It is called by
+// several goroutines. What cannot go on is closed with 1012. The error says that the
+// state cannot be read at all; then nothing is closed, and the descriptors are the
+// caller's.
 func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) int) (done Imported, err error) {
 	if err := s.makeLoops(); err != nil {
 		return done, err
@@ -29,7 +31,14 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 	s.passKey(r.Uint())
 	shared := make([]Frame, r.Count())
 	for i := range shared {
-		shared[i] = wired(append([]byte(nil), r.Bytes()...))
+		b := r.Bytes()
+		if h := kept(r, b); h != nil {
+			h.take() // else the first connection that cannot go on would give it back
+			defer h.release()
+			shared[i] = Frame{wire: b, held: h}
+			continue
+		}
+		shared[i] = wired(append([]byte(nil), b...))
 	}
 	records := make([]*snapshot.Reader, r.Count())
 	for i := range records {
@@ -39,21 +48,15 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 	if err := r.Err(); err != nil {
 		return done, err
 	}
-	for _, l := range s.loops {
-		l.turn()
-	}
-	for i, rec := range records {
-		m := importer{srv: s, r: rec, shared: shared, loop: s.loops[i%len(s.loops)]}
+	done = s.arrive(len(records), func(l *loop, i int, done *Imported) {
+		m := importer{srv: s, r: records[i], shared: shared, loop: l}
 		c, err := m.conn(descriptor)
 		switch {
 		case err != nil:
-			done.Closed++
-			if done.Err == nil {
-				done.Err = err
-			}
+			done.close(err)
 			if m.fd >= 0 {
-				if m.loop.keeper != nil {
-					m.loop.keeper.Drop(m.fd)
+				if l.keeper != nil {
+					l.keeper.Drop(m.fd)
 				}
 				tellRestart(m.fd, m.clean)
 			}
@@ -61,17 +64,46 @@ func (s *Server) Import(r *snapshot.Reader, descriptor func(fd int, key uint64) 
 			done.Conns++
 			switch {
 			case c.opened && c.state() == stateFailing && c.end != nil && c.end.Code == CloseServiceRestart: // see farewell
-				done.Closed++
-				if done.Err == nil {
-					done.Err = errTLS
-				}
+				done.close(errTLS)
 			case c.opened:
 				done.Open++
 			}
 		}
-	}
+	})
 	s.importTotals(totals)
 	return done, totals.Err()
+}
+
+// arrive calls take for each of n connections, and the loop that it will be of, for
+// several loops at once, and sums up what came of it.
+func (s *Server) arrive(n int, take func(l *loop, i int, done *Imported)) (sum Imported) {
+	var wg sync.WaitGroup
+	parts := make([]Imported, len(s.loops))
+	for k, l := range s.loops {
+		wg.Go(func() {
+			l.turn()
+			for i := k; i < n; i += len(s.loops) {
+				take(l, i, &parts[k])
+			}
+		})
+	}
+	wg.Wait()
+	for _, part := range parts {
+		sum.Conns += part.Conns
+		sum.Open += part.Open
+		sum.Closed += part.Closed
+		if sum.Err == nil {
+			sum.Err = part.Err
+		}
+	}
+	return sum
+}
+
+func (m *Imported) close(why error) {
+	m.Closed++
+	if m.Err == nil {
+		m.Err = why
+	}
 }
 
 // tellRestart closes a descriptor, after a close frame with 1012 if one can
@@ -117,9 +149,8 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 	if c.codec != nil {
 		c.codec.threshold = c.mount.now().Compression.Threshold
 		c.codec = s.codecs.share(c.codec)
-		if t := *s.now(); c.codec.send && !t.compresses {
-			t.compresses = true // for those who have agreed on it
-			s.tuned.Store(&t)
+		if c.codec.send && !s.now().compresses {
+			s.compressNow()
 		}
 	}
 	// A request that came in part, or that was being decided about, is judged

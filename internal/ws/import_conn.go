@@ -25,7 +25,7 @@ func (x *importer) conn(descriptor func(int, uint64) int) (*Conn, error) {
 	has := r.Uint()
 	c := &Conn{loop: l, fd: x.fd}
 	c.setKey(key)
-	x.srv.passKey(c.key())
+	x.srv.passKey(c.Key())
 	c.peer = &unixPeer
 	if network, addr := r.String(), r.Bytes(); network != unixPeer.Network {
 		c.peer = &Peer{Network: network}
@@ -140,6 +140,11 @@ func (x *importer) outbound(o *outbound) error {
 			if len(b) == 0 {
 				return snapshot.ErrCorrupt
 			}
+			if h := kept(r, b); h != nil {
+				h.take()
+				o.add(segment{b: b, held: h})
+				continue
+			}
 			own := getBuffer(len(b))
 			own.b = append(own.b, b...)
 			o.add(segment{b: own.b, own: own})
@@ -155,6 +160,14 @@ func (x *importer) outbound(o *outbound) error {
 	}
 	if o.begun = uint32(r.Uint()); o.begun > o.size || int(o.begun) > len(o.first.b) {
 		return snapshot.ErrCorrupt
+	}
+	return nil
+}
+
+// kept is for a string that is sent from where it was read; nil: it is to be copied.
+func kept(r *snapshot.Reader, b []byte) *holding {
+	if release := r.Keep(b); release != nil {
+		return &holding{size: len(b), gone: release}
 	}
 	return nil
 }

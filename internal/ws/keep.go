@@ -19,7 +19,7 @@ func (l *loop) keepOpen(c *Conn) {
 	if c.peer.tls != nil || c.state() != stateOpen {
 		return // of TLS the process knows what nobody else does
 	}
-	l.keeper.Add(c.fd, c.key(), l.record(c))
+	l.keeper.Add(c.fd, c.Key(), l.record(c))
 	l.handled(c, c.fd)
 	l.srv.opt.Store.SetOut(c.fd, 1) // its answer has not left
 }
@@ -28,9 +28,9 @@ func (l *loop) keepOpen(c *Conn) {
 // it would take another connection for its own.
 const genBits = 30
 
-// key names a connection among all of a server and of those before. It is of 62
-// bits, so none comes twice.
-func (c *Conn) key() uint64 { return uint64(c.lap)<<genBits | uint64(c.gen) }
+// Key names a connection among all of a server and of those before: later ones have
+// larger keys, of 62 bits, so none comes twice.
+func (c *Conn) Key() uint64 { return uint64(c.lap)<<genBits | uint64(c.gen) }
 
 // setKey is for a new connection.
 func (c *Conn) setKey(key uint64) {
@@ -87,7 +87,7 @@ func (l *loop) letGo(fd int32) {
 func (s *Server) KeepAll() {
 	s.table.each(func(c *Conn) {
 		if c.fd >= 0 && !c.opened && c.peer.tls == nil && c.loop.keeper != nil && c.state() != stateLent {
-			c.loop.keeper.Add(c.fd, c.key(), nil)
+			c.loop.keeper.Add(c.fd, c.Key(), nil)
 		}
 	})
 	for _, l := range s.loops {
@@ -111,12 +111,11 @@ func (s *Server) ImportKept(list []fdstore.Conn) (done Crashed, err error) {
 	if err := s.makeLoops(); err != nil {
 		return done, err
 	}
-	for _, l := range s.loops {
-		l.turn()
-	}
-	for i, k := range list {
-		l := s.loops[i%len(s.loops)]
+	for _, k := range list {
 		done.Unsent += uint64(k.Queued)
+	}
+	done.Imported = s.arrive(len(list), func(l *loop, i int, done *Imported) {
+		k := &list[i]
 		m := importer{srv: s, r: snapshot.NewReader(k.Data), loop: l, fd: int32(k.FD)}
 		var c *Conn
 		var err error = errCut
@@ -126,19 +125,16 @@ func (s *Server) ImportKept(list []fdstore.Conn) (done Crashed, err error) {
 			c, err = m.conn(func(int, uint64) int { return k.FD })
 		}
 		if err != nil {
-			done.Closed++
-			if done.Err == nil {
-				done.Err = err
-			}
+			done.close(err)
 			l.keeper.Drop(int32(k.FD))
 			tellRestart(int32(k.FD), !k.Out)
-			continue
+			return
 		}
 		done.Conns++
 		if c.opened {
 			done.Open++
 		}
-	}
+	})
 	return done, nil
 }
 
@@ -151,8 +147,8 @@ func (l *loop) keepAgain(c *Conn) {
 		l.keeper.Drop(c.fd)
 		return
 	}
-	if !l.keeper.Known(c.fd, c.key()) { // else its record is as good as a new one, which takes a while for all
-		l.keeper.Add(c.fd, c.key(), l.record(c))
+	if !l.keeper.Known(c.fd, c.Key()) { // else its record is as good as a new one, which takes a while for all
+		l.keeper.Add(c.fd, c.Key(), l.record(c))
 	}
 	l.handled(c, c.fd)
 	c.noteOutLocked(l.srv.opt.Store, c.fd)

@@ -40,6 +40,7 @@ const (
 type holding struct {
 	queues atomic.Int32
 	size   int
+	gone   func() // called when the last queue has let go of it, if it is there
 }
 
 func newHolding(wire []byte) *holding {
@@ -58,6 +59,9 @@ func (h *holding) take() {
 func (h *holding) release() {
 	if h != nil && h.queues.Add(-1) == 0 {
 		inUse.Add(-int64(h.size))
+		if h.gone != nil {
+			h.gone()
+		}
 	}
 }
 

@@ -59,6 +59,19 @@ func (t *tuning) put(s *Server) {
 	s.tuned.Store(t)
 }
 
+// compressNow has messages compressed for those who have agreed on it, though no
+// mount would agree any more.
+func (s *Server) compressNow() {
+	for {
+		now := s.now()
+		t := *now
+		t.compresses = true
+		if s.tuned.CompareAndSwap(now, &t) {
+			return
+		}
+	}
+}
+
 // handshakes is the bucket of an address's handshakes, accepting that of all
 // connections.
 func (t *tuning) handshakes() *bucket {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,15 +40,18 @@ func (h *recorder) Restore(c *Conn, r *snapshot.Reader) ([]byte, error) {
 func handOver(s *testServer, h *recorder, opt Options) *testServer {
 	t := s.t
 	t.Helper()
-	b := export(s)
+	state, bulk, file := exportApart(s)
+	var mu sync.Mutex
 	fds := map[uint64]int{}
-	s.table.each(func(c *Conn) { fds[c.key()] = int(c.fd) })
+	s.table.each(func(c *Conn) { fds[c.Key()] = int(c.fd) })
 	opt.Handler = h
 	next, err := NewServer(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
-	done, err := next.Import(snapshot.NewReader(b), func(_ int, key uint64) int {
+	done, err := next.Import(state, func(_ int, key uint64) int {
+		mu.Lock()
+		defer mu.Unlock()
 		fd, ok := fds[key]
 		if !ok {
 			return -1
@@ -59,12 +63,13 @@ func handOver(s *testServer, h *recorder, opt Options) *testServer {
 		}
 		return dup
 	})
+	bulk.Close()
 	abandon(s)
 	if err != nil || done.Closed != 0 || done.Err != nil {
 		t.Fatalf("import: %+v, %v", done, err)
 	}
 	ln, addr := listen(t, s.network)
-	ts := &testServer{Server: next, t: t, h: h, network: s.network, addr: addr}
+	ts := &testServer{Server: next, t: t, h: h, network: s.network, addr: addr, state: file}
 	if err := next.Start([]*Listener{ln}); err != nil {
 		t.Fatal(err)
 	}
@@ -72,20 +77,43 @@ func handOver(s *testServer, h *recorder, opt Options) *testServer {
 	return ts
 }
 
+// exportApart suspends a server and writes its connections down, large messages into
+// a file, which is closed when they are sent.
+func exportApart(s *testServer) (*snapshot.Reader, *snapshot.Bulk, *os.File) {
+	s.t.Helper()
+	fd, err := unix.MemfdCreate("test", unix.MFD_CLOEXEC)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "state")
+	var b bytes.Buffer
+	w := snapshot.NewWriterApart(&b, f)
+	writeDown(s, w)
+	bulk, err := snapshot.OpenBulk(f, 0, w.Apart())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return snapshot.NewReaderApart(b.Bytes(), bulk), bulk, f
+}
+
 // export suspends a server and writes its connections down.
 func export(s *testServer) []byte {
+	s.t.Helper()
+	var b bytes.Buffer
+	writeDown(s, snapshot.NewWriter(&b))
+	return b.Bytes()
+}
+
+func writeDown(s *testServer, w *snapshot.Writer) {
 	s.t.Helper()
 	if err := s.Suspend(); err != nil {
 		s.t.Fatal(err)
 	}
 	s.Hold()
-	var b bytes.Buffer
-	w := snapshot.NewWriter(&b)
 	s.Export(w)
 	if err := w.Flush(); err != nil {
 		s.t.Fatal(err)
 	}
-	return b.Bytes()
 }
 
 // abandon ends a suspended server as the end of its process would: its
@@ -187,6 +215,10 @@ func TestHandOverUnsent(t *testing.T) {
 			list = append(list, s.dial())
 			to = append(to, receive(t, "it opens", conns))
 		}
+		// Some are large enough to be sent from the state itself.
+		ofOwn := func(name string, round, i int) string {
+			return fmt.Sprint(name, " ", round, " ", i, strings.Repeat("z", i%10/9*50_000))
+		}
 		say := func(s *testServer, to []*Conn, own []string, round int) {
 			for i := range messages {
 				text := fmt.Sprint(round, " ", i, " ", strings.Repeat("y", i*i*20))
@@ -195,7 +227,7 @@ func TestHandOverUnsent(t *testing.T) {
 					if r := c.SendFrame(shared); r != Sent && r != Queued {
 						t.Fatal(r)
 					}
-					c.Send(OpText, []byte(fmt.Sprint(own[k], " ", round, " ", i)))
+					c.Send(OpText, []byte(ofOwn(own[k], round, i)))
 				}
 				want = append(want, text)
 			}
@@ -220,9 +252,10 @@ func TestHandOverUnsent(t *testing.T) {
 		for k, c := range list {
 			for i, text := range want {
 				c.expect(OpText, text)
-				c.expect(OpText, fmt.Sprint(own[k], " ", 1+i/messages, " ", i%messages))
+				c.expect(OpText, ofOwn(own[k], 1+i/messages, i%messages))
 			}
 		}
+		eventually(t, "the state is given back", func() bool { return int(s.state.Fd()) < 0 })
 		if n := s.Totals().Memory; n != inUse.Load() {
 			t.Error(n)
 		}
@@ -235,7 +268,7 @@ func TestHandOverAfterManyConnections(t *testing.T) {
 	opened := h.capture()
 	s := serve(t, "unix", h, Options{Loops: 2})
 	peers := []*client{s.dial()}
-	first := receive(t, "it opens", opened).key()
+	first := receive(t, "it opens", opened).Key()
 	for range 2 {
 		s.lastKey.Store(first - 1 + s.lastKey.Load()>>genBits<<genBits + 1<<genBits)
 		peers = append(peers, s.dial())
