@@ -142,6 +142,16 @@ func TestParseEmptyKey(t *testing.T) {
 	}
 }
 
+// A table that is there for a key below it only has the line of that.
+func TestParseTableOfDottedKey(t *testing.T) {
+	for data, line := range map[string]int{"\nmount.x = 1": 2, "\n\n[mount.x]\ny = 1": 3, "\n[[route.x.y]]": 2, "\nroute.x = 1\nroute.y = 1": 2, "\n\n[mount.\"\"]\nx = 1": 3} {
+		_, err := Parse("f", []byte(data))
+		if ps := (Problems{}); !errors.As(err, &ps) || ps[0].Line != line {
+			t.Errorf("%q: %v, want line %d", data, err, line)
+		}
+	}
+}
+
 // FuzzParse: a file is refused at a line it has, for a key that stands there, or
 // it gives a configuration that is right, and that written as a file again reads
 // the same.
