@@ -2,6 +2,9 @@ package auth
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -225,12 +228,16 @@ func FuzzSources(f *testing.F) {
 	})
 }
 
-// Files of keys are the operator's, and may be anything all the same.
+// Files of keys are the operator's, and may be anything all the same. What is read
+// as a key can verify a signature: crypto/ed25519 panics if it is too short, and a
+// point may be on no curve.
 func FuzzKeys(f *testing.F) {
 	is := issuers()[0]
 	f.Add([]byte(pemOf(f, is.ed.Public())))
 	f.Add([]byte(jwks(f, jose.JSONWebKey{Key: is.ec["ES256"].Public(), KeyID: "a"}, jose.JSONWebKey{Key: is.secret})))
 	f.Add([]byte(`{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB","x5c":["AAAA"]}]}`))
+	f.Add([]byte(`{"kty":"OKP","crv":"Ed25519","x":"AAAA"}`))
+	f.Add([]byte(`{"kty":"EC","crv":"P-256","x":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","y":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		list, err := parsePEM(text)
 		if err != nil {
@@ -240,7 +247,19 @@ func FuzzKeys(f *testing.F) {
 			return
 		}
 		for _, k := range list {
-			if len(k.algs) == 0 {
+			ok := false
+			switch m := k.material.(type) {
+			case []byte:
+				ok = len(m) >= minSecret
+			case *rsa.PublicKey:
+				ok = m.N.BitLen() >= minRSABits && m.E >= minRSAExpont
+			case *ecdsa.PublicKey:
+				_, err := m.ECDH()
+				ok = err == nil
+			case ed25519.PublicKey:
+				ok = len(m) == ed25519.PublicKeySize
+			}
+			if !ok || len(k.algs) == 0 {
 				t.Fatalf("%+v", k)
 			}
 		}
