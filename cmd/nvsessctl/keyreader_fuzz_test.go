@@ -35,8 +35,11 @@ func FuzzKeyReader(f *testing.F) {
 		if bytes.Contains(append(bytes.Clone(pasted), pasteEnds...)[:len(pasted)+len(pasteEnds)-1], pasteEnds) || bytes.Contains(typed, []byte("\x1b")) {
 			return // another paste than this one
 		}
+		// The mark of the beginning comes like a key, in one piece; the rest in any, but
+		// not in thousands.
 		text := slices.Concat(typed, pasteBegins, pasted, pasteEnds, typed)
-		k := &keyReader{in: &pieces{text, max(int(size), len(typed)+len(pasteBegins))}}
+		begin := len(typed) + len(pasteBegins)
+		k := &keyReader{in: io.MultiReader(bytes.NewReader(text[:begin]), &pieces{text[begin:], max(1+int(size), len(text)/256)})}
 		keys, err := io.ReadAll(k)
 		if err != nil {
 			t.Fatal(err)

@@ -136,7 +136,7 @@ func text(allowed string, check func(string) error) kind[string] {
 			return s, nil
 		},
 		check:  check,
-		format: strconv.Quote,
+		format: quoted,
 	}
 }
 
@@ -225,9 +225,32 @@ func mismatch(want string, v any) error {
 }
 
 func quotedList(ss []string) string {
-	quoted := make([]string, len(ss))
+	list := make([]string, len(ss))
 	for i, s := range ss {
-		quoted[i] = strconv.Quote(s)
+		list[i] = quoted(s)
 	}
-	return strings.Join(quoted, ", ")
+	return strings.Join(list, ", ")
+}
+
+// quoted writes text as Go does, but for escapes that TOML has none of.
+func quoted(s string) string {
+	var b strings.Builder
+	for rest := strconv.Quote(s); rest != ""; {
+		n := 1
+		if rest[0] == '\\' {
+			n = 2
+		}
+		switch part := rest[:n]; part {
+		case `\a`:
+			b.WriteString(`\u0007`)
+		case `\v`:
+			b.WriteString(`\u000b`)
+		case `\x`: // of the two digits that follow
+			b.WriteString(`\u00`)
+		default:
+			b.WriteString(part)
+		}
+		rest = rest[n:]
+	}
+	return b.String()
 }

@@ -155,23 +155,34 @@ func visible(s string) string {
 	return b.String()
 }
 
-// walk notes value and line of each key in a table and the tables below.
-// The decoder does not know the line of a key that is empty; it gets above, the
-// line of its table.
-func (d *document) walk(md *toml.MetaData, table map[string]toml.Primitive, prefix toml.Key, above int) {
+// walk notes value and line of each key in a table and the tables below, and
+// returns the first line that the decoder knows of a key among them.
+//
+// It does not know the line of a key that is empty, which gets above, the line of
+// its table, nor of a table that only the name of another key tells of, as that of
+// a.b = 1: such a table is where its first key is.
+func (d *document) walk(md *toml.MetaData, table map[string]toml.Primitive, prefix toml.Key, above int) (first int) {
 	for name, prim := range table {
 		k := append(slices.Clone(prefix), name)
 		var p probe
 		var pe toml.ParseError
+		line := 0
 		if err := md.PrimitiveDecode(prim, &p); errors.As(err, &pe) {
-			d.lines[k.String()] = cmp.Or(pe.Position.Line, above)
+			line = pe.Position.Line
 		}
 		d.values[k.String()] = p.value
 		var below map[string]toml.Primitive
 		if _, ok := p.value.(map[string]any); ok && md.PrimitiveDecode(prim, &below) == nil {
-			d.walk(md, below, k, d.lines[k.String()])
+			if n := d.walk(md, below, k, cmp.Or(line, above)); line == 0 && name != "" {
+				line = n
+			}
+		}
+		d.lines[k.String()] = cmp.Or(line, above)
+		if line > 0 && (first == 0 || line < first) {
+			first = line
 		}
 	}
+	return first
 }
 
 // apply sets in c, a Config or a table of a list, what d says of its keys, and tells what it could not. names is what the outermost

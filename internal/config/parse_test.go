@@ -142,6 +142,16 @@ func TestParseEmptyKey(t *testing.T) {
 	}
 }
 
+// A table that is there for a key below it only has the line of that.
+func TestParseTableOfDottedKey(t *testing.T) {
+	for data, line := range map[string]int{"\nmount.x = 1": 2, "\n\n[mount.x]\ny = 1": 3, "\n[[route.x.y]]": 2, "\nroute.x = 1\nroute.y = 1": 2, "\n\n[mount.\"\"]\nx = 1": 3} {
+		_, err := Parse("f", []byte(data))
+		if ps := (Problems{}); !errors.As(err, &ps) || ps[0].Line != line {
+			t.Errorf("%q: %v, want line %d", data, err, line)
+		}
+	}
+}
+
 // FuzzParse: a file is refused at a line it has, for a key that stands there, or
 // it gives a configuration that is right, and that written as a file again reads
 // the same.
@@ -152,7 +162,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(data)
 	for _, s := range []string{"[[close]]\n\"\" = 1\na.b.c = [{}]\n[a.\"\"]\nx = 1", "listen = [\"tcp:[::1]:0\", \"unix:/a b\"]\nhandshake.origins = []", "outbound = {policy = \"drop_oldest\"}",
-		"[keepalive]\ninterval = \"1h0m0s\"\ngrace = \"1.5s\"", "socket.mode = \"0660\"\nwebhook = \"http+unix:///a:/b\"", "mode = 'echo'\nmode = 'echo'", "x = 0660", "handlers = \"\\u0085.js\""} {
+		"[keepalive]\ninterval = \"1h0m0s\"\ngrace = \"1.5s\"", "socket.mode = \"0660\"\nwebhook = \"http+unix:///a:/b\"", "mode = 'echo'\nmode = 'echo'", "x = 0660", "[[mount]]\npaths = [\"/a\"]\nmode = \"echo\"\n[[route]]\npath = \"/b\"\nredirect = \"/c\"\nstatus = 301", "handlers = \"\\u0085.js\""} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -167,6 +177,22 @@ func FuzzParse(f *testing.F) {
 		var b strings.Builder
 		for _, k := range keys {
 			b.WriteString(k.name + " = " + k.format(&c) + "\n")
+		}
+		for _, m := range c.Mounts {
+			b.WriteString("[[mount]]\n")
+			for _, k := range mountKeys {
+				if k.inherit == nil || m.own[k.name] {
+					b.WriteString(k.name + " = " + k.format(&m) + "\n")
+				}
+			}
+		}
+		for _, r := range c.Routes {
+			b.WriteString("[[route]]\n")
+			for _, k := range routeKeys {
+				if !reflect.ValueOf(k.value(&r)).IsZero() {
+					b.WriteString(k.name + " = " + k.format(&r) + "\n")
+				}
+			}
 		}
 		if again, err := Parse("f", []byte(b.String())); err != nil || !reflect.DeepEqual(again, c) {
 			t.Fatalf("%q was written as\n%s\nwhich is %+v, %v", data, b.String(), again, err)
@@ -185,11 +211,16 @@ func checkProblems(t *testing.T, data []byte, err error) {
 		if p.Line < 1 || p.Line > len(lines) || p.What == "" || strings.ContainsFunc(p.String(), unicode.IsControl) {
 			t.Fatalf("%q: %#v", data, p)
 		}
-		if last := p.Key[strings.LastIndexByte(p.Key, '.')+1:]; nameOnly.MatchString(last) && !strings.ContainsAny(string(data), "\"'") && !strings.Contains(lines[p.Line-1], last) {
+		last := p.Key[strings.LastIndexByte(p.Key, '.')+1:]
+		// What a table lacks is told of its header.
+		lacks := listed.MatchString(p.Key) && strings.HasPrefix(strings.TrimLeft(lines[p.Line-1], " \t"), "[[")
+		if nameOnly.MatchString(last) && !lacks && !strings.ContainsAny(string(data), "\"'") && !strings.Contains(lines[p.Line-1], last) {
 			t.Fatalf("%q: %s is not in line %d", data, last, p.Line)
 		}
 	}
 }
 
-// nameOnly is a key that is written as it is.
-var nameOnly = regexp.MustCompile("^[a-z_]+$")
+var (
+	nameOnly = regexp.MustCompile("^[a-z_]+$")               // a key that is written as it is
+	listed   = regexp.MustCompile(`^(mount|route)\[\d+\]\.`) // one in a list of tables
+)

@@ -27,7 +27,7 @@ func (p Problem) String() string {
 		b.WriteByte(' ')
 	}
 	if p.Key != "" {
-		b.WriteString(p.Key + ": ")
+		b.WriteString(visible(p.Key) + ": ")
 	}
 	b.WriteString(p.What)
 	if p.Allowed != "" {

@@ -51,7 +51,7 @@ func TestRFC7692_7_2_1_PayloadHasNoTail(t *testing.T) {
 			if err != nil || !bytes.Equal(got, m) {
 				t.Fatalf("message %d with %d bits: %v", n, bits, err)
 			}
-			got, err = blocks(payload, nil)
+			got, err = blocks(payload, nil, len(m))
 			if err != nil || !bytes.Equal(got, m) {
 				t.Fatalf("message %d with %d bits: compress/flate: %v", n, bits, err)
 			}

@@ -1,6 +1,8 @@
 package deflate
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -293,6 +295,9 @@ func FuzzAccept(f *testing.F) {
 			!serverTakeover && !p.ServerNoContextTakeover, !clientTakeover && !p.ClientNoContextTakeover:
 			t.Fatalf("%+v agrees to %+v", o, p)
 		}
+		if !strings.Contains(s, "\"") && !slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == '\n' }), func(offer string) bool { return fulfils(p, answer, offer) }) {
+			t.Fatalf("%q fulfils none of %q", answer, s)
+		}
 		// A client that sent one of the offers agrees to the same.
 		for _, client := range clients() {
 			own := values(client.Offer())
@@ -310,6 +315,39 @@ func FuzzAccept(f *testing.F) {
 			t.Fatalf("answer %q says %+v, %v, %v; agreed %+v", answer, got, ok, err, p)
 		}
 	})
+}
+
+// fulfils reports whether an offer lets the server answer so (RFC 7692, 7.1).
+func fulfils(p Params, answer, offer string) bool {
+	trim := func(s string) string { return strings.Trim(s, " \t") }
+	params := strings.Split(offer, ";")
+	if trim(params[0]) != name {
+		return false
+	}
+	told := false // that it may be told client_max_window_bits
+	for _, param := range params[1:] {
+		n, v, _ := strings.Cut(param, "=")
+		bits, _ := strconv.Atoi(trim(v))
+		switch trim(n) {
+		case snct:
+			if !p.ServerNoContextTakeover {
+				return false
+			}
+		case cnct:
+		case smwb:
+			if int(p.ServerMaxWindowBits) > bits || !strings.Contains(answer, smwb) {
+				return false
+			}
+		case cmwb:
+			told = true
+			if bits > 0 && int(p.ClientMaxWindowBits) > bits {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return told || !strings.Contains(answer, cmwb)
 }
 
 func clients() (c []*Options) {

@@ -100,7 +100,8 @@ var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$")
 // checkFunction takes the name of a function of a page.
 func checkFunction(s string) (string, error) {
 	for i, r := range s {
-		if r != '_' && r != '$' && !unicode.IsLetter(r) && (i == 0 || !unicode.In(r, unicode.Nd, unicode.Mn, unicode.Mc)) {
+		first := r == '_' || r == '$' || unicode.IsLetter(r) && !unicode.Is(unicode.Pattern_Syntax, r) // U+2E2F is both
+		if !first && (i == 0 || !unicode.In(r, unicode.Nd, unicode.Mn, unicode.Mc)) {
 			return "", errors.New("not the name of a JavaScript function")
 		}
 	}
@@ -119,7 +120,7 @@ var (
 	reserved = strings.Fields(`arguments async await break case catch class const continue debugger default delete do else enum eval export
 		extends false finally for function if implements import in instanceof interface let new null package private protected public
 		return static super switch this throw true try typeof undefined var void while with yield Infinity NaN window document location top self`)
-	taken      = []string{"Bwsess", "tst", "regis_jhandle"}
+	taken      = []string{"Bwsess", "tst", "regis_jhandle", "count", "i"} // the last two within tst
 	clientName = regexp.MustCompile(`^c[0-9]+$`)
 )
 

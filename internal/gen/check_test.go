@@ -29,7 +29,7 @@ func TestChecks(t *testing.T) {
 			[]string{"", "a", "a/b", "/a b", "/a;b", "/a\"b", "/a\nb", "/$x", "/a%20b", "/a?b", "/a#b", "/{", "/ä", "/a//b", "/../b", "/a/.", "/\x00"}},
 		{"subprotocols", protocols, []string{"chat", "v1.chat", "a,b", "a, b"}, []string{"a b", "a;b", `a"b`, "a\nb", "a,,b", ",", "a,a", "ä", "a\x00"}},
 		{"function", function, []string{"bwsess_connect", "$", "_a", "a1", "größe", "connect2"},
-			[]string{"", "1a", "a-b", "a b", "a.b", "a(", "class", "await", "eval", "Bwsess", "tst", "c0", "c17", "a\n", "a;b", "a/*"}},
+			[]string{"", "1a", "a-b", "a b", "a.b", "a(", "class", "await", "eval", "Bwsess", "tst", "count", "i", "ⸯ", "aⸯ", "c0", "c17", "a\n", "a;b", "a/*"}},
 		{"user", user, []string{"www-data", "nginx", "_www", "a.b", "x$"}, []string{"", "-a", "a b", "a:b", "a/b", "a\nb", `a"b`}},
 		{"socket", socket, []string{"/tmp/a", "a", "___usock___", "/tmp/a'b", `/tmp/a"b`, "/tmp/a;b", `/tmp/a\b`, "/tmp/a b?c#d%t"},
 			[]string{"/tmp/", "/tmp/a:b", "/tmp/a\nb", "/tmp/$a", "/tmp/\xff", "/" + strings.Repeat("a", 107)}},

@@ -82,10 +82,10 @@ func FuzzPrepare(f *testing.F) {
 		}
 		// Each place of the script is one of the text.
 		if err == nil {
-			l := newLines(p.Source)
+			l, typed := newLines(p.Source), len(newLines(text).starts)
 			for at := range p.Source {
 				line := l.line(at)
-				if ln, col := p.Position(line+1, at-l.starts[line]+1); ln < 1 || col < 1 || ln > len(newLines(text).starts) {
+				if ln, col := p.Position(line+1, at-l.starts[line]+1); ln < 1 || col < 1 || ln > typed {
 					t.Fatalf("%q: %d is %d:%d", text, at, ln, col)
 				}
 			}

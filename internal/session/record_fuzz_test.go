@@ -216,8 +216,9 @@ func checkExtensions(t *testing.T, field string, got []Extension) {
 	if again := parseExtensions(b.String()); !reflect.DeepEqual(again, got) {
 		t.Fatalf("%q is %+v, written %q it is %+v", field, got, b.String(), again)
 	}
-	for at := range len(field) {
+	for at, cuts := 0, 0; at < len(field) && cuts < 100; at++ { // each costs as much as the whole
 		if field[at] == ',' {
+			cuts++
 			if halves := append(parseExtensions(field[:at]), parseExtensions(field[at+1:])...); !reflect.DeepEqual(halves, got) {
 				t.Fatalf("%q is %+v, cut at %d it is %+v", field, got, at, halves)
 			}
