@@ -77,6 +77,13 @@ func TestStartNowhere(t *testing.T) {
 	st.fails("await srv.start('___usock___')", "listening nowhere")
 }
 
+// TestRequireOfAFile: nv-session-simple's users have ./srv and ./iclient.
+func TestRequireOfAFile(t *testing.T) {
+	st := newStage(t)
+	st.fails("await require('./iclient')()", "handlers come from the file that the configuration names, and clients run in Node.js")
+	st.fails("require('net')", "Cannot find module 'net': scripts have nv-session-simple, buffer, url and util")
+}
+
 // TestErrorsHaveNoPackage: what Go packages put before their errors is not shown.
 func TestErrorsHaveNoPackage(t *testing.T) {
 	st := newStage(t)
