@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -83,6 +84,24 @@ func TestEveryExportIsDeclared(t *testing.T) {
 		name := words[len(words)-1]
 		if !regexp.MustCompile(`\bexport (?:class|function) ` + name + `\b|\bas ` + name + `\b`).Match(Types()) {
 			t.Errorf("nvsess.d.ts does not declare %s", name)
+		}
+	}
+}
+
+// TestEveryTypeHasTheScriptsName: who has only the script's one name finds the
+// module's types by it.
+func TestEveryTypeHasTheScriptsName(t *testing.T) {
+	script, err := os.ReadFile("dist/bwsess.d.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := regexp.MustCompile(`(?m)^export (?:class|interface|type) (\w+)`).FindAllSubmatch(Types(), -1)
+	if len(names) == 0 {
+		t.Fatal("nvsess.d.ts has no types")
+	}
+	for _, m := range names {
+		if !regexp.MustCompile(fmt.Sprintf(`(?m)^  type %[1]s(?:<.*>)? = nvsess\.%[1]s\b`, m[1])).Match(script) {
+			t.Errorf("bwsess.d.ts does not have Bwsess.%s", m[1])
 		}
 	}
 }

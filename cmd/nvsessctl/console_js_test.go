@@ -107,6 +107,7 @@ func TestHints(t *testing.T) {
 	}
 	nobody := &admin.Error{Code: admin.CodeNoSuchSession, Message: "no session is connected"}
 	syntax := &admin.CodeError{Message: "Unexpected token"}
+	without := &admin.Error{Code: admin.CodeNotAvailable, Message: "this daemon was started without a file of handlers"}
 	for _, c := range []struct {
 		text string
 		err  error
@@ -119,6 +120,7 @@ func TestHints(t *testing.T) {
 		{"jsend({a:1});", undefined("jsend"), "the command is written without (): " + admin.Lookup("jsend").Usage()},
 		{"stats();", undefined("stats"), "the command is written without (): stats"},
 		{"sesess", undefined("sesess"), "did you mean the command sesses?"},
+		{"reload_handlers", without, ""},
 		{"else {", syntax, ""},
 		{"else", syntax, ""},
 		{"clse the first", syntax, "did you mean the command close?"},

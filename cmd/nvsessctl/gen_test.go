@@ -64,7 +64,6 @@ load("tst-browser.js");
 (async () => {
   await tst(3);
   const heard = new Promise((done) => { console.log = (...args) => done(args); });
-  regis_jhandle();
   c2.close();
   await c0.sess_.conn_.ajsend({ a: 1 });
   process.stdout.write(JSON.stringify(await heard) + "\n");

@@ -54,7 +54,7 @@ func hintFor(err error, text string) string {
 		}
 		return "the command is written without (): " + name
 	}
-	if len(word) < 4 || strings.Trim(word, commandLetters) != "" || reserved[word] {
+	if len(word) < 4 || strings.Trim(word, commandLetters) != "" || reserved[word] || isCommandWord(word) {
 		return ""
 	}
 	if near := admin.Nearest(word); near != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,6 +70,42 @@ func (o operator) mustJS(code string) string {
 		o.t.Fatalf("%s: %v", code, err)
 	}
 	return text
+}
+
+// A script opens a listener with TLS, as in nv-session-simple's example, and what
+// tells of listeners tells that.
+func TestScriptOpensHTTPS(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "nvsess.toml")
+	if err := os.WriteFile(file, []byte("[script]\nlisten = true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := command(t, launch(t, []string{"-config", file}))
+	port := freePort(t)
+	o.mustJS("await srv.start('127.0.0.1:" + port + "',undefined,'https');")
+	if got, want := o.mustJS("srv.hsrv_.addresses.map((a) => a.tls)"), "[ false, true ]"; got != want {
+		t.Errorf("with TLS: %s, want %s", got, want)
+	}
+	trusting := &http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	resp, err := trusting.Get("https://127.0.0.1:" + port + "/a/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("answered %s", resp.Status)
+	}
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return port
 }
 
 func TestJavaScriptOverTheAPI(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/nvsess/nvsess/internal/config"
+	"github.com/nvsess/nvsess/internal/gen"
 	"github.com/nvsess/nvsess/internal/script"
 	"github.com/nvsess/nvsess/internal/ws"
 )
@@ -48,6 +49,7 @@ func (d *daemon) scriptOptions(c *config.Config) script.Options {
 	}
 	if c.Script.Listen {
 		opt.Listen = d.listenAt
+		opt.SelfSigned = func() (cert, key []byte, err error) { return gen.SelfSigned(gen.PrimaryAddress()) }
 	}
 	return opt
 }
@@ -66,7 +68,11 @@ func (d *daemon) listeningAt() []script.Listener {
 	defer d.sockets.mu.Unlock()
 	list := make([]script.Listener, len(d.sockets.public))
 	for i, s := range d.sockets.public {
-		list[i] = script.Listener{Network: s.Addr.Network, Address: s.Addr.Address, TLS: !s.Addr.IsUnix() && d.config().TLSCert != ""}
+		secure, added := d.sockets.added[s]
+		if !added {
+			secure = !s.Addr.IsUnix() && d.config().TLSCert != ""
+		}
+		list[i] = script.Listener{Network: s.Addr.Network, Address: s.Addr.Address, TLS: secure}
 	}
 	return list
 }

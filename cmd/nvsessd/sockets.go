@@ -27,9 +27,10 @@ type sockets struct {
 
 	mu     sync.Mutex // guards what follows: scripts may add to it
 	public []*listen.Socket
-	spare  []*listen.Socket // passed on by the process before, and not asked for yet
-	early  []*ws.Listener   // added before the first session
-	served bool             // it is too late for early
+	added  map[*listen.Socket]bool // of public: scripts', and whether they speak TLS
+	spare  []*listen.Socket        // passed on by the process before, and not asked for yet
+	early  []*ws.Listener          // added before the first session
+	served bool                    // it is too late for early
 	closed bool
 }
 
@@ -49,6 +50,10 @@ func (s *sockets) add(sock *listen.Socket, ln *ws.Listener, serve func(*ws.Liste
 		}
 	}
 	s.public = append(s.public, sock)
+	if s.added == nil {
+		s.added = make(map[*listen.Socket]bool)
+	}
+	s.added[sock] = ln.TLS != nil
 	return nil
 }
 

@@ -161,7 +161,7 @@ func (out *Output) noteApp(o *Options) {
 	out.note("2. a page")
 	out.note("  open https://%s/ (that it says \"Upgrade Required\" is right), paste %s, %s and %s into its console, then",
 		hostPort(o.clientHost(), o.ExternalPort), classFile, pageFile, testPageFile)
-	out.note("  await tst(20); regis_jhandle()")
+	out.note("  await tst(20)")
 	out.note("3. clients, here or on another machine with %s, %s and %s", classFile, externalFile, testClientFile)
 	trust := ""
 	if o.SelfSigned {

@@ -181,7 +181,7 @@ func TestDirectoryClosedToNginx(t *testing.T) {
 
 func TestSelfSigned(t *testing.T) {
 	for _, host := range []string{"192.168.1.103", "::1", "a.example.com", "localhost", "127.0.0.1"} {
-		cert, key, err := selfSigned(host)
+		cert, key, err := SelfSigned(host)
 		if err != nil {
 			t.Fatal(err)
 		}

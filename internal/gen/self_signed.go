@@ -16,8 +16,8 @@ import (
 // selfSignedFor is how long a certificate lasts; browsers refuse longer ones.
 const selfSignedFor = 397 * 24 * time.Hour
 
-// selfSigned makes a certificate for tests, and its key. It is good for the host, and for this machine by its local names.
-func selfSigned(host string) (cert, key []byte, err error) {
+// SelfSigned makes a certificate for tests, and its key. It is good for the host, and for this machine by its local names.
+func SelfSigned(host string) (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, nil, err
@@ -61,7 +61,7 @@ func selfSigned(host string) (cert, key []byte, err error) {
 
 // selfSignedFiles are the two files, the key for its owner only.
 func selfSignedFiles(host, certPath, keyPath string) ([]File, error) {
-	cert, key, err := selfSigned(host)
+	cert, key, err := SelfSigned(host)
 	if err != nil {
 		return nil, err
 	}

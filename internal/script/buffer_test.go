@@ -27,6 +27,15 @@ var asInNode = []string{
 	`var w = Buffer.alloc(6); [w.write('é', 1), w.write('ffee', 4, 'hex'), w.write('abc', 0, 1, 'latin1'), w]`,
 	`[atob('6Q=='), btoa('é'), atob(btoa('\x00\xff'))]`, `structuredClone({a: Buffer.from('a').length, b: new Uint8Array([1]), m: new Map([[1, new Set([2])]])})`,
 
+	`[new TextDecoder('UTF-16le').decode(new Uint8Array([65, 0, 233, 0, 61, 216, 75, 220])), new TextDecoder().decode(new Uint8Array([239, 187, 191, 65]))]`,
+	`[new TextDecoder('utf8', {ignoreBOM: true}).decode(new Uint8Array([239, 187, 191, 65])).length, new TextDecoder('utf-16').encoding, new TextDecoder().fatal]`,
+	`[new TextDecoder().decode(new Uint8Array([1, 65, 66, 2]).subarray(1, 3)), new TextDecoder().decode(new Uint8Array([65]).buffer), new TextDecoder().decode()]`,
+	`try { new TextDecoder('klingon') } catch (e) { [e.message, e.code, e instanceof RangeError] }`,
+	`try { new TextDecoder('utf-8', {fatal: true}).decode(new Uint8Array([65, 255])) } catch (e) { [e.message, e.code, e instanceof TypeError] }`,
+	`var e = structuredClone(new RangeError('x', {cause: {y: 1}})); [e instanceof RangeError, e.name, e.message, e.cause, Object.keys(e)]`,
+	`var e = structuredClone(Object.assign(new Error('x'), {name: 'Mine'})); [e instanceof Error, e.name, e.message]`,
+	`structuredClone(new DataView(new Uint8Array([1, 2, 3, 4]).buffer, 1, 2))`,
+
 	`JSON.stringify({a: [], b: {}, c: {d: [1, [], {e: []}]}, f: 2}, null, 2)`, `JSON.stringify([[], [[]], 1], null, '--')`, `JSON.stringify({a: 1, b: [1]}, ['b'], 40)`,
 	`JSON.stringify({a: 'x{[,:\\"', b: "\u2028"}, (k, v) => v, new Number(1))`, `[JSON.stringify(undefined, null, 2), JSON.stringify('s', null, 2), JSON.stringify([], null, -1), JSON.stringify.length]`,
 }

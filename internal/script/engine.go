@@ -32,9 +32,11 @@ type Options struct {
 	Config map[string]any
 
 	// Listeners tells where the daemon listens; Listen opens one more, at a path
-	// or a TCP address. A nil Listen allows none.
-	Listeners func() []Listener
-	Listen    func(address string, cert *tls.Config) error
+	// or a TCP address. A nil Listen allows none. SelfSigned makes a certificate
+	// and its key, PEM, for a listener that is given none.
+	Listeners  func() []Listener
+	Listen     func(address string, cert *tls.Config) error
+	SelfSigned func() (cert, key []byte, err error)
 
 	// Changed is called when what Sources returns has changed; it must not block.
 	Changed func()

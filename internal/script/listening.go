@@ -3,6 +3,7 @@ package script
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -42,11 +43,11 @@ func relative(address string) bool {
 }
 
 // start takes sessions again and, given an address that nobody listens on yet,
-// listens there: the address, a certificate and its key in PEM or "". A relative
-// path that may not be opened is passed over, with a warning.
-func (w *world) start(address, cert, key string) goja.Value {
+// listens there: the address, whether with TLS, a certificate and its key in PEM
+// or "". A relative path that may not be opened is passed over, with a warning.
+func (w *world) start(address string, secure bool, cert, key string) goja.Value {
 	srv := w.e.now().Sessions
-	if list := w.e.now().Listeners(); w.e.now().Listen == nil && len(list) > 0 && relative(address) && cert == "" {
+	if list := w.e.now().Listeners(); w.e.now().Listen == nil && len(list) > 0 && relative(address) && !secure {
 		if w.unopened != address {
 			w.unopened = address
 			w.e.out.write("warn", fmt.Sprintf("%s; script.listen is off, so nothing is opened at %s", listeningAt(list), address))
@@ -63,20 +64,44 @@ func (w *world) start(address, cert, key string) goja.Value {
 		if listen == nil {
 			return nil, fmt.Errorf("scripts may not open listeners (%s): set script.listen in the configuration, or call start() without an address", listeningAt(list))
 		}
-		var conf *tls.Config
-		if cert != "" {
-			pair, err := tls.X509KeyPair([]byte(cert), []byte(key))
-			if err != nil {
-				return nil, err
-			}
-			conf = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+		conf, err := w.e.serverTLS(secure, cert, key)
+		if err != nil {
+			return nil, err
 		}
 		if err := listen(address, conf); err != nil {
 			return nil, err
 		}
 		srv.SetClosed(false)
+		if secure && cert == "" {
+			w.e.out.write("warn", "the certificate at "+address+" was made for this and is nobody's: a client has to be told to take it (rejectUnauthorized: false); "+
+				"https takes {key, cert}")
+		}
 		return nil, nil
 	})
+}
+
+// serverTLS is for a listener: with that certificate, or without one with a
+// certificate for tests, as nv-session-simple has one.
+func (e *Engine) serverTLS(secure bool, cert, key string) (*tls.Config, error) {
+	if !secure {
+		return nil, nil
+	}
+	certPEM, keyPEM := []byte(cert), []byte(key)
+	if cert == "" {
+		made := e.now().SelfSigned
+		if made == nil {
+			return nil, errors.New("https takes {key, cert}, both PEM")
+		}
+		var err error
+		if certPEM, keyPEM, err = made(); err != nil {
+			return nil, err
+		}
+	}
+	pair, err := tls.X509KeyPair(certPEM, keyPEM)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}, nil
 }
 
 // closeSessions takes no sessions any more, and closes those that are there. The

@@ -36,7 +36,7 @@ var serverMembers = map[string]func(b *bed){
 	"srv.creq_handle_": func(b *bed) { givesBack(b, "creq_handle", "DFLT_CREQ_HANDLE") },
 	"srv.hsrv_handle_": func(b *bed) { givesBack(b, "hsrv_handle", "DFLT_HSRV_HANDLER") },
 	"srv.verify_":      func(b *bed) { givesBack(b, "verify", "verify") },
-	"srv.on_close_":    func(b *bed) { givesBack(b, "on_close", "f") },
+	"srv.on_close_":    func(b *bed) { givesBack(b, "on_close", "DFLT_ON_CLOSE") },
 	"srv.regis_$bin_handle$": func(b *bed) {
 		b.js("srv.regis_$bin_handle$(async (length, data, conn, sess, self) => {" +
 			"conn.jsend([length, Buffer.isBuffer(data), data.toString('hex'), conn === sess.conn_, sess === srv.lst_sess(), self === srv]) })")

@@ -819,8 +819,9 @@ var NodeSocket = class {
     }
     this.#end({ code, reason, wasClean: false, error });
   }
+  /** describe is what a Sess shows of it, describeServer what a Client does. */
   describe() {
-    return { ...this.describeServer(), url: this.#url };
+    return { local: this.describeServer().local };
   }
   describeServer() {
     return this.#address.socketPath ? { server: this.#url, local: { localAddress: null, localPort: null } } : this.#where;
@@ -898,8 +899,11 @@ var Conn = class {
   async send_jrr_creq(j, options = {}) {
     toJSON(j);
     onlyKnown(options, ["timeout", "signal"], "option of a request");
-    const { timeout } = options;
-    if (timeout !== void 0 && !(typeof timeout === "number" && timeout >= 0)) throw new ConfigError("timeout must be a number of milliseconds");
+    const { timeout, signal } = options;
+    if (timeout !== void 0 && !(typeof timeout === "number" && timeout >= 0 && (timeout <= MAX_DELAY || timeout === Infinity))) {
+      throw new ConfigError(`timeout must be a number of milliseconds, up to ${MAX_DELAY}, or Infinity`);
+    }
+    if (signal != null && typeof signal.addEventListener !== "function") throw new ConfigError("signal is not an AbortSignal");
     const id = newID();
     return this.#requests.add(id, options, (sent) => {
       const text = envelope(CREQ, j, id);

@@ -1,5 +1,5 @@
 import { ato_u8ary, isBlob, sizeOf, to_u8ary } from "./bytes.js";
-import { onlyKnown } from "./config.js";
+import { MAX_DELAY, onlyKnown } from "./config.js";
 import { CREQ, CRES, envelope, newID } from "./envelope.js";
 import { ClosedError, ConfigError, QueueFull, UnsupportedError, withFields } from "./errors.js";
 import { inNode } from "./transport.js";
@@ -79,8 +79,11 @@ export class Conn {
   async send_jrr_creq(j, options = {}) {
     toJSON(j);
     onlyKnown(options, ["timeout", "signal"], "option of a request");
-    const { timeout } = options;
-    if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0)) throw new ConfigError("timeout must be a number of milliseconds");
+    const { timeout, signal } = options;
+    if (timeout !== undefined && !(typeof timeout === "number" && timeout >= 0 && (timeout <= MAX_DELAY || timeout === Infinity))) {
+      throw new ConfigError(`timeout must be a number of milliseconds, up to ${MAX_DELAY}, or Infinity`);
+    }
+    if (signal != null && typeof signal.addEventListener !== "function") throw new ConfigError("signal is not an AbortSignal");
     const id = newID();
     return this.#requests.add(id, options, (sent) => {
       const text = envelope(CREQ, j, id);

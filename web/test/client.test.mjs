@@ -225,6 +225,9 @@ test("a setting that is not one is told, with the nearest that is", async (t) =>
   await assert.rejects(c.conn_.send_jrr_creq({}, { timout: 5 }), (err) => err instanceof ConfigError && /timout.*timeout/.test(err.message));
   await assert.rejects(c.conn_.send_jrr_creq({}, { timeout: "5" }), ConfigError);
   await assert.rejects(c.conn_.send_jrr_creq({}, 5), ConfigError);
+  await assert.rejects(c.conn_.send_jrr_creq({}, { signal: {} }), ConfigError);
+  // setTimeout would fire at once.
+  await assert.rejects(c.conn_.send_jrr_creq({}, { timeout: 2 ** 31 }), ConfigError);
 });
 
 test("every setting of the wrong kind is told by its name", () => {

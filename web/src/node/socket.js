@@ -232,8 +232,9 @@ export class NodeSocket {
     this.#end({ code, reason, wasClean: false, error });
   }
 
+  /** describe is what a Sess shows of it, describeServer what a Client does. */
   describe() {
-    return { ...this.describeServer(), url: this.#url };
+    return { local: this.describeServer().local };
   }
 
   describeServer() {

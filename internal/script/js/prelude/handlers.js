@@ -32,6 +32,9 @@ const DFLT = {
   creq_handle: async function DFLT_CREQ_HANDLE(j, conn, sess, self) {},
   cfg_handle: async function DFLT_CFG_HANDLE(j, conn, sess, self) {},
   hsrv_handle: async function DFLT_HSRV_HANDLER(req, res) { res.writeHead(404); res.end(); },
+  on_open: function DFLT_ON_OPEN(conn, sess, self) {},
+  on_close: function DFLT_ON_CLOSE(code, reason, conn, sess, self) {},
+  on_error: function DFLT_ON_ERROR(code, reason, conn, sess, self) {},
   verify: function verify(r) { return true; },
 };
 const none = { f() {} }.f;

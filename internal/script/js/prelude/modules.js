@@ -29,5 +29,6 @@ const require = function require(name) {
   name = String(name).replace(/^node:/, '');
   if (Object.prototype.hasOwnProperty.call(modules, name)) return modules[name];
   if (name === 'url') return native.require('url');
-  throw new Error(`Cannot find module '${name}': scripts have nv-session-simple, buffer, url and util`);
+  const hint = /^[./]/.test(name) ? '; handlers come from the file that the configuration names, and clients run in Node.js' : '';
+  throw new Error(`Cannot find module '${name}': scripts have nv-session-simple, buffer, url and util${hint}`);
 };

@@ -128,14 +128,16 @@ class Server {
     }
     let cert = '';
     let key = '';
-    if (hsrv_protocol === 'https') {
-      if (!https_opts || !https_opts.cert || !https_opts.key) throw new TypeError('https takes {key, cert}, both PEM');
+    const secure = hsrv_protocol === 'https';
+    if (secure && https_opts !== undefined && https_opts !== null) {
+      if (!https_opts.cert || !https_opts.key) throw new TypeError('https takes {key, cert}, both PEM');
       cert = String(https_opts.cert);
       key = String(https_opts.key);
-    } else if (hsrv_protocol !== undefined && hsrv_protocol !== 'http') {
+    }
+    if (!secure && hsrv_protocol !== undefined && hsrv_protocol !== 'http') {
       throw new TypeError(`http or https, not ${inspect(hsrv_protocol)}`);
     }
-    await native.start(address, cert, key);
+    await native.start(address, secure, cert, key);
     return this;
   }
   // Closes every session, and takes none until start() or restart(). Promises
