@@ -40,7 +40,7 @@ export const DFLT_CFG = () => ({
 });
 
 // The largest delay of setTimeout; a larger one fires at once.
-const MAX_DELAY = 2 ** 31 - 1;
+export const MAX_DELAY = 2 ** 31 - 1;
 
 const between = (min, max, whole = true) => (v) =>
   (typeof v === "number" && v >= min && v <= max && (!whole || v === Infinity || Number.isInteger(v))) || `a number from ${min} to ${max}`;
