@@ -191,6 +191,8 @@ type arriving struct {
 	req  ws.Request // of the one at hand
 	list []*Session
 	at   map[*Session]uint64
+
+	ending []*Session // closed by a drain, and not gone yet
 }
 
 // Save writes a session of an open connection down.
@@ -252,10 +254,15 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer, atOpen bool) {
 		w.String(info.Reason)
 		w.Bool(info.Remote)
 		w.Bool(info.Clean)
+		text := ""
 		if info.Err != nil {
-			w.String(info.Err.Error())
+			text = info.Err.Error()
 		}
+		w.String(text)
 	}
+	s.mu.Lock()
+	w.Bool(s.sentAway)
+	s.mu.Unlock()
 }
 
 var errNoSession = errors.New("session: its state is damaged")
@@ -301,12 +308,14 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.awaitAgain(id)
 	}
 	tried := new(Call) // the first, of which the record's end tells
+	over := false      // the last is of the session's end, of which it tells, too
 	for i := range in.Count() {
 		call := &Call{Session: s, Kind: Kind(in.Uint()), Payload: slices.Clone(in.Bytes())}
 		name := in.String()
 		if i == 0 {
 			tried = call
 		}
+		over = call.Kind == KindClose
 		for _, b := range r.backends() {
 			if b.Name() == name {
 				call.backend = b
@@ -323,14 +332,18 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.inbox.bytes += len(call.Payload)
 	}
 	tried.id, tried.attempts = in.String(), int(in.Uint())
-	if s.inbox != nil && len(s.inbox.queue) > 0 {
-		if last := s.inbox.queue[len(s.inbox.queue)-1]; last.Kind == KindClose {
-			last.Close = ws.CloseInfo{Code: int(in.Uint()), Reason: in.String(), Remote: in.Bool(), Clean: in.Bool()}
-			if text := in.String(); text != "" {
-				last.Close.Err = errors.New(text)
+	if over {
+		info := ws.CloseInfo{Code: int(in.Uint()), Reason: in.String(), Remote: in.Bool(), Clean: in.Bool()}
+		if text := in.String(); text != "" {
+			info.Err = errors.New(text)
+		}
+		if s.inbox != nil && len(s.inbox.queue) > 0 {
+			if last := s.inbox.queue[len(s.inbox.queue)-1]; last.Kind == KindClose {
+				last.Close = info
 			}
 		}
 	}
+	s.sentAway = in.Bool()
 	if in.Err() != nil {
 		return nil, in.Err()
 	}
@@ -345,6 +358,8 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 			r.arriving.at = map[*Session]uint64{}
 		}
 		r.arriving.at[s] = at
+	} else if s.sentAway {
+		r.arriving.ending = append(r.arriving.ending, s)
 	}
 	return path, nil
 }
@@ -362,6 +377,7 @@ func (s *Server) settleArriving() {
 			s.registry.readmit(x)
 		}
 	}
+	s.drain.ending = a.ending
 }
 
 func (s *Session) isGone() bool {
