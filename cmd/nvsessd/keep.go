@@ -252,6 +252,8 @@ func (d *daemon) restored(state *takenState, conns []fdstore.Conn, calls map[uin
 	if state.LogLevel != state.Configured {
 		_ = d.level.UnmarshalText([]byte(state.LogLevel))
 	}
+	d.upgradeCount = state.Upgrades // a restart is none
+	d.addCounts(&state.Counts)
 	d.script.Restore(state.Scripts)
 	done, err := d.sessions.Import(state.sessions, func(_ int, key uint64) int {
 		fd, ok := fds[key]
@@ -351,6 +353,7 @@ func (d *daemon) handToStore(own *passedState) error {
 		keeper.Add(int32(fd), callerKey+uint64(i), nil)
 	}
 	keeper.Flush(0)
+	own.Counts = d.counts()
 	f, err := writeState(own, func(w *snapshot.Writer) { d.sessions.Export(w) })
 	if err != nil {
 		return err

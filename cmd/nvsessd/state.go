@@ -25,7 +25,8 @@ import (
 // memory (memfd_create(2)) that no name leads to: a header, a record of JSON with
 // what is the daemon's own, and the sessions' state.
 
-// passedState is the JSON part.
+// passedState is the JSON part. It may have more fields than its reader knows, or
+// fewer: the zero value of each must do.
 type passedState struct {
 	Version    string                   `json:"version"` // of the process that wrote it
 	Started    time.Time                `json:"started"` // when the first of the processes began
@@ -40,6 +41,7 @@ type passedState struct {
 	SettingsFD int32                    `json:"settings_fd"`       // -1: none
 	Callers    []int                    `json:"callers,omitempty"` // descriptors of operators' connections between two calls
 	Upgrades   uint64                   `json:"upgrades"`          // so far, this one not counted
+	Counts     counts                   `json:"counts,omitzero"`   // what is not in the sessions' part
 }
 
 const (
@@ -47,8 +49,8 @@ const (
 	stateHeader = len(stateMagic) + 4 + 4 + 8 // version, checksum, length of what follows
 )
 
-// writeState writes a state file. sessions writes the sessions' part.
-func writeState(own *passedState, sessions func(*snapshot.Writer)) (f *os.File, err error) {
+// writeState writes a state file. own is a *passedState, or more; sessions writes the sessions' part.
+func writeState(own any, sessions func(*snapshot.Writer)) (f *os.File, err error) {
 	fd, err := unix.MemfdCreate("nvsessd state", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("memfd_create: %w", err)

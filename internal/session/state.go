@@ -81,6 +81,7 @@ func (s *Server) totals() map[string]interface {
 	}
 	m := map[string]counter{
 		"wrong_way": &s.wrongWay, "unknown_id": &s.unknownID, "timed_out": &s.timedOut, "pending": &s.limited.requests,
+		"verifying": &s.limited.verifying, "idle": &s.limited.idle,
 		"inbox_dropped": &s.inboxes.dropped, "inbox_closed": &s.inboxes.closed,
 		"drained": &s.drain.closed, "drained_cut": &s.drain.unanswered,
 	}
