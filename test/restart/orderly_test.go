@@ -30,7 +30,7 @@ tls_cert = "/etc/nvsess/tls/cert.pem"
 tls_key = "/etc/nvsess/tls/key.pem"
 log = {level = "info", format = "json"}
 `
-	echoes = `srv.regis_$str_handle$((s, conn) => conn.ssend(s));
+	echoes = `srv.regis_$str_handle$((s, conn) => { conn.ssend(s); if (s === 'bad') throw new Error(s) });
 srv.regis_$on_close$((code, reason) => srv.sforward('gone: ' + code + ' ' + reason));
 `
 )
@@ -163,10 +163,17 @@ func find(list []entry, msg string) int {
 	return -1
 }
 
+// counts reports whether the metrics have a line.
+func (s *service) counts(line string) (text string, ok bool) {
+	text, err := s.Try("curl", "-sS", "--unix-socket", "/run/nvsess/admin.sock", "http://nvsessd/metrics")
+	return text, err == nil && slices.Contains(strings.Split(text, "\n"), line)
+}
+
 // What a restart under systemd does before it hands over: sessions over TLS, which
 // cannot go on, are told so while all runs, and a reload that is under way has its
 // time to take effect.
 func TestRestartIsOrderly(t *testing.T) {
+	systembox.Need(t, "curl")
 	s := &service{Box: systembox.Installed(t, programs(t, "v1")), t: t}
 	cert, key := selfsigned.PEM(t, "localhost")
 	s.Write(t, "/etc/nvsess/tls/cert.pem", cert, 0o644)
@@ -208,6 +215,19 @@ func TestRestartIsOrderly(t *testing.T) {
 	if t.Failed() {
 		return
 	}
+
+	t.Run("counters", func(t *testing.T) { // of what is not the sessions'
+		const failed = `nvsess_script_errors_total{handler="str_handle",reason="error"} 1`
+		plain.echoed("bad")
+		systembox.Eventually(t, "the error is counted", func() (string, bool) { return s.counts(failed) })
+		s.Run(t, "systemctl", "reload", "nvsessd")
+		s.Run(t, "systemctl", "restart", "nvsessd")
+		for _, line := range []string{failed, `nvsess_upgrades_total{result="ok"} 1`} {
+			if text, ok := s.counts(line); !ok {
+				t.Errorf("there is no %s in\n%s", line, text)
+			}
+		}
+	})
 
 	t.Run("reload", func(t *testing.T) {
 		// A restart must come while the file is run. When is up to the machine, so it is
