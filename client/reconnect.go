@@ -126,17 +126,24 @@ func (r Reconnect) delay(failures int, err error, now time.Time, random float64)
 	return drawn(0, high)
 }
 
+// askedIn is what a close reason asks for. The JavaScript client reads it in the
+// same way: testdata/retry_after_ms.json is for the tests of both.
+func askedIn(reason string) (time.Duration, bool) {
+	m := retryAfterMS.FindStringSubmatch(reason)
+	if m == nil {
+		return 0, false
+	}
+	ms, _ := strconv.ParseUint(m[1], 10, 31) // the most that fits, if it does not
+	return time.Duration(ms) * time.Millisecond, true
+}
+
 var retryAfterMS = regexp.MustCompile(`(?:^|[^0-9A-Za-z_])retry_after_ms=([0-9]+)(?:$|[^0-9A-Za-z_])`)
 
 // retryAfter is what the server asked for, in a close reason or a refusal's
 // Retry-After (RFC 9110, section 10.2.3: seconds, or a date).
 func retryAfter(err error, now time.Time) (time.Duration, bool) {
 	if closed := (*CloseError)(nil); errors.As(err, &closed) && closed.Remote {
-		if m := retryAfterMS.FindStringSubmatch(closed.Reason); m != nil {
-			ms, _ := strconv.ParseUint(m[1], 10, 40) // the most that fits, if it does not
-			return time.Duration(ms) * time.Millisecond, true
-		}
-		return 0, false
+		return askedIn(closed.Reason)
 	}
 	refused := (*HandshakeError)(nil)
 	if !errors.As(err, &refused) {

@@ -2,11 +2,13 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +77,27 @@ func TestDelays(t *testing.T) {
 	// A server that goes on closing with retry_after_ms=0 is not asked all the time.
 	if d := r.delay(2, closed(1012, "retry_after_ms=0"), now, 1); d != 2*time.Second {
 		t.Errorf("the second time: %v", d)
+	}
+}
+
+// A close reason says the same to both clients: web/test/drain.test.mjs has the
+// other half.
+func TestReasonsThatAsk(t *testing.T) {
+	data, err := os.ReadFile("testdata/retry_after_ms.json")
+	must(t, err)
+	var table []struct {
+		Reason string
+		MS     *int64
+	}
+	must(t, json.Unmarshal(data, &table))
+	if len(table) < 20 {
+		t.Fatalf("%d cases", len(table))
+	}
+	for _, tc := range table {
+		got, asked := askedIn(tc.Reason)
+		if asked != (tc.MS != nil) || asked && got != time.Duration(*tc.MS)*time.Millisecond {
+			t.Errorf("%q: %v, %v", tc.Reason, got, asked)
+		}
 	}
 }
 

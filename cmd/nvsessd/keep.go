@@ -255,6 +255,8 @@ func (d *daemon) restored(state *takenState, conns []fdstore.Conn, calls map[uin
 	if state.LogLevel != state.Configured {
 		_ = d.level.UnmarshalText([]byte(state.LogLevel))
 	}
+	d.upgradeCount = state.Upgrades // a restart is none
+	d.addCounts(&state.Counts)
 	d.script.Restore(state.Scripts)
 	var mu sync.Mutex
 	done, err := d.sessions.Import(state.sessions, func(_ int, key uint64) int {
@@ -357,6 +359,7 @@ func (d *daemon) handToStore(own *passedState) error {
 		keeper.Add(int32(fd), callerKey+uint64(i), nil)
 	}
 	keeper.Flush(0)
+	own.Counts = d.counts()
 	f, err := writeState(own, func(w *snapshot.Writer) { d.sessions.Export(w) })
 	if err != nil {
 		return err

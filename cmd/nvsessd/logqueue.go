@@ -26,7 +26,7 @@ type logQueue struct {
 	bytes   int
 	busy    bool   // what was taken from the queue is being written
 	dropped uint64 // lines that found no room since the last were taken
-	lost    uint64 // lines lost in all
+	lost    uint64 // lines lost in all, with those of earlier processes
 	over    bool
 }
 
@@ -71,6 +71,13 @@ func (q *logQueue) Lost() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.lost
+}
+
+// addLost adds what earlier processes have lost.
+func (q *logQueue) addLost(n uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lost += n
 }
 
 // Sync waits until all that was queued is written or lost, but not for long.

@@ -22,11 +22,13 @@ type telling struct {
 	handler http.Handler
 	webhook atomic.Pointer[webhook.Hook] // the daemon's; nil: none so far
 	server  *metrics.Server              // nil: no address
-	ended   chan struct{}                // closed when server does not serve any more
+	ln      net.Listener                 // of server
+	ended   chan struct{}                // closed when server does not serve any more; nil: not yet
 }
 
-// startMetrics comes after everything that there is to tell of.
-func (d *daemon) startMetrics() error {
+// openMetrics comes after everything that there is to tell of, and before what the
+// process before has left, which an address that is not free must leave there.
+func (d *daemon) openMetrics() error {
 	d.telling.webhook.Store(d.webhook)
 	reg := metrics.New(metrics.Options{
 		Sessions: d.sessions, Script: d.script, Webhook: d.telling.webhook.Load, Version: versionString(),
@@ -55,18 +57,27 @@ func (d *daemon) startMetrics() error {
 	if err := sock.Close(); err != nil {
 		d.log.Warn("a descriptor of metrics.listen cannot be closed", zap.Error(err))
 	}
-	d.telling.server, d.telling.ended = metrics.NewServer(d.telling.handler, d.log), make(chan struct{})
-	go func() {
-		defer close(d.telling.ended)
-		if err := d.telling.server.Serve(ln); err != nil { // the sessions matter more
-			d.log.Error("metrics are not told at their address any more", zap.Error(err))
-		}
-	}()
+	d.telling.server, d.telling.ln = metrics.NewServer(d.telling.handler, d.log), ln
 	d.log.Info("metrics", zap.Stringer("listen", ln.Addr()), zap.Bool("loopback_only", onLoopback(ln.Addr())))
 	if !onLoopback(ln.Addr()) {
 		d.log.Warn("metrics can be read by whoever reaches this address; a loopback one is safer", zap.Stringer("listen", ln.Addr()))
 	}
 	return nil
+}
+
+// startMetrics comes when counters go on where the process before has left them:
+// who asked earlier would see them begin anew.
+func (d *daemon) startMetrics() {
+	if d.telling.server == nil {
+		return
+	}
+	d.telling.ended = make(chan struct{})
+	go func() {
+		defer close(d.telling.ended)
+		if err := d.telling.server.Serve(d.telling.ln); err != nil { // the sessions matter more
+			d.log.Error("metrics are not told at their address any more", zap.Error(err))
+		}
+	}()
 }
 
 // handedOver is what there is to tell of processes that follow one another.
@@ -98,7 +109,10 @@ func onLoopback(a net.Addr) bool {
 
 // stopMetrics lets what is being told come to its end until ctx is done.
 func (d *daemon) stopMetrics(ctx context.Context) {
-	if d.telling.server == nil {
+	if d.telling.ended == nil {
+		if d.telling.ln != nil {
+			_ = d.telling.ln.Close()
+		}
 		return
 	}
 	if err := d.telling.server.Shutdown(ctx); err != nil {

@@ -141,8 +141,9 @@ func (d *daemon) serve(ctx context.Context, signals chan os.Signal) error {
 		case err := <-answer:
 			if err == nil {
 				err = d.upgrade(next, signals)
+			} else {
+				d.upgradesFailed.Add(1)
 			}
-			d.upgradesFailed.Add(1)
 			d.log.Error("the upgrade failed; everything goes on as before", zap.String("binary", next.binary), zap.Error(err), zap.Duration("took", time.Since(next.began)))
 			next.fail(err)
 			next = nil

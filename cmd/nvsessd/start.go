@@ -53,7 +53,7 @@ func (d *daemon) start(from *takenState) (err error) {
 	if err := d.startScript(from); err != nil {
 		return err
 	}
-	if err := without(from, d.log, "the address for metrics", d.startMetrics()); err != nil {
+	if err := without(from, d.log, "the address for metrics", d.openMetrics()); err != nil {
 		return err
 	}
 	uids, gids, err := d.operators(cfg)
@@ -98,6 +98,7 @@ func (d *daemon) start(from *takenState) (err error) {
 		closeAll(operators)
 		return fmt.Errorf("cannot start the event loops: %w", err)
 	}
+	d.startMetrics()
 	d.sockets.closeSpare(d.log)
 	d.sessions.StartHandlers()
 	d.goOnWithCalls(calls)

@@ -28,7 +28,8 @@ import (
 // far behind all that (bulkAt; between them is nothing, and takes no memory): the
 // next process sends them from there.
 
-// passedState is the JSON part.
+// passedState is the JSON part. It may have more fields than its reader knows, or
+// fewer: the zero value of each must do.
 type passedState struct {
 	Version    string                   `json:"version"` // of the process that wrote it
 	Started    time.Time                `json:"started"` // when the first of the processes began
@@ -43,6 +44,7 @@ type passedState struct {
 	SettingsFD int32                    `json:"settings_fd"`       // -1: none
 	Callers    []int                    `json:"callers,omitempty"` // descriptors of operators' connections between two calls
 	Upgrades   uint64                   `json:"upgrades"`          // so far, this one not counted
+	Counts     counts                   `json:"counts,omitzero"`   // what is not in the sessions' part
 }
 
 const (
@@ -51,8 +53,8 @@ const (
 	bulkAt      = 1 << 40
 )
 
-// writeState writes a state file. sessions writes the sessions' part.
-func writeState(own *passedState, sessions func(*snapshot.Writer)) (f *os.File, err error) {
+// writeState writes a state file. own is a *passedState, or more; sessions writes the sessions' part.
+func writeState(own any, sessions func(*snapshot.Writer)) (f *os.File, err error) {
 	fd, err := unix.MemfdCreate("nvsessd state", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("memfd_create: %w", err)

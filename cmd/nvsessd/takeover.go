@@ -26,6 +26,7 @@ func (d *daemon) takeOver(from *takenState) ([]admin.SuspendedCall, []int, error
 		return d.adoptCalls(state.Calls), state.Callers, nil
 	}
 	d.started, d.upgradeCount = from.Started, from.Upgrades+1
+	d.addCounts(&from.Counts)
 	if from.SettingsFD >= 0 {
 		unix.CloseOnExec(int(from.SettingsFD))
 		if d.keeping != nil {

@@ -62,6 +62,7 @@ func (d *daemon) upgrade(to *candidate, signals chan os.Signal) error {
 	turn, cancelTurn := context.WithTimeout(context.Background(), callsPatience) // calls may be done
 	defer cancelTurn()
 	if err := d.reloads.take(turn); err != nil {
+		d.upgradesFailed.Add(1)
 		d.admin.Resume()
 		return fmt.Errorf("the configuration is being read: %w", err)
 	}
@@ -71,6 +72,7 @@ func (d *daemon) upgrade(to *candidate, signals chan os.Signal) error {
 	own := d.passState()
 	own.Suspended = time.Now()
 	if err := d.sessions.Suspend(); err != nil {
+		d.upgradesFailed.Add(1)
 		d.admin.Resume()
 		return err
 	}
@@ -86,6 +88,7 @@ func (d *daemon) upgrade(to *candidate, signals chan os.Signal) error {
 	if d.keeping != nil {
 		d.keeping.store.Thaw()
 	}
+	d.upgradesFailed.Add(1) // before anybody is told
 	d.outcome.Store(&upgradeOutcome{err: err})
 	d.readyCalls(own.Calls)
 	d.sessions.Resume()
@@ -127,6 +130,7 @@ func (d *daemon) execute(to *candidate, own *passedState, signals chan os.Signal
 	// The timer of a profile, and its signal, outlive execve(2), and would end the next
 	// process before it has a handler. One that did not end in time is stopped here.
 	runtime.SetCPUProfileRate(0)
+	own.Counts = d.counts()
 	var fds []int
 	f, err := writeState(own, func(w *snapshot.Writer) { fds = d.sessions.Export(w) })
 	if err != nil {

@@ -131,6 +131,40 @@ func TestUpgradeSetsModesOfSockets(t *testing.T) {
 	visit(t, c.url("/"))
 }
 
+// An owner and a group that the configuration has no more are undone by an upgrade.
+func TestUpgradeTakesSocketsBack(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may give files away")
+	}
+	c := changing(t, "mode = \"forward\"\n[socket]\nowner = \"4242\"\ngroup = \"33\"\n[admin]\nmode = \"0660\"\ngroup = \"33\"\n")
+	looks := func(want string) {
+		t.Helper()
+		got := ""
+		for _, name := range []string{"nvsess.sock", "admin.sock"} {
+			var st unix.Stat_t
+			if err := unix.Lstat(c.socket(name), &st); err != nil {
+				t.Fatal(err)
+			}
+			got += fmt.Sprintf("%04o %d %d, ", st.Mode&0o7777, st.Uid, st.Gid)
+		}
+		if got != want {
+			t.Errorf("the sockets are %s not %s", got, want)
+		}
+	}
+	a, b := visit(t, c.url("/")), visit(t, c.url("/"))
+	looks("0660 4242 33, 0660 0 33, ")
+	c.becomes("mode = \"forward\"\n[admin]\nmode = \"0660\"\n", "socket.owner restart", "socket.group restart", "admin.group restart")
+	if err := c.upgrade(successor(t, ":")); err != nil {
+		t.Fatal(err)
+	}
+	looks(fmt.Sprintf("0660 0 %d, 0660 0 %[1]d, ", os.Getegid()))
+	if strings.Contains(c.Said(), "a socket is not as the configuration says") {
+		t.Error("it says that it cannot")
+	}
+	talk(t, a, b, "still here")
+}
+
 // An upgrade that fails is counted wherever it does: most are refused by the new
 // binary.
 func TestFailedUpgradesAreCounted(t *testing.T) {

@@ -40,6 +40,7 @@ func childOpen() {
 	var order struct {
 		Addr    Addr
 		Options Options
+		Then    *Options // for Become
 	}
 	in := bufio.NewReader(os.Stdin)
 	if err := json.NewDecoder(in).Decode(&order); err != nil {
@@ -52,6 +53,9 @@ func childOpen() {
 		return
 	}
 	fmt.Println("ok")
+	if order.Then != nil {
+		fmt.Printf("%q\n", fmt.Sprint(s.Become(*order.Then)))
+	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	if err := s.Close(); err != nil {
 		fmt.Println(err)
@@ -88,6 +92,12 @@ func startChild(t *testing.T, exe string, cred *syscall.Credential) *child {
 func (c *child) order(addr string, o Options) {
 	a, _ := ParseAddr(addr)
 	_ = json.NewEncoder(c.in).Encode(map[string]any{"Addr": a, "Options": o})
+}
+
+// orderChange has it opened as one has it, and become what another has.
+func (c *child) orderChange(addr string, o, then Options) {
+	a, _ := ParseAddr(addr)
+	_ = json.NewEncoder(c.in).Encode(map[string]any{"Addr": a, "Options": o, "Then": then})
 }
 
 func (c *child) line() string {

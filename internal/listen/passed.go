@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,22 +42,86 @@ func Take(p Passed) (*Socket, error) {
 	return nil, fmt.Errorf("listen: %s, passed on as descriptor %d: %w", p.Addr, p.FD, err)
 }
 
-// Become gives the file of a unix socket that was passed on the mode and the owner that o says, if they are others by now. A file that is
-// gone, or another, is left to whoever makes it again.
+// Become gives the file of a unix socket that was passed on the mode and the owner that o says, if they are others by now: also those that
+// it would be made with if o says none. A file that is gone, or another, is left to whoever makes it again. The error says what cannot be
+// changed; the rest is. A mode that lets in more is not given to an owner or group that should be another.
 func (s *Socket) Become(o Options) error {
 	if !s.Addr.IsUnix() || s.Inherited {
 		return nil
 	}
-	st, err := lstat(s.Addr.Address)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && identityOf(st) != s.made {
+	// What is looked at and what is changed is one file, whoever changes the directory meanwhile.
+	fd, err := unix.Open(s.Addr.Address, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var st unix.Stat_t
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.Fstat(fd, &st)
+	}
+	if err == nil && identityOf(&st) != s.made {
 		return nil
 	}
 	want, resolveErr := resolve(o)
-	if err = errors.Join(err, resolveErr); err == nil && want.check(st) != nil {
-		err = errors.Join(os.Lchown(s.Addr.Address, int(want.uid), int(want.gid)), os.Chmod(s.Addr.Address, os.FileMode(want.mode)))
+	if err = errors.Join(err, resolveErr); err == nil {
+		err = want.made(s.Addr.Address)
+	}
+	if err == nil {
+		err = want.give(fd, &st)
 	}
 	if err != nil {
-		return fmt.Errorf("listen: %s keeps its mode and owner: %w", s, err)
+		return fmt.Errorf("listen: %s is not as it is to be: %w", s, err)
 	}
 	return nil
+}
+
+// made puts in the place of own what a socket at path is made with.
+func (w *wanted) made(path string) error {
+	if w.uid == own {
+		w.uid = os.Geteuid()
+	}
+	if w.gid != own {
+		return nil
+	}
+	w.gid = os.Getegid()
+	var dir unix.Stat_t
+	if err := unix.Stat(filepath.Dir(path), &dir); err != nil {
+		return err
+	}
+	if dir.Mode&unix.S_ISGID != 0 {
+		w.gid = int(dir.Gid)
+	}
+	return nil
+}
+
+// give changes a file, open with O_PATH, as far as it is not as wanted. On its way there it lets in nobody whom it does not before or after.
+func (w wanted) give(fd int, st *unix.Stat_t) (err error) {
+	chmod := func(mode uint32) {
+		if mode == st.Mode&0o7777 {
+			return
+		}
+		if e := unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode); e != nil {
+			err = errors.Join(err, fmt.Errorf("its mode stays %04o, not %04o: %w", st.Mode&0o7777, w.mode, e))
+			return
+		}
+		st.Mode = st.Mode&^0o7777 | mode
+	}
+	if w.check(st) == nil {
+		return nil
+	}
+	if int(st.Uid) != w.uid || int(st.Gid) != w.gid {
+		chmod(st.Mode & w.mode)
+		if e := unix.Fchownat(fd, "", own, w.gid, unix.AT_EMPTY_PATH); e != nil && int(st.Gid) != w.gid {
+			err = errors.Join(err, fmt.Errorf("its group stays %d, not %d: %w", st.Gid, w.gid, e))
+		}
+		if e := unix.Fchownat(fd, "", w.uid, own, unix.AT_EMPTY_PATH); e != nil && int(st.Uid) != w.uid {
+			err = errors.Join(err, fmt.Errorf("its owner stays %d, not %d: %w", st.Uid, w.uid, e))
+		}
+	}
+	if err == nil {
+		chmod(w.mode)
+	} else if mode := st.Mode & 0o7777; mode != w.mode {
+		err = errors.Join(err, fmt.Errorf("its mode is %04o until then, not %04o", mode, w.mode))
+	}
+	return err
 }

@@ -10,12 +10,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
-	"golang.org/x/net/netutil"
 )
 
 const (
 	maxScrapes = 4  // at once
-	maxConns   = 32 // of the server's own listener; more wait
+	maxConns   = 32 // of the server's own listener, see seats
 )
 
 // Handler answers with what a registry has. What cannot be told is logged, and
@@ -66,9 +65,11 @@ func only(h http.Handler) http.Handler {
 	})
 }
 
-// Serve answers until Shutdown, then returns nil.
+// Serve answers until Shutdown, then returns nil. It is called once.
 func (s *Server) Serve(ln net.Listener) error {
-	if err := s.http.Serve(netutil.LimitListener(ln, maxConns)); !errors.Is(err, http.ErrServerClosed) {
+	room := newSeats(ln, maxConns)
+	s.http.ConnState = room.follow
+	if err := s.http.Serve(room); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

@@ -90,7 +90,7 @@ var table = []*metric{
 	{"nvsess_memory_closed_total", counter, "Connections that were closed for holding most of it.", nil, nil},
 	{"nvsess_kernel_memory_shortages_total", counter, "Times that the kernel was short of memory for a connection.", nil, nil},
 
-	{"nvsess_upgrades_total", counter, "Upgrades in place, by result; those that succeeded since the first of the processes began.", []string{"result"}, nil},
+	{"nvsess_upgrades_total", counter, "Upgrades in place, by result.", []string{"result"}, nil},
 	{"nvsess_resumed_sessions", gauge, "Sessions that this process took over from the one before.", nil, nil},
 	{"nvsess_resumed_closed", gauge, "Connections that it could not take over, and closed with 1012.", nil, nil},
 	{"nvsess_resumed_unsent_bytes", gauge, "Bytes that waited to be sent when the process before crashed, and are lost.", nil, nil},

@@ -31,6 +31,22 @@ func (s *Server) Totals() map[string]uint64 {
 	return m
 }
 
+// Counts is what of Totals goes on in the next process.
+func (s *Server) Counts() map[string]uint64 {
+	m := s.Totals()
+	delete(m, session.RequestsUnderWay) // they become fewer, too
+	return m
+}
+
+// AddCounts adds that of an earlier process.
+func (s *Server) AddCounts(m map[string]uint64) {
+	s.count.aborted.Add(m["aborted"])
+	s.count.failed.Add(m["proxy_failures"])
+	for class := 2; class < len(s.count.answered); class++ {
+		s.count.answered[class].Add(m[strconv.Itoa(class)+"xx"])
+	}
+}
+
 // An answer notes its status.
 type answer struct {
 	http.ResponseWriter

@@ -429,3 +429,30 @@ func TestRequestsUnderWay(t *testing.T) {
 	take(left)
 	b.ends()
 }
+
+// What the process before has counted goes on, and by name: what is under way ends
+// with the process.
+func TestCountsGoOn(t *testing.T) {
+	s := start(t, Options{Routes: []Route{{Path: "/old", Redirect: "/new"}}})
+	before := map[string]uint64{"2xx": 2, "3xx": 3, "4xx": 4, "5xx": 5, "aborted": 6, "proxy_failures": 7, "under_way": 8, "7xx": 9}
+	s.routes.AddCounts(before)
+	if n := s.routes.Totals(); n["under_way"] != 0 || n["3xx"] != 3 {
+		t.Error(n)
+	}
+	if resp, _ := s.ask(get("/old")); resp.StatusCode != 302 {
+		t.Fatal(resp.Status)
+	}
+	eventually(t, "it is counted", func() bool { return s.routes.Counts()["3xx"] == 4 })
+	now := s.routes.Counts()
+	for name, n := range before {
+		switch name {
+		case "3xx":
+			n = 4
+		case "under_way", "7xx":
+			n = 0
+		}
+		if now[name] != n {
+			t.Errorf("%s is %d, not %d", name, now[name], n)
+		}
+	}
+}

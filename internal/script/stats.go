@@ -2,7 +2,8 @@ package script
 
 import "github.com/nvsess/nvsess/internal/timing"
 
-// Stats are an engine's totals since it was made.
+// Stats are an engine's totals: of what ran since it was made, of the rest with
+// those of earlier processes.
 type Stats struct {
 	Jobs     timing.Snapshot   // what ran: calls of handlers, timers, promises that went on, lines typed
 	Errors   map[string]uint64 // calls of handlers that threw, by the handler's name
@@ -20,4 +21,26 @@ func (e *Engine) Stats() Stats {
 		r.mu.Unlock()
 	}
 	return s
+}
+
+// Counts is what of Stats goes on in the next process, by name.
+func (e *Engine) Counts() map[string]uint64 {
+	s := e.Stats()
+	m := map[string]uint64{"anew": s.Anew}
+	for handler, n := range s.Errors {
+		m["errors."+handler], m["timeouts."+handler] = n, s.Timeouts[handler]
+	}
+	return m
+}
+
+// AddCounts adds that of an earlier process.
+func (e *Engine) AddCounts(m map[string]uint64) {
+	e.anew.Add(m["anew"])
+	for id := range e.reports {
+		r := &e.reports[id]
+		r.mu.Lock()
+		r.errors += m["errors."+handlerNames[id]]
+		r.timeouts += m["timeouts."+handlerNames[id]]
+		r.mu.Unlock()
+	}
 }

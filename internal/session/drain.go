@@ -111,6 +111,7 @@ type drain struct {
 	state   DrainState
 	began   time.Time
 	changed chan struct{} // closed and replaced with each change of phase
+	ending  []*Session    // closed by the drain of the process before; for the run that goes on with it
 	stop    chan struct{} // tells the goroutine to take it back; nil: there is none
 	done    chan struct{} // closed when the goroutine has ended
 	taken   bool          // stop is closed
@@ -220,7 +221,8 @@ func (d *drain) start(st DrainState) (began bool, err error) {
 		d.stop, d.done = make(chan struct{}), make(chan struct{})
 		d.announceLocked()
 		d.away.Store(true)
-		go d.run(st, d.stop, d.done)
+		go d.run(drainRun{drain: d, st: st, stop: d.stop, ending: d.ending}, d.done)
+		d.ending = nil
 		d.mu.Unlock()
 		return true, nil
 	}

@@ -62,10 +62,9 @@ func drainReason(after time.Duration) string {
 }
 
 // run is the goroutine of a drain.
-func (d *drain) run(st DrainState, stop, done chan struct{}) {
+func (d *drain) run(r drainRun, done chan struct{}) {
 	defer close(done)
-	r := drainRun{drain: d, st: st, stop: stop}
-	if r.st.Phase == DrainAnnounced && r.wait(ms(st.DelayMS-st.ElapsedMS)) {
+	if r.st.Phase == DrainAnnounced && r.wait(ms(r.st.DelayMS-r.st.ElapsedMS)) {
 		r.begin()
 	}
 	if r.st.Phase == DrainClosing && !r.stopped() {
@@ -74,7 +73,7 @@ func (d *drain) run(st DrainState, stop, done chan struct{}) {
 	}
 	if r.st.Phase == Drained && !r.stopped() {
 		r.refuse()
-		<-stop
+		<-r.stop
 	}
 	d.mu.Lock()
 	ended := d.ended

@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"math"
@@ -11,6 +12,9 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	gobwas "github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
 
 	"github.com/nvsess/nvsess/internal/snapshot"
 	"github.com/nvsess/nvsess/internal/ws"
@@ -390,6 +394,88 @@ func TestDrainedSessionsAreCountedOn(t *testing.T) {
 	if was, is := a.Stats(), b.Stats(); r.Err() != nil || was.Drained != 1 || is.Drained != 1 || is.DrainCut != was.DrainCut {
 		t.Errorf("%d, %d cut; then %d, %d; %v", was.Drained, was.DrainCut, is.Drained, is.DrainCut, r.Err())
 	}
+}
+
+// Who has been sent away by the process before, and has not gone yet, is waited for,
+// and counted if he never answers.
+func TestDrainWaitsForThoseOfTheProcessBefore(t *testing.T) {
+	a := start(t, func(o *Options) { o.WS.CloseTimeout = patience })
+	defer a.Resume() // its descriptors are of the same connections
+	answers, leaves, other := a.dial(t), a.dial(t), a.dial(t)
+	if err := other.sess.Close(4000, "not by a drain"); err != nil {
+		t.Fatal(err)
+	}
+	a.drains(t, DrainOptions{})
+	for _, p := range []*peer{answers, leaves} {
+		var e closeError
+		if _, _, err := p.read(); !errors.As(err, &e) || e.code != ws.CloseServiceRestart {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "both are ending", func() bool { return a.DrainState().Ending == 2 })
+	if err := a.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	var state bytes.Buffer
+	w := snapshot.NewWriter(&state)
+	a.Export(w)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	b := next(t, &state)
+	for range 5 { // it looks each time
+		time.Sleep(drainTick)
+		if st := b.DrainState(); st.Phase != DrainClosing || st.Ending != 2 || st.Closed != 2 || st.Left != 0 {
+			t.Fatalf("%+v", st)
+		}
+	}
+	if err := answers.tryWrite(gobwas.OpClose, gobwas.NewCloseFrameBody(ws.CloseServiceRestart, "")); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "one has gone", func() bool { return b.DrainState().Ending == 1 })
+	leaves.conn.Close()
+	if st := b.reaches(t, Drained); st.Closed != 2 || st.Unanswered != 1 || st.Ending != 0 {
+		t.Errorf("%+v", st)
+	}
+	if st := b.Stats(); st.Drained != 2 || st.DrainCut != 1 {
+		t.Errorf("%d drained, %d cut", st.Drained, st.DrainCut)
+	}
+	other.conn.Close()
+}
+
+// next is the process after, of which only the server is another.
+func next(t *testing.T, state *bytes.Buffer) *host {
+	t.Helper()
+	b := &host{}
+	var err error
+	b.Server, err = NewServer(Options{
+		WS:         ws.Options{Loops: 1, Mounts: []*ws.Mount{{Limits: ws.Limits{Frame: 1 << 20, Message: 1 << 20, Fragments: 1024}}}, CloseTimeout: patience},
+		AskTimeout: patience, TrustedProxies: []string{"unix"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Import(snapshot.NewReader(state.Bytes()), func(fd int, _ uint64) int {
+		again, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+		if err != nil {
+			t.Error(err)
+		}
+		return again
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Start(nil); err != nil {
+		t.Fatal(err)
+	}
+	b.StartHandlers()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := b.Shutdown(ctx, ws.CloseGoingAway, "test is over"); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
 }
 
 // Whoever calls what, and when: afterwards the server serves, or is drained.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nvsess/nvsess/internal/snapshot"
 	"github.com/nvsess/nvsess/internal/ws"
 )
 
@@ -178,4 +180,22 @@ func TestPendingRequestsAreCounted(t *testing.T) {
 	cancel()
 	<-done
 	<-done
+}
+
+// Who ran into a limit is counted on in the next process.
+func TestLimitsAreCountedOn(t *testing.T) {
+	a, b := start(t), start(t)
+	a.limited.requests.Add(1)
+	a.limited.verifying.Add(2)
+	a.limited.idle.Add(3)
+	var state bytes.Buffer
+	w := snapshot.NewWriter(&state)
+	a.exportServer(w)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	b.importServer(snapshot.NewReader(state.Bytes()))
+	if n := b.Stats().Limited; n["pending_requests"] != 1 || n["undecided_handshakes"] != 2 || n["idle"] != 3 {
+		t.Error(n)
+	}
 }

@@ -44,13 +44,15 @@ func (s *Server) ApplySettings(set Settings) {
 // drainAgain goes on with the drain of the process before, when its sessions are
 // here.
 func (s *Server) drainAgain() {
-	if s.toDrain == nil {
-		return
+	if s.toDrain != nil {
+		if err := s.RestoreDrain(*s.toDrain); err != nil {
+			s.log.Warn("the drain of the process before cannot go on", zap.Error(err))
+		}
+		s.toDrain = nil
 	}
-	if err := s.RestoreDrain(*s.toDrain); err != nil {
-		s.log.Warn("the drain of the process before cannot go on", zap.Error(err))
-	}
-	s.toDrain = nil
+	s.drain.mu.Lock()
+	defer s.drain.mu.Unlock()
+	s.drain.ending = nil // of one that was taken back nobody asks
 }
 
 // OnChange has f called, which must not block, when what Settings returns may have

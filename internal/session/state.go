@@ -82,6 +82,7 @@ func (s *Server) totals() map[string]interface {
 	}
 	m := map[string]counter{
 		"wrong_way": &s.wrongWay, "unknown_id": &s.unknownID, "timed_out": &s.timedOut, "pending": &s.limited.requests,
+		"verifying": &s.limited.verifying, "idle": &s.limited.idle,
 		"inbox_dropped": &s.inboxes.dropped, "inbox_closed": &s.inboxes.closed,
 		"drained": &s.drain.closed, "drained_cut": &s.drain.unanswered,
 	}
@@ -191,8 +192,9 @@ func (s *Server) importServer(r *snapshot.Reader) {
 type arriving struct {
 	requests sync.Pool // of *ws.Request, to be used again
 
-	mu   sync.Mutex
-	list []arrived
+	mu     sync.Mutex
+	list   []arrived
+	ending []*Session // closed by a drain, and not gone yet
 }
 
 type arrived struct {
@@ -259,10 +261,15 @@ func (r receiver) Save(c *ws.Conn, w *snapshot.Writer, atOpen bool) {
 		w.String(info.Reason)
 		w.Bool(info.Remote)
 		w.Bool(info.Clean)
+		text := ""
 		if info.Err != nil {
-			w.String(info.Err.Error())
+			text = info.Err.Error()
 		}
+		w.String(text)
 	}
+	s.mu.Lock()
+	w.Bool(s.sentAway)
+	s.mu.Unlock()
 }
 
 var errNoSession = errors.New("session: its state is damaged")
@@ -312,12 +319,14 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.awaitAgain(id)
 	}
 	tried := new(Call) // the first, of which the record's end tells
+	over := false      // the last is of the session's end, of which it tells, too
 	for i := range in.Count() {
 		call := &Call{Session: s, Kind: Kind(in.Uint()), Payload: slices.Clone(in.Bytes())}
 		name := in.String()
 		if i == 0 {
 			tried = call
 		}
+		over = call.Kind == KindClose
 		for _, b := range r.backends() {
 			if b.Name() == name {
 				call.backend = b
@@ -334,14 +343,18 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.inbox.bytes += len(call.Payload)
 	}
 	tried.id, tried.attempts = in.String(), int(in.Uint())
-	if s.inbox != nil && len(s.inbox.queue) > 0 {
-		if last := s.inbox.queue[len(s.inbox.queue)-1]; last.Kind == KindClose {
-			last.Close = ws.CloseInfo{Code: int(in.Uint()), Reason: in.String(), Remote: in.Bool(), Clean: in.Bool()}
-			if text := in.String(); text != "" {
-				last.Close.Err = errors.New(text)
+	if over {
+		info := ws.CloseInfo{Code: int(in.Uint()), Reason: in.String(), Remote: in.Bool(), Clean: in.Bool()}
+		if text := in.String(); text != "" {
+			info.Err = errors.New(text)
+		}
+		if s.inbox != nil && len(s.inbox.queue) > 0 {
+			if last := s.inbox.queue[len(s.inbox.queue)-1]; last.Kind == KindClose {
+				last.Close = info
 			}
 		}
 	}
+	s.sentAway = in.Bool()
 	if in.Err() != nil {
 		return nil, in.Err()
 	}
@@ -350,10 +363,12 @@ func (r receiver) Restore(c *ws.Conn, in *snapshot.Reader) (path []byte, err err
 		s.inbox.next()
 	}
 	c.SetData(s)
+	r.arriving.mu.Lock()
+	defer r.arriving.mu.Unlock()
 	if at > 0 {
-		r.arriving.mu.Lock()
 		r.arriving.list = append(r.arriving.list, arrived{s, at})
-		r.arriving.mu.Unlock()
+	} else if s.sentAway {
+		r.arriving.ending = append(r.arriving.ending, s)
 	}
 	return path, nil
 }
@@ -371,6 +386,7 @@ func (s *Server) settleArriving() {
 			s.registry.readmit(x.Session)
 		}
 	}
+	s.drain.ending = a.ending
 }
 
 func (s *Session) isGone() bool {

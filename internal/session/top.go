@@ -153,5 +153,11 @@ func (b *best) list() []TopSession {
 // LoopStats returns each event loop's; see ws.Server.LoopStats.
 func (srv *Server) LoopStats() []ws.LoopStats { return srv.ws.LoopStats() }
 
+// LoopCounts is ws.Server.LoopCounts.
+func (srv *Server) LoopCounts() []ws.LoopCount { return srv.ws.LoopCounts() }
+
+// ContinueLoopCounts is ws.Server.ContinueLoopCounts.
+func (srv *Server) ContinueLoopCounts(list []ws.LoopCount) { srv.ws.ContinueLoopCounts(list) }
+
 // Delivery is how long messages waited that had to; see ws.Server.Delivery.
 func (srv *Server) Delivery() timing.Snapshot { return srv.ws.Delivery() }

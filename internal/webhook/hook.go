@@ -52,9 +52,10 @@ type Hook struct {
 	circuit  *circuit
 	kinds    map[string]*session.Report // by the event's name
 	stats    Stats
+	before   uint64 // of stats.Dropped: those of earlier processes
 }
 
-// Stats are a hook's totals since it was made.
+// Stats are a hook's totals, with those of earlier processes.
 type Stats struct {
 	Waiting  int    `json:"waiting"`  // events: in the queue, or until they are tried again
 	UnderWay int    `json:"underway"` // events being worked on
@@ -145,4 +146,44 @@ func (h *Hook) Stats() Stats {
 	s := h.stats
 	s.Waiting, s.UnderWay, s.Open = len(h.queue)+len(h.sleeping), h.workers, h.circuit.open
 	return s
+}
+
+// countsLocked are what goes on in the next process, by name.
+func (h *Hook) countsLocked() map[string]*uint64 {
+	s := &h.stats
+	m := map[string]*uint64{
+		"handled": &s.Handled, "failed": &s.Failed, "retries": &s.Retries, "dropped": &s.Dropped, "gone": &s.Gone, "slow": &s.Slow,
+	}
+	for event, r := range h.kinds {
+		m["errors."+event], m["timeouts."+event] = &r.Errors, &r.Timeouts
+	}
+	return m
+}
+
+// Counts is what of Stats and the reports goes on in the next process, by name.
+func (h *Hook) Counts() map[string]uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	m := map[string]uint64{}
+	for name, n := range h.countsLocked() {
+		m[name] = *n
+	}
+	return m
+}
+
+// AddCounts adds that of an earlier process.
+func (h *Hook) AddCounts(m map[string]uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for name, n := range h.countsLocked() {
+		*n += m[name]
+	}
+	h.before += m["dropped"]
+}
+
+// dropped is how many events this hook itself has dropped.
+func (h *Hook) dropped() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stats.Dropped - h.before
 }

@@ -230,7 +230,7 @@ func (h *Hook) Close(ctx context.Context) (err error) {
 	case <-ctx.Done():
 		h.cut()
 		<-h.quiet
-		if n := h.Stats().Dropped; n > 0 {
+		if n := h.dropped(); n > 0 {
 			err = fmt.Errorf("webhook: %d events were dropped: %w", n, ctx.Err())
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	gobwas "github.com/gobwas/ws"
+
+	"github.com/nvsess/nvsess/internal/session"
 )
 
 // Each session's events arrive one at a time and in their order, the first and
@@ -265,5 +267,41 @@ func TestCloseWhileVerifying(t *testing.T) {
 	}
 	if n := receive(t, "the refusal", status); n != 503 {
 		t.Error(n)
+	}
+}
+
+// What the process before has counted goes on; of what it has dropped Close does not
+// speak.
+func TestCountsGoOn(t *testing.T) {
+	h := start(t, "http+unix:///nowhere/at/all:/", []string{"string"})
+	before := map[string]uint64{
+		"handled": 10, "failed": 5, "retries": 4, "dropped": 3, "gone": 2, "slow": 1, "errors.string": 5, "timeouts.string": 1, "errors.none": 7,
+	}
+	h.hook.AddCounts(before)
+	h.dial(t).text("x")
+	eventually(t, "it fails", func() bool { return h.hook.Stats().Failed == 6 })
+	now := h.hook.Counts()
+	for name, n := range before {
+		want := n
+		switch name {
+		case "handled", "failed", "errors.string":
+			want++
+		case "errors.none":
+			want = 0
+		}
+		if now[name] != want {
+			t.Errorf("%s is %d, not %d", name, now[name], want)
+		}
+	}
+	if st := h.hook.Stats(); st.Retries != 4 || st.Dropped != 3 || st.Gone != 2 || st.Slow != 1 {
+		t.Errorf("%+v", st)
+	}
+	if r := h.hook.Report(session.KindString); r.Errors != 6 || r.Timeouts != 1 {
+		t.Errorf("%+v", r)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := h.hook.Close(ctx); err != nil {
+		t.Error(err)
 	}
 }

@@ -78,9 +78,10 @@ type Server struct {
 	fdLimit, fdReserve int
 	admission          *admission
 
-	loops   []*loop
-	count   counters
-	tracers tracers
+	loops       []*loop
+	loopsBefore []LoopCount // of the process before
+	count       counters
+	tracers     tracers
 
 	conns       atomic.Int64
 	awaited     atomic.Int64 // those of conns that were there before the server drained

@@ -69,8 +69,8 @@ func (s *Server) serveTLS(ln *Listener) (*tlsListener, error) {
 // stop ends accepting and handshakes; what is open goes on until its loop
 // closes it.
 func (t *tlsListener) stop() {
+	t.end() // first, or run takes the end for a failure
 	_ = t.ln.Close()
-	t.end()
 }
 
 // hold leaves those who connect in the backlog, until release.

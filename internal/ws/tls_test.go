@@ -255,3 +255,33 @@ func TestTLSHandOver(t *testing.T) {
 	s.Resume()
 	h.end()
 }
+
+// endless accepts nobody. Its Close gives who waits in Accept time to draw conclusions.
+type endless struct{ closed chan struct{} }
+
+func (a endless) Accept() (net.Conn, error) { <-a.closed; return nil, net.ErrClosed }
+func (a endless) Close() error {
+	close(a.closed)
+	time.Sleep(50 * time.Millisecond)
+	return nil
+}
+func (endless) Addr() net.Addr              { return &net.TCPAddr{} }
+func (endless) SetDeadline(time.Time) error { return nil }
+
+// That a listener ends is no failure, of which an operator would be told.
+func TestEndOfTLSListenerIsNoFailure(t *testing.T) {
+	s, err := NewServer(Options{Handler: newRecorder(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &tlsListener{srv: s, ln: endless{make(chan struct{})}, conns: map[net.Conn]bool{}}
+	l.ctx, l.end = context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); l.run() }()
+	time.Sleep(10 * time.Millisecond) // it accepts, or will
+	l.stop()
+	<-ended
+	if n := s.Totals().AcceptFailed; n != 0 {
+		t.Errorf("%d failures", n)
+	}
+}

@@ -32,9 +32,9 @@ type LoopStats struct {
 	// does may have had to wait.
 	Late timing.Snapshot
 
-	Busy  time.Duration // spent in passes since the server was made
+	Busy  time.Duration // spent in passes, with those of earlier processes
 	Under time.Duration // how long the pass under way has taken so far; 0: there is none
-	Stood time.Duration // left out of its clock, see stall.go
+	Stood time.Duration // left out of its clock, likewise, see stall.go
 
 	Lagging int   // connections that do not read what they are sent
 	Queued  int64 // bytes that wait for those
@@ -45,9 +45,8 @@ type LoopStats struct {
 func (s *Server) LoopStats() []LoopStats {
 	list := make([]LoopStats, len(s.loops))
 	for i, l := range s.loops {
-		st := LoopStats{
-			Conns: l.conns.Load(), Late: l.turns.late.Snapshot(), Busy: time.Duration(l.turns.busy.Load()), Stood: time.Duration(l.stood.Load()),
-		}
+		n := s.loopCount(i)
+		st := LoopStats{Conns: l.conns.Load(), Late: l.turns.late.Snapshot(), Busy: n.Busy, Stood: n.Stood}
 		if began := l.turns.began.Load(); began != 0 {
 			st.Under = max(0, l.clock()-time.Duration(began))
 		}
@@ -60,6 +59,37 @@ func (s *Server) LoopStats() []LoopStats {
 		list[i] = st
 	}
 	return list
+}
+
+// A LoopCount is what only grows of a loop.
+type LoopCount struct {
+	Busy  time.Duration `json:"busy"`
+	Stood time.Duration `json:"stood"`
+}
+
+// LoopCounts is what of LoopStats goes on in the next process.
+func (s *Server) LoopCounts() []LoopCount {
+	list := make([]LoopCount, len(s.loops))
+	for i := range list {
+		list[i] = s.loopCount(i)
+	}
+	return list
+}
+
+// ContinueLoopCounts takes what LoopCounts was in the process before; it is for
+// before Start.
+func (s *Server) ContinueLoopCounts(list []LoopCount) { s.loopsBefore = list }
+
+// loopCount adds what earlier processes have counted. That of loops that there are
+// no more goes to others, so that the sum does not become less.
+func (s *Server) loopCount(i int) LoopCount {
+	l := s.loops[i]
+	n := LoopCount{Busy: time.Duration(l.turns.busy.Load()), Stood: time.Duration(l.stood.Load())}
+	for j := i; j < len(s.loopsBefore); j += len(s.loops) {
+		n.Busy += s.loopsBefore[j].Busy
+		n.Stood += s.loopsBefore[j].Stood
+	}
+	return n
 }
 
 func (c *Conn) queued() int {

@@ -1119,13 +1119,14 @@ function retryDelay(cfg, n, end = {}, random = Math.random) {
   const ceiling = Math.max(min, Math.min(max, Math.max(min, 1) * factor ** (n + 1)));
   const wait = askedDelay(cfg, end);
   if (wait !== void 0) {
-    return wait + random() * Math.min(max, Math.max(ceiling, wait / 2));
+    const longer = random() * Math.min(max, Math.max(ceiling, wait / 2));
+    return Math.min(wait + longer, MAX_DELAY);
   }
   const [low, high] = end.code === 1013 ? [Math.max(min, max / 2), max] : [min, ceiling];
   return low + random() * (high - low);
 }
 function askedDelay(cfg, { reason, retryAfter: header }) {
-  const m = /(?:^|[^\w])retry_after_ms=(\d{1,10})(?!\d)/.exec(reason ?? "");
+  const m = /(?:^|[^\w])retry_after_ms=(\d+)(?!\w)/.exec(reason ?? "");
   const asked = m ? Number(m[1]) : header;
   return asked === void 0 ? void 0 : Math.min(asked, cfg.retryAfterMax);
 }

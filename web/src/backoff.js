@@ -1,6 +1,8 @@
 // When to try again. A thousand clients that lost their server at the same
 // moment must not come back at the same moment.
 
+import { MAX_DELAY } from "./config.js";
+
 /**
  * retryDelay is how long to wait before attempt n (1 is the first one after a
  * failure): evenly random between reconnectMin and a ceiling that grows by
@@ -18,15 +20,20 @@ export function retryDelay(cfg, n, end = {}, random = Math.random) {
   const ceiling = Math.max(min, Math.min(max, Math.max(min, 1) * factor ** (n + 1)));
   const wait = askedDelay(cfg, end);
   if (wait !== undefined) {
-    return wait + random() * Math.min(max, Math.max(ceiling, wait / 2));
+    const longer = random() * Math.min(max, Math.max(ceiling, wait / 2));
+    return Math.min(wait + longer, MAX_DELAY); // beyond that a timer is over at once
   }
   const [low, high] = end.code === 1013 ? [Math.max(min, max / 2), max] : [min, ceiling];
   return low + random() * (high - low);
 }
 
-/** askedDelay is what the server asked for, as far as it is followed, or undefined. */
+/**
+ * askedDelay is what the server asked for, as far as it is followed, or undefined.
+ * The Go client reads a reason in the same way: client/testdata/retry_after_ms.json
+ * is for the tests of both.
+ */
 export function askedDelay(cfg, { reason, retryAfter: header }) {
-  const m = /(?:^|[^\w])retry_after_ms=(\d{1,10})(?!\d)/.exec(reason ?? "");
+  const m = /(?:^|[^\w])retry_after_ms=(\d+)(?!\w)/.exec(reason ?? "");
   const asked = m ? Number(m[1]) : header;
   return asked === undefined ? undefined : Math.min(asked, cfg.retryAfterMax);
 }

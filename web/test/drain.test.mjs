@@ -1,6 +1,6 @@
 // A daemon that sends its sessions away says when they may come back.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -83,9 +83,17 @@ test("no server parks a client for longer than retryAfterMax", () => {
   const cfg = new Client().cfg_;
   assert.equal(askedDelay(cfg, { reason: "service restart; retry_after_ms=4217" }), 4217);
   assert.equal(askedDelay(cfg, { reason: "service restart; retry_after_ms=9999999999" }), 300000);
-  assert.equal(askedDelay(cfg, { reason: "retry_after_ms=99999999999" }), undefined);
+  assert.equal(askedDelay(cfg, { reason: "retry_after_ms=99999999999" }), 300000);
   assert.equal(askedDelay(cfg, { retryAfter: 1e9 }), 300000);
   assert.equal(askedDelay(new Client({ retryAfterMax: 100 }).cfg_, { reason: "retry_after_ms=101" }), 100);
   assert.equal(askedDelay(cfg, { reason: "service restart" }), undefined);
   assert.equal(askedDelay(cfg, {}), undefined);
+});
+
+// The most of all that a client can be set to follow is the most that a reason says.
+test("a close reason says the same to both clients", () => {
+  const { cfg_ } = new Client({ retryAfterMax: 2 ** 31 - 1 });
+  const table = JSON.parse(readFileSync(new URL("../../client/testdata/retry_after_ms.json", import.meta.url), "utf8"));
+  assert.ok(table.length > 20);
+  for (const { reason, ms } of table) assert.equal(askedDelay(cfg_, { reason }) ?? null, ms, JSON.stringify(reason));
 });
