@@ -37,7 +37,7 @@ func readAll(r io.Reader, maxFrame, maxMessage int64) (got []string, err error) 
 // modelled is what a server's bytes mean by RFC 6455, and the close code that
 // they get: 0 when they only end.
 func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
-	open, op, message := false, byte(0), []byte(nil)
+	open, op, message, fragments := false, byte(0), []byte(nil), 0
 	for len(b) >= 2 {
 		head, mask, size, hn := b[0], b[1]&0x80, uint64(b[1]&0x7f), 2
 		opcode, fin := head&0x0f, head&0x80 != 0
@@ -56,8 +56,16 @@ func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
 		switch {
 		case hn == 4 && size < 126, hn == 10 && (size < 1<<16 || size >= 1<<63):
 			return got, CloseProtocol
-		case size > maxFrame, !control && uint64(len(message))+size > maxMessage:
+		case size > maxFrame:
 			return got, CloseTooBig
+		}
+		if !control {
+			if fragments++; fragments > maxFragments {
+				return got, ClosePolicy
+			}
+			if uint64(len(message))+size > maxMessage {
+				return got, CloseTooBig
+			}
 		}
 		if uint64(len(b)-hn) < size {
 			if (opcode == 1 || opcode == 0 && op == 1) && !startsText(append(slices.Clip(message), b[hn:]...)) {
@@ -77,7 +85,7 @@ func modelled(b []byte, maxFrame, maxMessage uint64) (got []string, code int) {
 			}
 			if fin {
 				got = append(got, fmt.Sprintf("%x:%s", op, message))
-				message = nil
+				message, fragments = nil, 0
 			}
 			continue
 		}

@@ -236,7 +236,7 @@ func checkResponse(resp *http.Response, key string, offered []string) (subprotoc
 	if !resp.ProtoAtLeast(1, 1) {
 		return bad("the answer is %s", resp.Proto)
 	}
-	if v := h.Values("Upgrade"); len(v) != 1 || !strings.EqualFold(v[0], "websocket") {
+	if v := h.Values("Upgrade"); len(v) != 1 || !sameToken(v[0], "websocket") {
 		return bad("Upgrade is %q, not websocket", v)
 	}
 	if !hasListItem(h.Values("Connection"), "upgrade") {
@@ -271,11 +271,17 @@ func clip(s string) string {
 
 func clipAll(values []string) string { return clip(strings.Join(values, ", ")) }
 
-// hasListItem looks in comma-separated header values, ignoring case.
+// sameToken compares a header's value with a token of ASCII letters, ignoring case.
+// There are others that Unicode takes for a k and an s, but they are longer.
+func sameToken(value, token string) bool {
+	return len(value) == len(token) && strings.EqualFold(value, token)
+}
+
+// hasListItem looks in comma-separated header values.
 func hasListItem(values []string, item string) bool {
 	for _, v := range values {
 		for part := range strings.SplitSeq(v, ",") {
-			if strings.EqualFold(strings.TrimSpace(part), item) {
+			if sameToken(strings.Trim(part, " \t"), item) {
 				return true
 			}
 		}

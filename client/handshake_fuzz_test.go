@@ -3,15 +3,20 @@ package client
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode"
+	"unicode/utf8"
 )
 
 // scriptedConn is a server that answers a handshake with a fixed text, in which
@@ -21,6 +26,7 @@ type scriptedConn struct {
 	text    string
 	piece   int
 	request []byte
+	accept  string
 	answer  *bytes.Reader
 }
 
@@ -35,7 +41,8 @@ func (c *scriptedConn) Read(b []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		c.text = strings.ReplaceAll(c.text, "ACCEPT", acceptOf(r.Header.Get("Sec-WebSocket-Key")))
+		c.accept = acceptOf(r.Header.Get("Sec-WebSocket-Key"))
+		c.text = strings.ReplaceAll(c.text, "ACCEPT", c.accept)
 		c.answer = bytes.NewReader([]byte(c.text))
 	}
 	return c.answer.Read(b[:min(len(b), c.piece)])
@@ -63,38 +70,53 @@ func FuzzAnswer(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shake := func(piece int) (*Conn, string, error) {
-			nc := &scriptedConn{text: text, piece: piece}
-			c, err := upgrade(t.Context(), nc, target{network: "tcp", host: "h", resource: "/"}, o)
-			return c, nc.text, err
-		}
-		c, answer, err := shake(1 << 20)
-		split, _, splitErr := shake(int(piece) + 1)
-		if (err == nil) != (splitErr == nil) {
-			t.Fatalf("%q: %v; in pieces: %v", answer, err, splitErr)
-		}
-		answer = final(t, answer)
-		if err != nil {
-			checkRefusal(t, answer, err)
-			return
-		}
-		head, frames := cutHead(answer)
-		resp, httpErr := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
-		if httpErr != nil || resp.StatusCode != 101 || resp.ProtoMajor*10+resp.ProtoMinor < 11 || strings.Count(answer, resp.Header.Get("Sec-WebSocket-Accept")) < 1 ||
-			len(resp.Header["Sec-Websocket-Accept"]) != 1 || !strings.EqualFold(strings.Join(resp.Header["Upgrade"], ","), "websocket") ||
-			!strings.Contains(strings.ToLower(strings.Join(resp.Header["Connection"], ",")), "upgrade") || len(resp.Header["Sec-Websocket-Extensions"]) > 0 ||
-			!strings.Contains(text, "ACCEPT") {
-			t.Fatalf("%q was taken: %v", head, httpErr)
-		}
-		if p := resp.Header["Sec-Websocket-Protocol"]; len(p) > 1 || c.Subprotocol() != strings.Join(p, "") || len(p) == 1 && p[0] != "chat" && p[0] != "v2" {
-			t.Fatalf("%q: the subprotocol is %q", head, c.Subprotocol())
-		}
-		for _, c := range []*Conn{c, split} {
-			if rest, err := io.ReadAll(c.frames.src); err != nil || !strings.HasSuffix(answer, string(rest)) || len(rest) != len(frames) {
-				t.Fatalf("%q: what followed is %q, %v, want %q", head, rest, err, frames)
+		var errs [2]error
+		for i, piece := range []int{1 << 20, int(piece) + 1} {
+			nc := &scriptedConn{text: text, piece: piece} // each has a key of its own, and so another answer
+			var c *Conn
+			if c, errs[i] = upgrade(t.Context(), nc, target{network: "tcp", host: "h", resource: "/"}, o); errs[i] != nil {
+				checkRefusal(t, nc.text, errs[i])
+			} else {
+				checkTaken(t, nc, c)
 			}
 		}
+		if (errs[0] == nil) != (errs[1] == nil) {
+			t.Fatalf("%q: %v; in pieces: %v", text, errs[0], errs[1])
+		}
 	})
+}
+
+// checkTaken wants an answer that had to be taken.
+func checkTaken(t *testing.T, nc *scriptedConn, c *Conn) {
+	t.Helper()
+	answer := final(t, nc.text)
+	head, frames := cutHead(answer)
+	resp, err := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), nil)
+	if err != nil {
+		t.Fatalf("%q was taken: %v", head, err)
+	}
+	is := func(name string, want ...string) bool { return slices.Equal(resp.Header[name], want) }
+	upgrade, connection := strings.Join(resp.Header["Upgrade"], ","), strings.Join(resp.Header["Connection"], ",")
+	if resp.StatusCode != 101 || resp.ProtoMajor*10+resp.ProtoMinor < 11 || !is("Sec-Websocket-Accept", nc.accept) || !is("Sec-Websocket-Extensions") ||
+		asciiLower(upgrade) != "websocket" || !slices.Contains(strings.FieldsFunc(asciiLower(connection), func(r rune) bool { return strings.ContainsRune(", \t", r) }), "upgrade") {
+		t.Fatalf("%q was taken", head)
+	}
+	if p := resp.Header["Sec-Websocket-Protocol"]; len(p) > 1 || c.Subprotocol() != strings.Join(p, "") || len(p) == 1 && p[0] != "chat" && p[0] != "v2" {
+		t.Fatalf("%q: the subprotocol is %q", head, c.Subprotocol())
+	}
+	if rest, err := io.ReadAll(c.frames.src); err != nil || string(rest) != frames {
+		t.Fatalf("%q: what followed is %q, %v, want %q", head, rest, err, frames)
+	}
+}
+
+// asciiLower knows no letters but those of ASCII.
+func asciiLower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // cutHead splits an answer after its first empty line. Any line may end with a
@@ -127,16 +149,18 @@ func final(t *testing.T, answer string) string {
 	}
 }
 
-// checkRefusal wants an error that says what happened, and can be shown.
-func checkRefusal(t *testing.T, answer string, err error) {
+// checkRefusal wants an error that says what happened to all that came, and can be
+// shown.
+func checkRefusal(t *testing.T, all string, err error) {
 	t.Helper()
-	if strings.ContainsFunc(err.Error(), func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) || len(err.Error()) > 5000 {
+	answer := final(t, all)
+	if !utf8.ValidString(err.Error()) || strings.ContainsFunc(err.Error(), unicode.IsControl) || len(err.Error()) > 5000 {
 		t.Fatalf("%q: the error cannot be shown: %q", answer, err)
 	}
 	resp, httpErr := http.ReadResponse(bufio.NewReader(strings.NewReader(answer)), &http.Request{Method: http.MethodGet})
 	var refused *HandshakeError
 	switch {
-	case httpErr == nil && resp.StatusCode != 101 && len(answer) < maxHandshakeBytes:
+	case httpErr == nil && resp.StatusCode != 101 && len(all) < maxHandshakeBytes:
 		if !errors.As(err, &refused) || refused.Status != resp.StatusCode {
 			t.Fatalf("%q: %v", answer, err)
 		}
@@ -146,15 +170,19 @@ func checkRefusal(t *testing.T, answer string, err error) {
 }
 
 // FuzzURL: an address is refused without its password in the error, or makes a
-// request that net/http reads as it was meant.
+// request that net/http reads as it was meant, by net/url.
 func FuzzURL(f *testing.F) {
 	for _, u := range []string{"ws://h", "wss://example.com:443/chat?a=b c", "ws://[::1]:80/", "ws+unix:///run/x.sock:/p?q", "ws://h:/", "ws://h/%zz", "http://h", "ws://h#", "ws:///x", "ws+unix://h/x",
-		"ws://h/a b", "ws://h/\x7f", "ws://h:99999", "ws://a%0d%0ab/", "ws+unix:///a%00b", "ws://ä.example/ö?ü", "ws://h?%"} {
+		"ws://h/a b", "ws://h/\x7f", "ws://h:99999", "ws://a%0d%0ab/", "ws+unix:///a%00b", "ws://ä.example/ö?ü", "ws://h?%",
+		"ws://[fe80::1%25eth0]:80/", "ws+unix:///a%3Ab/ö:/c%2Fd e?f", "ws+unix:/a:/b", "ws://h/a%2Fb c", "ws://::1"} {
 		f.Add(u, "user")
 		f.Add(u, "")
 	}
 	f.Fuzz(func(t *testing.T, raw, user string) {
 		const password = "hunter2hunter2"
+		if strings.Contains(raw+user, password) {
+			return // it need not be one there
+		}
 		scheme, rest, ok := strings.Cut(raw, "://")
 		if ok && user != "" && !strings.ContainsAny(user, "/?#@:") && !strings.ContainsAny(scheme, "/?#") {
 			raw = scheme + "://" + user + ":" + password + "@" + rest
@@ -185,6 +213,31 @@ func FuzzURL(f *testing.F) {
 		}
 		if rest, _ := io.ReadAll(br); len(rest) > 0 || len(r.Header) != fields || r.RequestURI != to.resource || r.Host != to.host || r.Header.Get("Authorization") != to.auth {
 			t.Fatalf("%q makes %q, read as %+v, then %q", raw, wire, r, rest)
+		}
+		if strings.ContainsFunc(to.resource, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+			t.Fatalf("%q makes %q", raw, wire)
+		}
+		u, err := url.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := u.Path
+		if u.Scheme == "ws+unix" {
+			_, rest, _ := strings.Cut(raw, ":")
+			rest, _, _ = strings.Cut(strings.TrimPrefix(rest, "//"), "?")
+			socket, request, _ := strings.Cut(rest, ":")
+			if socket, err = url.PathUnescape(socket); err != nil || socket != to.addr {
+				t.Fatalf("%q is at %q, %v, want %q", raw, to.addr, err, socket)
+			}
+			if path, err = url.PathUnescape(request); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r.URL.Path != cmp.Or(path, "/") || !reflect.DeepEqual(r.URL.Query(), u.Query()) {
+			t.Fatalf("%q makes %q, which asks for %q, %q", raw, wire, r.URL.Path, r.URL.RawQuery)
+		}
+		if strings.Contains(r.Host, "%") && strings.HasPrefix(r.Host, "[") {
+			t.Fatalf("%q gives its zone away: %q", raw, wire)
 		}
 		if name, pass, ok := r.BasicAuth(); to.auth != "" && (!ok || strings.Contains(raw, ":"+password+"@") && !strings.Contains(pass, password) || strings.ContainsRune(name, 0) && !strings.Contains(raw, "%00")) {
 			t.Fatalf("%q: %q %q", raw, name, pass)

@@ -77,6 +77,9 @@ func parseNetURL(raw string, u *url.URL) (target, error) {
 		return target{}, urlError(raw, "no host")
 	}
 	t := target{network: "tcp", hostname: u.Hostname(), host: u.Host, tls: u.Scheme == "wss"}
+	if u.Host[0] != '[' && strings.Contains(t.hostname, ":") {
+		return target{}, urlError(raw, "an IPv6 address is written in brackets")
+	}
 	port := u.Port()
 	if port == "" {
 		port = "80"
@@ -89,11 +92,15 @@ func parseNetURL(raw string, u *url.URL) (target, error) {
 		return target{}, urlError(raw, "port %q is not a port", port)
 	}
 	t.addr = net.JoinHostPort(t.hostname, port)
+	if address, zone, ok := strings.Cut(t.hostname, "%"); ok && u.Host[0] == '[' {
+		// A zone is this machine's, and not for the peer (RFC 6874, section 1).
+		t.hostname, t.host = address, strings.Replace(t.host, "%"+zone, "", 1)
+	}
 	if u.User != nil {
 		password, _ := u.User.Password()
 		t.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
 	}
-	t.resource = resource(u.EscapedPath(), u)
+	t.resource = resource(spelledPath(u), u)
 	return t, nil
 }
 
@@ -106,8 +113,8 @@ func parseUnixURL(raw string, u *url.URL) (target, error) {
 	if u.Host != "" || u.User != nil || u.Opaque != "" {
 		return target{}, urlError(raw, "a socket's path is absolute: ws+unix:///path/to.sock")
 	}
-	escaped, request, _ := strings.Cut(u.EscapedPath(), ":")
-	sock, err := url.PathUnescape(escaped)
+	spelled, request, _ := strings.Cut(spelledPath(u), ":")
+	sock, err := url.PathUnescape(spelled)
 	if err != nil {
 		return target{}, urlError(raw, "%v", err)
 	}
@@ -126,14 +133,36 @@ func parseUnixURL(raw string, u *url.URL) (target, error) {
 	return target{network: "unix", addr: sock, host: "localhost", resource: resource(request, u)}, nil
 }
 
+// spelledPath is the path as it stands in the URL. EscapedPath is another one when
+// a character in it has to be escaped: then a %2F becomes a slash, and a %3A a colon.
+func spelledPath(u *url.URL) string {
+	if u.RawPath != "" {
+		return u.RawPath
+	}
+	return u.EscapedPath()
+}
+
 // resource is the resource name of RFC 6455, section 3.
-func resource(escapedPath string, u *url.URL) string {
-	if escapedPath == "" {
-		escapedPath = "/"
+func resource(path string, u *url.URL) string {
+	if path == "" {
+		path = "/"
 	}
 	if u.ForceQuery || u.RawQuery != "" {
-		// url.Parse lets a space through in a query; a request line cannot.
-		escapedPath += "?" + strings.ReplaceAll(u.RawQuery, " ", "%20")
+		path += "?" + u.RawQuery
 	}
-	return escapedPath
+	return escapeRest(path)
+}
+
+// escapeRest escapes what may not stand in a request line as it is (RFC 3986,
+// appendix A), but url.Parse lets through.
+func escapeRest(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("\"<>\\^`{|}", c) >= 0 {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }

@@ -17,6 +17,12 @@ func TestParseURL(t *testing.T) {
 		"ws+unix:///run/a.sock?x=1":    {network: "unix", addr: "/run/a.sock", host: "localhost", resource: "/?x=1"},
 		"ws+unix:///a.sock:/b/c?d":     {network: "unix", addr: "/a.sock", host: "localhost", resource: "/b/c?d"},
 		"ws+unix:///a%3Ab%20c:/b%2F:c": {network: "unix", addr: "/a:b c", host: "localhost", resource: "/b%2F:c"},
+		// What has to be escaped leaves what is escaped as it is.
+		"ws+unix:///a%3Ab c/ö:/d%2Fe f": {network: "unix", addr: "/a:b c/ö", host: "localhost", resource: "/d%2Fe%20f"},
+		"ws://h/a%2Fb ö?c=%26 ü|\"":     {network: "tcp", addr: "h:80", host: "h", hostname: "h", resource: "/a%2Fb%20%C3%B6?c=%26%20%C3%BC%7C%22"},
+		// A zone is for dialing only.
+		"wss://[fe80::1%25eth0]/":   {network: "tcp", addr: "[fe80::1%eth0]:443", tls: true, host: "[fe80::1]", hostname: "fe80::1", resource: "/"},
+		"ws://[fe80::1%25eth0]:81/": {network: "tcp", addr: "[fe80::1%eth0]:81", host: "[fe80::1]:81", hostname: "fe80::1", resource: "/"},
 	} {
 		if got, err := parseURL(raw); err != nil || got != want {
 			t.Errorf("%s: %+v, %v", raw, got, err)
@@ -25,7 +31,7 @@ func TestParseURL(t *testing.T) {
 	for _, raw := range []string{
 		"", "h", "h:80", "http://h", "ws:h", "ws://", "ws:///a", "ws://:80", "ws://h:x", "ws://h:99999", "ws://h/#a", "ws://h/#",
 		"ws://h/\x00", "ws://h/%zz", "ws+unix://", "ws+unix:///", "ws+unix://a.sock", "ws+unix://./a.sock", "ws+unix:a.sock",
-		"ws+unix:///a.sock:b", "ws+unix:///a%00b", "ws+unix://me@/a.sock",
+		"ws://::1", "ws://::1:80/", "ws+unix:///a.sock:b", "ws+unix:///a%00b", "ws+unix://me@/a.sock",
 		"ws+unix:///" + strings.Repeat("x", maxSocketPath), "http://" + strings.Repeat("é", 10_000),
 	} {
 		if err := CheckURL(raw); !errors.Is(err, ErrURL) || strings.ContainsAny(err.Error(), "\n\x00") || len(err.Error()) > 600 {

@@ -31,9 +31,19 @@ func parseAddress(raw string) (address, error) {
 		if u.Path == "" {
 			u.Path = "/"
 		}
-		return address{url: u.String()}, nil
+		a := address{url: u.String()}
+		if _, err := url.Parse(a.url); err != nil {
+			break // of a zone with a bracket, say
+		}
+		return a, nil
 	case u.Scheme == "http+unix" && u.Host == "":
-		socket, path, named := strings.Cut(u.EscapedPath(), ":")
+		// As it is spelled: when something in it has to be escaped, a %3A is a colon
+		// in EscapedPath.
+		spelled := u.RawPath
+		if spelled == "" {
+			spelled = u.EscapedPath()
+		}
+		socket, path, named := strings.Cut(spelled, ":")
 		socket, err := url.PathUnescape(socket)
 		if err != nil || len(socket) < 2 || len(socket) > maxSocketPath || socket[0] != '/' || strings.ContainsRune(socket, 0) || named && !strings.HasPrefix(path, "/") {
 			break

@@ -17,6 +17,7 @@ func TestAddress(t *testing.T) {
 		"http+unix:///run/app.sock?x=1":       {"http://localhost/?x=1", "/run/app.sock"},
 		"http+unix:///run/app.sock:/a:b?x=1":  {"http://localhost/a:b?x=1", "/run/app.sock"},
 		"http+unix:///run/a%20b%3Ac:/d%2Fe":   {"http://localhost/d%2Fe", "/run/a b:c"},
+		"http+unix:///run/a%3Ab/ö:/d e":       {"http://localhost/d e", "/run/a:b/ö"},
 		"http+unix:///run/app.sock:/hook/%C3": {"http://localhost/hook/%C3", "/run/app.sock"},
 	} {
 		if got, err := parseAddress(raw); err != nil || got != want {
@@ -25,7 +26,7 @@ func TestAddress(t *testing.T) {
 	}
 	for _, raw := range []string{
 		"", "/run/app.sock", "ftp://a/", "http:///x", "http:a", "http://u:p@a/", "http://a/#x", "http+unix://host/run/a", "http+unix:", "http+unix:///",
-		"http+unix:///run/app.sock:hook", "unix:/run/app.sock", "http://a b/", "http://a:x/",
+		"http+unix:///run/app.sock:hook", "unix:/run/app.sock", "http://a b/", "http://a:x/", "http://[fe80::1%25%5B]/",
 	} {
 		if got, err := parseAddress(raw); !errors.Is(err, ErrAddress) {
 			t.Errorf("%q: %+v, %v", raw, got, err)

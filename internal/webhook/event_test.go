@@ -157,7 +157,7 @@ func TestVerify(t *testing.T) {
 func TestVerifyDetail(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "Forbidden", " pay first\r\nX-Evil: 1": "pay first", "a\u009bb\tc": "a\ufffdb\ufffdc",
-		strings.Repeat("é", 200): strings.Repeat("é", 128), "\n\n": "Forbidden",
+		strings.Repeat("é", 200): strings.Repeat("é", 128), "\n\n": "Forbidden", strings.Repeat("\a", 200): strings.Repeat("\ufffd", 85),
 	} {
 		status, detail := (&verdict{detail: oneLine(in)}).refusal()
 		if detail == "" {

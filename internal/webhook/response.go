@@ -280,10 +280,11 @@ const maxDetail = 256
 // oneLine is the beginning of a text, fit for a line.
 func oneLine(s string) string {
 	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	s = printable(strings.TrimSpace(s)) // which may make it longer
 	if len(s) > maxDetail {
-		s = strings.ToValidUTF8(s[:maxDetail], "")
+		s = strings.TrimSpace(strings.ToValidUTF8(s[:maxDetail], ""))
 	}
-	return printable(strings.TrimSpace(s))
+	return s
 }
 
 // clip is for quoting the server.

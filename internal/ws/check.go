@@ -33,6 +33,8 @@ func (r *Request) check() *Response {
 		return r.framing()
 	case !r.isGet():
 		return refuseMethod
+	case r.lengths > 1: // even of nothing, see framing
+		return refuseFraming
 	case r.body:
 		return refuseBody
 	case !r.connection:

@@ -186,7 +186,9 @@ func (x *importer) enter(c *Conn, path []byte, timer, begun time.Duration) error
 	l.keepAgain(c)
 	if begun >= 0 && c.in.p != nil && s.now().MessageTimeout > 0 {
 		l.note(c)
-		l.open.m[c] = begunSince(l.open.m[c], l.now-begun)
+		if c.begun { // else nothing has, whatever the state says
+			l.open.m[c] = begunSince(l.open.m[c], l.now-begun)
+		}
 	}
 	switch {
 	case timer >= 0:

@@ -107,8 +107,8 @@ func (r *Request) Parse(head []byte, maxFields int) *Response {
 
 // originForm makes a path of a target in absolute form, which a server must take
 // (RFC 6455, section 4.2.1; RFC 9112, section 3.2.2), if its host is that of the
-// Host field. Any other is left for check to refuse: a proxy in front may have
-// judged either host.
+// Host field, and spelled without escapes. Any other is left for check to refuse: a
+// proxy in front may have judged either host.
 func (r *Request) originForm() {
 	if r.Target[0] == '/' {
 		return
@@ -118,7 +118,14 @@ func (r *Request) originForm() {
 		return
 	}
 	_, rest, _ := bytes.Cut(r.Target, []byte("://"))
-	if r.Target = rest[len(u.Host):]; len(r.Target) == 0 || r.Target[0] != '/' {
+	end := len(rest)
+	if i := bytes.IndexAny(rest, "/?"); i >= 0 {
+		end = i
+	}
+	if string(rest[:end]) != u.Host {
+		return
+	}
+	if r.Target = rest[end:]; len(r.Target) == 0 || r.Target[0] != '/' {
 		r.Target = append([]byte("/"), r.Target...)
 	}
 }

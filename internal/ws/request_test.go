@@ -3,9 +3,11 @@ package ws
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -80,6 +82,7 @@ func TestRefusals(t *testing.T) {
 		{"Content-Length", requestWith("", "Content-Length: 5\r\n"), 400},
 		{"Content-Length: +0", requestWith("", "Content-Length: +0\r\n"), 400},
 		{"two lengths", requestWith("", "Content-Length: 0\r\nContent-Length: 5\r\n"), 400},
+		{"two lengths of nothing", requestWith("", "Content-Length: 0\r\nContent-Length: 0\r\n"), 400},
 		{"Content-Length: 0", requestWith("", "Content-Length: 0\r\n"), 101},
 		{"space before the colon", requestWith("Host:", "Host :"), 400},
 		{"tab before the colon", requestWith("Host:", "Host\t:"), 400},
@@ -136,6 +139,8 @@ func TestRefusals(t *testing.T) {
 		{"absolute form", requestWith("GET /", "GET http://Example.com/"), 101},
 		{"absolute form without a path", requestWith("GET /", "GET https://example.com?a"), 101},
 		{"absolute form with a user", requestWith("GET /", "GET http://me@example.com/"), 400},
+		{"absolute form with an escape in its host", requestWith("GET /", "GET http://a%25b/", "example.com", "a%b"), 400},
+		{"absolute form with an escaped escape in its host", requestWith("GET /", "GET http://%252525/", "example.com", "%2525"), 400},
 		{"absolute form of a longer host", requestWith("GET /", "GET http://example.com.evil/"), 400},
 		{"absolute form of another scheme", requestWith("GET /", "GET ftp://example.com/"), 400},
 		{"absolute form without Host", requestWith("GET /", "GET http:///", hostLine, ""), 400},
@@ -492,14 +497,15 @@ func parseAndCheck(head []byte) (*Request, *Response) {
 func FuzzRequest(f *testing.F) {
 	f.Add([]byte(handshake))
 	for _, add := range []string{"X: a b\r\n", "X:\r\n", "Content-Length: 0\r\n", "Transfer-Encoding: chunked\r\n", "Host: other\r\n",
-		"X: a\r\n b\r\n", "X : y\r\n", "X: \x80\r\n", "X: a\rb\r\n", "Connection: close\r\n", "Trailer: x\r\n", "Content-Length: 00\r\n", "Expect: 100-continue\r\n"} {
+		"X: a\r\n b\r\n", "X : y\r\n", "X: \x80\r\n", "X: a\rb\r\n", "Connection: close\r\n", "Pragma: no-cache\r\n", "Content-Length: 0\r\nContent-Length: 0\r\n", "Trailer: x\r\n", "Content-Length: 00\r\n", "Expect: 100-continue\r\n"} {
 		f.Add([]byte(requestWith("", add)))
 	}
 	for _, target := range []string{"http://other/", "http://example.com", "HTTPS://example.COM/x?y", "http://example.com?y", "//other/x", "*", "/%zz", "/%41", "/?%", "/a?b#c", "other:80", "/;x", "/[", "/:80", "/..//x", "/\"<>\\^`{|}"} {
 		f.Add([]byte(requestWith("GET /", "GET "+target)))
 	}
-	for _, host := range []string{"[::1]:80", "a:b:c", "a,b", "%41", "[", "*", "a;b"} {
+	for _, host := range []string{"[::1]:80", "a:b:c", "a,b", "%41", "%2525", "[", "*", "a;b"} {
 		f.Add([]byte(requestWith("example.com", host)))
+		f.Add([]byte(requestWith("example.com", host, "GET /", "GET http://"+strings.ReplaceAll(host, "%", "%25")+"/")))
 	}
 	f.Add([]byte(requestWith("HTTP/1.1", "HTTP/1.9")))
 	f.Add([]byte(requestWith("", "X: "+strings.Repeat("y", 1000)+"\r\n")))
@@ -548,6 +554,12 @@ func FuzzRequest(f *testing.F) {
 			fmt.Sprint(req.Header["Sec-Websocket-Key"]) != "["+string(r.Key())+"]" || req.Header.Get("Origin") != string(r.Origin()) ||
 			req.URL.EscapedPath() == "" && target[:min(2, len(target))] != "/?" && target != "/" {
 			t.Fatalf("net/http sees %s %q at %q, %q; we see %s %q at %q, %q", req.Method, req.RequestURI, req.Host, req.Header, r.Method, r.Target, r.Host(), r.Key())
+		}
+		if path, err := url.PathUnescape(string(r.Path())); err != nil || path != cmp.Or(req.URL.Path, "/") {
+			t.Fatalf("net/http sees the path %q, we see %q", req.URL.Path, r.Path())
+		}
+		if req.Header.Get("Pragma") == "no-cache" && r.Get("Cache-Control") == nil {
+			delete(req.Header, "Cache-Control") // net/http adds it
 		}
 		count := 1 // Host, which net/http takes out
 		for name, values := range req.Header {

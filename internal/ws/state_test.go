@@ -558,9 +558,35 @@ func TestFuzzImportSeed(t *testing.T) {
 	}
 }
 
+// A state that has a message begin and nothing of it makes no panic.
+func TestImportOfNothingThatHasBegun(t *testing.T) {
+	h := newRecorder(t)
+	conns := h.capture()
+	s := serve(t, "unix", h, Options{Loops: 1})
+	s.dial()
+	c := receive(t, "it opens", conns)
+	if err := s.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	s.Hold()
+	c.in.p, c.begun = getPartial(), true
+	var state bytes.Buffer
+	w := snapshot.NewWriter(&state)
+	s.Export(w)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	c.begun = false
+	c.in.Reset()
+	s.Resume()
+	if done := importOnly(t, state.Bytes()); done.Open != 1 {
+		t.Errorf("%+v", done)
+	}
+}
+
 // importOnly imports state, writes it down again, and ends all.
 func importOnly(t *testing.T, b []byte) Imported {
-	next, err := NewServer(Options{Loops: 1, Handler: keeps{}})
+	next, err := NewServer(Options{Loops: 1, Handler: keeps{}, MessageTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -577,6 +603,13 @@ func importOnly(t *testing.T, b []byte) Imported {
 	}
 	if err == nil {
 		next.Export(snapshot.NewWriter(io.Discard))
+	}
+	for _, l := range next.loops {
+		for c := range l.open.m {
+			if !c.begun || c.in.Idle() {
+				t.Error("a message that has not begun is timed")
+			}
+		}
 	}
 	next.table.each(func(c *Conn) { c.loop.destroy(c, nil) })
 	if n := next.Conns(); n != 0 {
