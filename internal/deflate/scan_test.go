@@ -197,3 +197,19 @@ func BenchmarkScanner(b *testing.B) {
 		})
 	}
 }
+
+// A window that was read from a damaged state may be of any size. What is scanned
+// with it is scanned as with its end.
+func TestWindowTooLarge(t *testing.T) {
+	for _, n := range []int{maxHistory, maxHistory + 1, maxHistory + maxScanned, 1 << 20} {
+		w := NewWindow(append(make([]byte, n-5), "Hello"...))
+		for _, size := range []int{1, 100} {
+			if got, err := scan(t, unhex(t, "f200110000"), w, 100, size); err != nil || string(got) != "Hello" {
+				t.Errorf("window of %d bytes: %q, %v", n, got, err)
+			}
+		}
+		if got, err := Inflate(nil, unhex(t, "f200110000"), 15, 100, w); err != nil || string(got) != "Hello" {
+			t.Errorf("window of %d bytes: %q, %v", n, got, err)
+		}
+	}
+}

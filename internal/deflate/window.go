@@ -36,5 +36,8 @@ func (w *Window) add(p []byte, size int) {
 // [NewWindow]; it is valid until the window moves on. w may be nil.
 func (w *Window) Bytes() []byte { return w.bytes() }
 
-// NewWindow makes a window that holds the last bytes of a direction.
-func NewWindow(last []byte) *Window { return &Window{last: append([]byte(nil), last...)} }
+// NewWindow makes a window that holds the last bytes of a direction, of which no
+// window is larger than maxHistory.
+func NewWindow(last []byte) *Window {
+	return &Window{last: append([]byte(nil), last[max(0, len(last)-maxHistory):]...)}
+}
