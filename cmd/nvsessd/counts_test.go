@@ -130,8 +130,8 @@ redirect = "/new"
 			t.Errorf("%s is %v in the end", name, n)
 		}
 	}
-	if before["nvsess_upgrades_total ok"] != 2 || before["nvsess_loop_stood_seconds_total 0"] == 0 {
-		t.Errorf("%v upgrades; a loop stood still for %v s", before["nvsess_upgrades_total ok"], before["nvsess_loop_stood_seconds_total 0"])
+	if n := before["nvsess_upgrades_total ok"]; n != 2 {
+		t.Errorf("%v upgrades", n)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestStateOfOtherDaemons(t *testing.T) {
 		change func(own map[string]any)
 		want   map[string]float64
 	}{
-		{"as it is", func(map[string]any) {}, map[string]float64{"log_lines_lost_total": 7, "upgrades_total failed": 3, "script_restarts_total": 2, "script_errors_total error str_handle": 4}},
+		{"as it is", func(map[string]any) {}, map[string]float64{"log_lines_lost_total": 7, "upgrades_total failed": 3, "script_restarts_total": 2, "script_errors_total error str_handle": 4, "loop_busy_seconds_total 2": 3600, "loop_stood_seconds_total 0": 5}},
 		{"an older one", func(own map[string]any) { delete(own, "counts") }, map[string]float64{"log_lines_lost_total": 0, "upgrades_total failed": 0, "script_restarts_total": 0}},
 		{"a newer one", func(own map[string]any) {
 			own["tomorrow"] = map[string]any{"a": []int{1, 2}}
@@ -158,7 +158,7 @@ func TestStateOfOtherDaemons(t *testing.T) {
 			text, err := json.Marshal(&passedState{
 				Version: "0.1", Started: time.Now(), Suspended: time.Now(), LogLevel: "info", Configured: "info", SettingsFD: -1, Upgrades: 4,
 				Counts: counts{
-					Script: map[string]uint64{"anew": 2, "errors.str_handle": 4}, Loops: make([]ws.LoopCount, 3), UpgradesFailed: 3, LogLost: 7,
+					Script: map[string]uint64{"anew": 2, "errors.str_handle": 4}, Loops: []ws.LoopCount{{Stood: 5 * time.Second}, {}, {Busy: time.Hour}}, UpgradesFailed: 3, LogLost: 7,
 				},
 			})
 			if err != nil {
@@ -174,11 +174,12 @@ func TestStateOfOtherDaemons(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			p := launch(t, configured(t, ""), withEnv(stateEnv+"=3"), func(p *process) { p.Cmd.ExtraFiles = []*os.File{f} })
+			p := launch(t, configured(t, "loops = 3\n"), withEnv(stateEnv+"=3"), func(p *process) { p.Cmd.ExtraFiles = []*os.File{f} })
 			p.Logged("ready")
 			got := p.counters()
 			for name, n := range tt.want {
-				if v, there := got["nvsess_"+name]; !there || v != n {
+				goesOn := strings.HasPrefix(name, "loop_")
+				if v, there := got["nvsess_"+name]; !there || v != n && !(goesOn && v > n) {
 					t.Errorf("%s is %v, %v; want %v", name, v, there, n)
 				}
 			}
