@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja_nodejs/buffer"
@@ -29,6 +30,7 @@ func (w *world) natives() *goja.Object {
 		"count":      strings.Count,
 		"indent":     indent,
 		"unprefixed": unprefixed,
+		"identifier": identifier,
 		"charge":     w.charge,
 		"resume":     w.resume,
 		"limits": map[string]any{
@@ -134,6 +136,17 @@ func (w *world) json(v any) string {
 	text, err := encode(v)
 	w.check(err)
 	return text
+}
+
+// identifier reports whether a property can be written after a dot: what goja's
+// regular expressions, which know no classes of Unicode, cannot tell.
+func identifier(name string) bool {
+	for i, r := range name {
+		if r != '_' && r != '$' && !unicode.In(r, unicode.L, unicode.Nl) && (i == 0 || !unicode.In(r, unicode.Nd, unicode.Mn, unicode.Mc)) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // unprefixed is the text of a Go error without the name of one of our packages,

@@ -10,7 +10,7 @@ function properties(expr, prefix) {
   for (let o = Object(target); o !== null; o = Object.getPrototypeOf(o)) {
     if (expr !== '' && o === Object.prototype && target !== o && prefix === '') break;
     for (const name of Object.getOwnPropertyNames(o)) {
-      if (name.startsWith(prefix) && /^[A-Za-z_$][\w$]*$/.test(name)) names.add(name);
+      if (name.startsWith(prefix) && native.identifier(name)) names.add(name);
     }
   }
   return [...names].sort().slice(0, 500);

@@ -53,7 +53,7 @@ func TestConsoleSnippets(t *testing.T) {
 	c.eval("await sess.conn_.send_jrr_sreq({'hi':'you must reply'})", "___data___: { path: '/a' }")
 	members[0].expect(t, `request {"hi":"you must reply"}`)
 	c.eval("_.___type___", "'___cres___'")
-	c.eval("srv.rgx_sess_filter(/"+members[0].id[:6]+"/).length", "1")
+	c.eval("srv.rgx_sess_filter(/\"resource\":\"\\/a\"/).length", "1")
 	c.eval("srv.fst_sess().conn_.bsend(new Uint8Array([10,20,30]))", "")
 	members[0].expect(t, "binary 0a141e")
 	c.eval("Buffer.from('7b7d', 'hex').toString()", "'{}'")
@@ -85,7 +85,7 @@ func TestConsoleVariables(t *testing.T) {
 	c.eval("'\\x1b[31m'", `'\x1B[31m'`)
 	c.eval("console.log('\\x1b]0;x\\x07')", `\x1B]0;x\x07`)
 	c.eval("js 1 + 1", "2")
-	c.eval("help", "is JavaScript (help js)")
+	c.eval("help", "each that begins with ;, is JavaScript (help\r\njs)")
 	c.eval("help js", "js srv.sesses_.size")
 	c.eval("help connect", "nvsessctl connect")
 	c.eval("help gen", "Makes the files")
@@ -173,7 +173,7 @@ func TestConsoleHistoryOfSeveralLines(t *testing.T) {
 	c = openConsole(t, d)
 	c.keys(up)
 	c.expect("[\r\n... 1,\r\n... 2]")
-	c.keys(up + "\x7f3" + "\r") // its second line
+	c.keys(up + "\x1b[D3" + "\r") // its second line, before the comma
 	c.expect("[ 13, 2 ]")
 }
 
