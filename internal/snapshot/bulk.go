@@ -1,9 +1,7 @@
 package snapshot
 
 import (
-	"cmp"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"slices"
@@ -30,42 +28,6 @@ const page = 4096
 
 // pages is how many of them n bytes take.
 func pages(n int) int { return (n + page - 1) / page }
-
-// A bulkWriter writes strings from pages on, as many at once as there are processors:
-// most of the time is the kernel's, which makes the pages.
-type bulkWriter struct {
-	to     io.WriterAt
-	used   int64
-	busy   chan struct{} // holds an element for each that is being written
-	writes sync.WaitGroup
-
-	mu  sync.Mutex
-	err error // the first
-}
-
-// write begins to write a string, and returns the page it begins with.
-func (b *bulkWriter) write(v []byte) (first int64) {
-	first = int64(pages(int(b.used)))
-	b.used = first*page + int64(len(v))
-	b.busy <- struct{}{}
-	b.writes.Go(func() {
-		defer func() { <-b.busy }()
-		if _, err := b.to.WriteAt(v, first*page); err != nil {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.err = cmp.Or(b.err, err)
-		}
-	})
-	return first
-}
-
-// wait returns when all is written.
-func (b *bulkWriter) wait() error {
-	b.writes.Wait()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.err
-}
 
 // OpenBulk opens the strings of a file: size bytes from at, which is a multiple of
 // the size of a page. The file is the Bulk's then.

@@ -104,21 +104,6 @@ func TestApartIsNotCopied(t *testing.T) {
 	}
 }
 
-// What bulk does not take is an error, and the rest is written nevertheless.
-func TestBulkThatFails(t *testing.T) {
-	var out bytes.Buffer
-	w := NewWriterApart(&out, failingAt{})
-	w.Record(func() { w.Bytes(make([]byte, largeAt)) })
-	w.Uint(7)
-	if err := w.Flush(); err == nil || err.Error() != "full" {
-		t.Error(err)
-	}
-}
-
-type failingAt struct{}
-
-func (failingAt) WriteAt([]byte, int64) (int, error) { return 0, errors.New("full") }
-
 type discardAt struct{}
 
 func (discardAt) WriteAt(b []byte, _ int64) (int, error) { return len(b), nil }

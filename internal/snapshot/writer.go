@@ -1,10 +1,8 @@
 package snapshot
 
 import (
-	"cmp"
 	"encoding/binary"
 	"io"
-	"runtime"
 	"time"
 	"unsafe"
 )
@@ -14,7 +12,8 @@ import (
 // underlying writer sticks; Flush returns it.
 type Writer struct {
 	to    io.Writer
-	bulk  *bulkWriter // nil: all strings go to to
+	bulk  io.WriterAt // nil: all strings go to to
+	apart int64       // bytes of bulk that are in use
 	b     []byte
 	depth int // of records
 	err   error
@@ -31,14 +30,10 @@ func NewWriter(w io.Writer) *Writer { return &Writer{to: w} }
 // NewWriterApart returns a Writer that writes large byte strings, without copying
 // them, to bulk, each from the beginning of a page, and the rest to w. A Reader made
 // by NewReaderApart reads that.
-//
-// The strings must not change before Flush, and bulk takes several at once.
-func NewWriterApart(w io.Writer, bulk io.WriterAt) *Writer {
-	return &Writer{to: w, bulk: &bulkWriter{to: bulk, busy: make(chan struct{}, runtime.GOMAXPROCS(0))}}
-}
+func NewWriterApart(w io.Writer, bulk io.WriterAt) *Writer { return &Writer{to: w, bulk: bulk} }
 
 // Apart is how many bytes of bulk are in use.
-func (w *Writer) Apart() int64 { return w.bulk.used }
+func (w *Writer) Apart() int64 { return w.apart }
 
 // Uint writes an unsigned number.
 func (w *Writer) Uint(v uint64) { w.b = binary.AppendUvarint(w.b, v) }
@@ -64,7 +59,12 @@ func (w *Writer) Bytes(v []byte) {
 	if w.bulk == nil || len(v) < largeAt {
 		w.b = append(w.b, v...)
 	} else {
-		w.Uint(uint64(w.bulk.write(v)))
+		at := int64(pages(int(w.apart)))
+		w.Uint(uint64(at))
+		if w.err == nil {
+			_, w.err = w.bulk.WriteAt(v, at*page)
+		}
+		w.apart = at*page + int64(len(v))
 	}
 	w.spill()
 }
@@ -101,8 +101,5 @@ func (w *Writer) Flush() error {
 		_, w.err = w.to.Write(w.b)
 	}
 	w.b = w.b[:0]
-	if w.bulk != nil && w.depth == 0 {
-		w.err = cmp.Or(w.err, w.bulk.wait())
-	}
 	return w.err
 }
