@@ -22,9 +22,13 @@ type script struct {
 	run     *phase
 	file    string
 	version int
-	thrown  uint64
 	have    int // openings and closings that the handlers have told of
 	told    ledger
+
+	// At the last check.
+	noted    uint64 // failures, by what the handlers have noted in this process
+	counted  uint64 // by what the daemon has
+	upgrades uint64
 }
 
 func newScript(dir string) (handlers, error) {
@@ -104,10 +108,16 @@ func (s *script) check(ctx context.Context) {
 	}
 	s.have += len(noted.Told)
 	errs, timeouts, err := s.run.d.failures(ctx)
-	if err != nil || errs != noted.Thrown || timeouts > 0 {
-		s.run.fault("handlers threw %d times, and the daemon counts %d and %d that took too long, %v", noted.Thrown, errs, timeouts, err)
+	since := noted.Thrown - s.noted
+	upgrades := s.run.ended.Load()
+	if upgrades != s.upgrades { // what the process before has noted last is not known, but it is counted
+		since = noted.Thrown
 	}
-	s.thrown = max(s.thrown, noted.Thrown) // of one process
+	if err != nil || errs < s.counted+since || errs > s.counted+since && upgrades == s.upgrades || timeouts > 0 {
+		s.run.fault("handlers threw %d times since the daemon counted %d, and it counts %d and %d that took too long (%d upgrades), %v",
+			since, s.counted, errs, timeouts, upgrades-s.upgrades, err)
+	}
+	s.noted, s.counted, s.upgrades = noted.Thrown, errs, upgrades
 }
 
 // over compares what the handlers were told with what happened.
@@ -124,7 +134,7 @@ func (s *script) complaint(line string) bool {
 }
 
 func (s *script) report() string {
-	return fmt.Sprintf("%d files of handlers loaded, which threw %d times", s.version, s.thrown)
+	return fmt.Sprintf("%d files of handlers loaded, which threw %d times", s.version, s.counted)
 }
 
 func (s *script) toldAgain() bool { return false }
