@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/nvsess/nvsess/internal/deflate"
+	"github.com/nvsess/nvsess/internal/runes"
 )
 
 // DefaultCompressThreshold is what Compression uses when it says nothing.
@@ -41,7 +42,8 @@ type Compression struct {
 
 // WithCompression offers permessage-deflate. Without it nothing is compressed.
 // Received messages are bounded by WithMaxMessage as they come and, while they
-// are inflated, as they are.
+// are inflated, as they are; what is wrong with one that comes in pieces ends the
+// connection before it is whole.
 func WithCompression(c Compression) Option { return func(o *options) { o.compression = &c } }
 
 func (c *Compression) check() error {
@@ -111,15 +113,57 @@ type inflater struct {
 }
 
 // message gives what a compressed payload stands for.
-func (i *inflater) message(payload []byte, limit int64) ([]byte, error) {
+func (i *inflater) message(payload []byte, limit int64, isText bool) ([]byte, error) {
 	message, err := deflate.Inflate(nil, payload, i.bits, limit, i.window)
-	switch err {
-	case nil:
+	if err == nil {
 		return message, nil
-	case deflate.ErrTooBig:
-		return nil, tooBig(limit)
 	}
-	return nil, violation(CloseInvalid, "%v", err)
+	// What comes first counts, as it does where the message is judged in pieces.
+	if _, ok := runes.ValidPrefix(message); isText && !ok {
+		err = deflate.ErrNotUTF8
+	}
+	return nil, inflateError(err, limit)
+}
+
+func inflateError(err error, limit int64) error {
+	switch err {
+	case deflate.ErrTooBig:
+		return tooBig(limit)
+	case deflate.ErrNotUTF8:
+		return errNotUTF8
+	}
+	return violation(CloseInvalid, "%v", err)
+}
+
+// ahead is what is known of a compressed message before it is whole. One that comes
+// at once is not judged ahead.
+type ahead struct {
+	scanner *deflate.Scanner // nil: nothing yet
+	seen    int              // bytes of its payload
+}
+
+// judge looks at what has come of the payload since the last time.
+func (a *ahead) judge(payload []byte, window *deflate.Window, limit int64, isText bool) error {
+	fresh := payload[a.seen:]
+	if len(fresh) == 0 {
+		return nil
+	}
+	a.seen = len(payload)
+	if a.scanner == nil {
+		a.scanner = deflate.NewScanner(window)
+	}
+	if err := a.scanner.Judge(fresh, limit, isText); err != nil {
+		return inflateError(err, limit)
+	}
+	return nil
+}
+
+// end is that of a message.
+func (a *ahead) end() {
+	if a.scanner != nil {
+		a.scanner.Free()
+	}
+	*a = ahead{}
 }
 
 // deflater is the sending direction's part. Who holds writer uses it.

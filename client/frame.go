@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+
+	"github.com/nvsess/nvsess/internal/runes"
 )
 
 // protocolError is a violation by the server, with the close code it gets.
@@ -44,6 +46,7 @@ type frameReader struct {
 	compressed bool      // it is
 	message    []byte    // its fragments so far
 	valid      int       // bytes of it known to be UTF-8
+	ahead      ahead     // what is known of a compressed one
 	head       [8]byte   // of header
 }
 
@@ -69,7 +72,7 @@ func (r *frameReader) next() (ws.OpCode, []byte, error) {
 		if int64(len(r.message))+h.Length > r.maxMessage {
 			return 0, nil, tooBig(r.maxMessage)
 		}
-		if err := r.payload(h.Length); err != nil {
+		if err := r.payload(h.Length, h.Fin); err != nil {
 			return 0, nil, err
 		}
 		if h.Fin {
@@ -83,7 +86,8 @@ func (r *frameReader) next() (ws.OpCode, []byte, error) {
 func (r *frameReader) whole() ([]byte, error) {
 	message, err := r.message, error(nil)
 	if r.compressed {
-		if message, err = r.inflate.message(message, r.maxMessage); err != nil {
+		r.ahead.end()
+		if message, err = r.inflate.message(message, r.maxMessage, r.op == ws.OpText); err != nil {
 			return nil, err
 		}
 	}
@@ -96,26 +100,20 @@ func (r *frameReader) whole() ([]byte, error) {
 
 var errNotUTF8 = violation(CloseInvalid, "text is not UTF-8")
 
-// utf8 looks at the text that has come: what cannot become UTF-8 any more ends
-// the connection without waiting for the rest (RFC 6455, section 8.1).
-func (r *frameReader) utf8() error {
-	if r.op != ws.OpText || r.compressed {
-		return nil
-	}
-	rest := r.message[r.valid:]
-	n := len(rest)
-	for i := 1; i < utf8.UTFMax && i <= len(rest); i++ {
-		if last := rest[len(rest)-i:]; utf8.RuneStart(last[0]) {
-			if !utf8.FullRune(last) {
-				n -= i
-			}
-			break
+// judge looks at what has come of a message that is not whole: what is wrong with
+// it already ends the connection without waiting for the rest (RFC 6455, section
+// 8.1).
+func (r *frameReader) judge() error {
+	switch {
+	case r.compressed:
+		return r.ahead.judge(r.message, r.inflate.window, r.maxMessage, r.op == ws.OpText)
+	case r.op == ws.OpText:
+		n, ok := runes.ValidPrefix(r.message[r.valid:])
+		if !ok {
+			return errNotUTF8
 		}
+		r.valid += n
 	}
-	if !utf8.Valid(rest[:n]) {
-		return errNotUTF8
-	}
-	r.valid += n
 	return nil
 }
 
@@ -174,9 +172,9 @@ func (r *frameReader) header() (ws.Header, error) {
 // rsv1 marks a compressed message, in its first frame.
 const rsv1 = 4
 
-// payload appends n bytes to the message, never reserving much more than has
-// come.
-func (r *frameReader) payload(n int64) error {
+// payload appends n bytes to the message, which they end or do not, never reserving
+// much more than has come.
+func (r *frameReader) payload(n int64, ends bool) error {
 	const chunk = 32 << 10
 	for n > 0 {
 		have := len(r.message)
@@ -187,8 +185,10 @@ func (r *frameReader) payload(n int64) error {
 		m, err := r.src.Read(r.message[have:end])
 		r.message = r.message[:have+m]
 		n -= int64(m)
-		if bad := r.utf8(); bad != nil {
-			return bad
+		if n > 0 || !ends || !r.compressed { // else it is about to be inflated
+			if bad := r.judge(); bad != nil {
+				return bad
+			}
 		}
 		if err != nil && n > 0 {
 			return noEOF(err)

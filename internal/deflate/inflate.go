@@ -15,6 +15,8 @@ var (
 	// ErrCorrupt is a payload that is not a message as RFC 7692, 7.2.1, makes
 	// them, or that reaches back to bytes which are not in the window.
 	ErrCorrupt = errors.New("deflate: payload is corrupt")
+	// ErrNotUTF8 is a text that is not UTF-8.
+	ErrNotUTF8 = errors.New("deflate: text is not UTF-8")
 )
 
 // Inflate appends the message that the payload of one is the compressed form of

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"unsafe"
+
+	"github.com/nvsess/nvsess/internal/runes"
 )
 
 // A Scanner inflates a message while it comes, as far as the payload so far says
@@ -25,6 +27,8 @@ type Scanner struct {
 
 	length, distance int // of the match that is being copied; length also of a stored block
 	lit, dist        *huffman
+
+	cut int // of a text: bytes that the last ones ended with, of a character that was not whole
 
 	// Of a dynamic block.
 	lits, dists int
@@ -126,6 +130,30 @@ func (s *Scanner) Next(limit int64) (n int, more bool, err error) {
 		}
 	}
 	return int(s.made - before), more, err
+}
+
+// Judge goes on with the message by all of what comes next of the payload, and
+// returns what is wrong with it, as soon as nothing that follows could mend it: the
+// errors of Inflate and, of a text, ErrNotUTF8; of several, what the message has first.
+func (s *Scanner) Judge(p []byte, limit int64, isText bool) error {
+	s.Feed(p)
+	for more := true; more; {
+		var n int
+		var err error
+		n, more, err = s.Next(limit)
+		if isText {
+			b := s.Last(s.cut + n)
+			k, ok := runes.ValidPrefix(b)
+			if !ok {
+				return ErrNotUTF8
+			}
+			s.cut = len(b) - k
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Last returns the last n bytes of the message: those that Next has counted, and a

@@ -24,7 +24,6 @@ type ahead struct {
 	scanner *deflate.Scanner // nil: nothing yet, or there is no room
 	late    bool             // there is none
 	seen    int              // bytes of the message that have been judged
-	cut     int              // bytes that they ended with, of a character that was not whole
 	counted int64
 }
 
@@ -40,23 +39,8 @@ func (l *loop) judgeAhead(c *Conn) error {
 	if a.scanner == nil {
 		a.scanner = deflate.NewScanner(c.codec.in)
 	}
-	a.scanner.Feed(fresh)
-	limit := c.mount.now().inflatedLimit()
-	for more := true; more; {
-		var n int
-		var err error
-		n, more, err = a.scanner.Next(limit)
-		if p.messageOp == OpText {
-			b := a.scanner.Last(a.cut + n)
-			k, ok := validPrefix(b)
-			if !ok {
-				return ErrInvalidUTF8
-			}
-			a.cut = len(b) - k
-		}
-		if err != nil {
-			return inflateError(err)
-		}
+	if err := a.scanner.Judge(fresh, c.mount.now().inflatedLimit(), p.messageOp == OpText); err != nil {
+		return inflateError(err)
 	}
 	a.count()
 	return nil

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/nvsess/nvsess/internal/deflate"
+	"github.com/nvsess/nvsess/internal/runes"
 )
 
 // CompressionMode says what becomes of an offer of permessage-deflate (RFC 7692).
@@ -109,7 +110,7 @@ func (l *loop) inflate(c *Conn, ev Event) ([]byte, error) {
 	l.traffic.inflated.Add(1)
 	if err != nil {
 		// What comes first counts, as it does where the message is judged in pieces.
-		if _, ok := validPrefix(b); !ok && ev.Op == OpText {
+		if _, ok := runes.ValidPrefix(b); !ok && ev.Op == OpText {
 			return nil, ErrInvalidUTF8
 		}
 		return nil, inflateError(err)
@@ -129,8 +130,11 @@ func (m *Mount) inflatedLimit() int64 {
 }
 
 func inflateError(err error) *ProtocolError {
-	if errors.Is(err, deflate.ErrTooBig) {
+	switch {
+	case errors.Is(err, deflate.ErrTooBig):
 		return ErrMessageTooBig
+	case errors.Is(err, deflate.ErrNotUTF8):
+		return ErrInvalidUTF8
 	}
 	return ErrCorrupt
 }

@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	gobwas "github.com/gobwas/ws"
+
+	"github.com/nvsess/nvsess/internal/runes"
 )
 
 // OpCode is a frame's opcode (RFC 6455, section 5.2).
@@ -296,7 +298,7 @@ func checkClosePrefix(b []byte) error {
 	if !ValidCloseCode(int(binary.BigEndian.Uint16(b))) {
 		return ErrCloseCode
 	}
-	if _, ok := validPrefix(b[2:]); !ok {
+	if _, ok := runes.ValidPrefix(b[2:]); !ok {
 		return ErrCloseReason
 	}
 	return nil

@@ -1,9 +1,9 @@
 package ws
 
 import (
-	"unicode/utf8"
-
 	gobwas "github.com/gobwas/ws"
+
+	"github.com/nvsess/nvsess/internal/runes"
 )
 
 // partial is what a decoder must remember between two chunks. It is borrowed
@@ -132,7 +132,7 @@ func (p *partial) payload(b []byte) (n int, whole bool, err error) {
 
 // checkText fails as soon as the text so far cannot become valid UTF-8.
 func (p *partial) checkText() error {
-	k, ok := validPrefix(p.message.b[p.checked:])
+	k, ok := runes.ValidPrefix(p.message.b[p.checked:])
 	if !ok {
 		return ErrInvalidUTF8
 	}
@@ -172,19 +172,4 @@ func (p *partial) endMessage() {
 func (p *partial) free() {
 	p.message.free()
 	p.ahead.stop()
-}
-
-// validPrefix returns how many bytes of b are whole valid characters; ok is
-// false when what follows them cannot become one.
-func validPrefix(b []byte) (n int, ok bool) {
-	n = len(b)
-	for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
-		if c := b[len(b)-i]; utf8.RuneStart(c) {
-			if !utf8.FullRune(b[len(b)-i:]) {
-				n = len(b) - i
-			}
-			break
-		}
-	}
-	return n, utf8.Valid(b[:n])
 }
