@@ -40,7 +40,7 @@ func OpenBulk(f *os.File, at, size int64) (*Bulk, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size < 0 || size > math.MaxInt-page || info.Size() < at+size {
+	if size < 0 || size > math.MaxInt-page || size > info.Size()-at {
 		return nil, ErrCorrupt // to touch what is not in the file would be the end
 	}
 	if b.mem, err = unix.Mmap(int(f.Fd()), at, int(size), unix.PROT_READ, unix.MAP_SHARED); err != nil {

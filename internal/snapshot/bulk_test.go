@@ -180,7 +180,7 @@ func TestDamagedBulk(t *testing.T) {
 	}
 	again := os.NewFile(uintptr(fd), "again")
 	defer again.Close()
-	for _, size := range []int64{-1, largeAt + 1, 1 << 62} {
+	for _, size := range []int64{-1, largeAt + 1, 1 << 62, 1<<63 - 2*page} {
 		if _, err := OpenBulk(again, bulk.at, size); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%d bytes of %d: %v", size, largeAt, err)
 		}
