@@ -256,15 +256,28 @@ func TestTLSHandOver(t *testing.T) {
 	h.end()
 }
 
-// endless accepts nobody. Its Close gives who waits in Accept time to draw conclusions.
-type endless struct{ closed chan struct{} }
+// endless accepts nobody. Its Close returns when who waits in Accept has drawn
+// conclusions: it has ended, or tries again.
+type endless struct{ tries, closed, ended chan struct{} }
 
-func (a endless) Accept() (net.Conn, error) { <-a.closed; return nil, net.ErrClosed }
+func (a endless) Accept() (net.Conn, error) {
+	select {
+	case a.tries <- struct{}{}:
+	case <-a.ended:
+	}
+	<-a.closed
+	return nil, net.ErrClosed
+}
+
 func (a endless) Close() error {
 	close(a.closed)
-	time.Sleep(50 * time.Millisecond)
+	select {
+	case <-a.tries:
+	case <-a.ended:
+	}
 	return nil
 }
+
 func (endless) Addr() net.Addr              { return &net.TCPAddr{} }
 func (endless) SetDeadline(time.Time) error { return nil }
 
@@ -274,13 +287,13 @@ func TestEndOfTLSListenerIsNoFailure(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &tlsListener{srv: s, ln: endless{make(chan struct{})}, conns: map[net.Conn]bool{}}
+	ln := endless{tries: make(chan struct{}, 1), closed: make(chan struct{}), ended: make(chan struct{})}
+	l := &tlsListener{srv: s, ln: ln, conns: map[net.Conn]bool{}}
 	l.ctx, l.end = context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() { defer close(ended); l.run() }()
-	time.Sleep(10 * time.Millisecond) // it accepts, or will
+	go func() { defer close(ln.ended); l.run() }()
+	<-ln.tries
 	l.stop()
-	<-ended
+	<-ln.ended
 	if n := s.Totals().AcceptFailed; n != 0 {
 		t.Errorf("%d failures", n)
 	}
